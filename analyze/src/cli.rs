@@ -1,0 +1,235 @@
+//! The command line: what was typed becomes a [`Command`] here, once, and nothing further in knows of clap.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{Command, Picture, PlotKind, PlotOutput, TableOutput};
+use crate::load::{Pattern, Selection};
+use crate::output::{Destination, Format};
+use crate::tables::throughput::By;
+
+/// The exit codes, as `--help` shows them.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; unfinished and failed runs may have been left out, each named on standard error
+  1  some run could not be read, or the result could not be written
+  2  the command line is wrong
+  3  there is nothing to analyse: no such folder, no run matches, or none is finished
+
+Data goes to standard output, everything else to standard error.";
+
+/// Tables and plots from the runs that `recorder` recorded.
+#[derive(Debug, Parser)]
+#[command(name = "analyze", version, about, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Typed,
+}
+
+impl Cli {
+    /// What is to be done.
+    pub fn into_command(self) -> Command {
+        self.command.into()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Typed {
+    /// List runs: state, fault, target, measured window; also unfinished and failed ones
+    #[command(after_help = EXIT_CODES)]
+    List {
+        #[command(flatten)]
+        selection: SelectionArgs,
+        #[command(flatten)]
+        output: TableArgs,
+        /// Show every column in the table; the other formats always have them all
+        #[arg(long)]
+        wide: bool,
+    },
+    /// Summarise runs by kind of operation and phase: counts, throughput, exact percentiles
+    #[command(after_help = EXIT_CODES)]
+    Summary {
+        #[command(flatten)]
+        selection: SelectionArgs,
+        #[command(flatten)]
+        output: TableArgs,
+        /// Take failed runs in, where their files are whole
+        #[arg(long)]
+        include_failed: bool,
+        /// Show every column in the table; the other formats always have them all
+        #[arg(long)]
+        wide: bool,
+    },
+    /// Count operations in each second of each run
+    #[command(after_help = EXIT_CODES)]
+    Throughput {
+        #[command(flatten)]
+        selection: SelectionArgs,
+        #[command(flatten)]
+        output: TableArgs,
+        /// Take failed runs in, where their files are whole
+        #[arg(long)]
+        include_failed: bool,
+        /// What to count apart
+        #[arg(long, value_enum, default_value = "run")]
+        by: ByArg,
+    },
+    /// Draw runs as SVG and print the file's path
+    #[command(after_help = EXIT_CODES)]
+    Plot {
+        #[command(flatten)]
+        selection: SelectionArgs,
+        /// Take failed runs in, where their files are whole
+        #[arg(long)]
+        include_failed: bool,
+        /// What to draw
+        #[arg(long, value_enum, default_value = "throughput")]
+        kind: KindArg,
+        /// The picture, or the table that is behind it
+        #[arg(long, value_enum, default_value = "svg")]
+        format: PlotFormatArg,
+        /// File to write; a picture goes to DIR/plots/ unless told otherwise, a table to standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct SelectionArgs {
+    /// Folder that holds the run folders; or one run folder
+    #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
+    dir: PathBuf,
+    /// Take only runs whose label matches, as in 'loss*_mid'; can be given several times
+    #[arg(long = "pattern", value_name = "GLOB")]
+    patterns: Vec<Pattern>,
+}
+
+impl SelectionArgs {
+    fn into_selection(self, include_failed: bool) -> Selection {
+        Selection { dir: self.dir, patterns: self.patterns, include_failed }
+    }
+}
+
+#[derive(Debug, Args)]
+struct TableArgs {
+    /// How to write the table
+    #[arg(long, value_enum, default_value = "table")]
+    format: FormatArg,
+    /// File to write in place of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl TableArgs {
+    fn into_output(self) -> TableOutput {
+        TableOutput { format: self.format.into(), to: Destination::new(self.output) }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormatArg {
+    /// Aligned columns for people
+    Table,
+    /// An array of objects; missing values are null
+    Json,
+    /// With a header; missing values are empty
+    Csv,
+    /// Apache Parquet
+    Parquet,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PlotFormatArg {
+    /// The picture
+    Svg,
+    /// The table behind it, for people
+    Table,
+    /// The table behind it, as an array of objects
+    Json,
+    /// The table behind it, with a header
+    Csv,
+    /// The table behind it, as Apache Parquet
+    Parquet,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ByArg {
+    /// Nothing: one row a second
+    Run,
+    /// Members: one row a second and member asked
+    Member,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum KindArg {
+    /// Acknowledged operations per second, one line a run
+    Throughput,
+    /// Response and service time over time, one panel a run
+    Latency,
+}
+
+impl From<FormatArg> for Format {
+    fn from(typed: FormatArg) -> Self {
+        match typed {
+            FormatArg::Table => Self::Table,
+            FormatArg::Json => Self::Json,
+            FormatArg::Csv => Self::Csv,
+            FormatArg::Parquet => Self::Parquet,
+        }
+    }
+}
+
+impl PlotFormatArg {
+    fn into_picture(self, output: Option<PathBuf>) -> Picture {
+        let table = |format| Picture::Table(TableOutput { format, to: Destination::new(output.clone()) });
+        match self {
+            Self::Svg => Picture::Svg(output.map_or(PlotOutput::BesideRuns, PlotOutput::File)),
+            Self::Table => table(Format::Table),
+            Self::Json => table(Format::Json),
+            Self::Csv => table(Format::Csv),
+            Self::Parquet => table(Format::Parquet),
+        }
+    }
+}
+
+impl From<Typed> for Command {
+    fn from(typed: Typed) -> Self {
+        match typed {
+            Typed::List { selection, output, wide } => {
+                Self::List { selection: selection.into_selection(true), wide, output: output.into_output() }
+            }
+            Typed::Summary { selection, output, include_failed, wide } => {
+                Self::Summary { selection: selection.into_selection(include_failed), wide, output: output.into_output() }
+            }
+            Typed::Throughput { selection, output, include_failed, by } => Self::Throughput {
+                selection: selection.into_selection(include_failed),
+                by: match by {
+                    ByArg::Run => By::Run,
+                    ByArg::Member => By::Member,
+                },
+                output: output.into_output(),
+            },
+            Typed::Plot { selection, include_failed, kind, format, output } => Self::Plot {
+                selection: selection.into_selection(include_failed),
+                kind: match kind {
+                    KindArg::Throughput => PlotKind::Throughput,
+                    KindArg::Latency => PlotKind::Latency,
+                },
+                picture: format.into_picture(output),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,287 @@
+//! Finding runs and reading them: the only module that touches a run folder.
+
+use std::fs::File;
+use std::num::NonZero;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use polars::prelude::*;
+use run_folder::sample::metric;
+use run_folder::{Label, RunFolder, Status, reader};
+use wildmatch::WildMatch;
+
+use crate::phases::Phases;
+use crate::tables::leaders::{self, LeaderChange};
+use crate::tables::runs::Listed;
+use crate::tables::Facts;
+use crate::{Error, Result};
+
+/// A glob over labels: `*` stands for any text, `?` for one character, everything else for itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pattern {
+    glob: WildMatch,
+    text: String,
+}
+
+impl Pattern {
+    /// True when the whole label matches.
+    pub fn matches(&self, label: &Label) -> bool {
+        self.glob.matches(label.as_str())
+    }
+
+    /// The pattern as typed.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = String;
+
+    /// Refuses what can be in no label, because it would match nothing without saying why.
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let never = text.chars().find(|c| !(c.is_ascii_alphanumeric() || "_-+=,.*?".contains(*c)));
+        match never {
+            Some(c) => Err(format!("no label holds {c:?}; use letters, digits, _ - + = , . and the wildcards * and ?")),
+            None if text.is_empty() => Err("is empty; leave it out to take every run".to_owned()),
+            None => Ok(Self { glob: WildMatch::new(text), text: text.to_owned() }),
+        }
+    }
+}
+
+/// Which runs a command is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// The results folder, or one run folder.
+    pub dir: PathBuf,
+    /// Globs over labels, any of which may match; none takes every run.
+    pub patterns: Vec<Pattern>,
+    /// Whether failed runs count, provided that their files are whole.
+    pub include_failed: bool,
+}
+
+/// A run that can be analysed: its manifest is finished and its files are whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// The folder.
+    pub folder: RunFolder,
+    /// Manifest and faults.
+    pub listed: Listed,
+}
+
+/// What became of the run folders that were asked for.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// Those that can be analysed, in order of time.
+    pub runs: Vec<Run>,
+    /// Unfinished and failed ones, each as a message with the next step.
+    pub left_out: Vec<String>,
+    /// Those that cannot be read, each as a message.
+    pub unreadable: Vec<Error>,
+}
+
+/// Finds the run folders that a selection names, in order of time, whatever their state.
+///
+/// # Errors
+/// [`Error::Nothing`] when the folder is not there or nothing in it matches, with the labels that come nearest.
+pub fn find(selection: &Selection) -> Result<Vec<RunFolder>> {
+    let dir = &selection.dir;
+    if !dir.is_dir() {
+        let problem = if dir.exists() { "is not a folder" } else { "no such folder" };
+        return Err(Error::Nothing(format!("--dir {}: {problem}; name the folder that `recorder` wrote to", dir.display())));
+    }
+    let all = match RunFolder::open(dir) {
+        Ok(run) if run.manifest_json().exists() => vec![run],
+        _ => RunFolder::list(dir)?,
+    };
+    if all.is_empty() {
+        return Err(Error::Nothing(format!(
+            "--dir {}: holds no run; record one with `recorder slow-follower` or name another folder",
+            dir.display()
+        )));
+    }
+    for pattern in &selection.patterns {
+        if !all.iter().any(|run| pattern.matches(run.label())) {
+            return Err(no_match(pattern, &all, dir));
+        }
+    }
+    let is_wanted = |run: &RunFolder| {
+        selection.patterns.is_empty() || selection.patterns.iter().any(|pattern| pattern.matches(run.label()))
+    };
+    Ok(all.into_iter().filter(is_wanted).collect())
+}
+
+const NEAR_MISSES: usize = 5;
+
+fn no_match(pattern: &Pattern, all: &[RunFolder], dir: &Path) -> Error {
+    let mut labels: Vec<&str> = all.iter().map(|run| run.label().as_str()).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    let count = labels.len();
+    // The wildcards say nothing about likeness; what is left of the pattern does.
+    let letters = pattern.as_str().replace(['*', '?'], "");
+    labels.sort_by(|a, b| {
+        let likeness = |label: &str| strsim::jaro_winkler(&letters, label);
+        likeness(b).total_cmp(&likeness(a))
+    });
+    labels.truncate(NEAR_MISSES);
+    let more = if count > labels.len() { format!(" (of {count}; see `analyze list`)") } else { String::new() };
+    Error::Nothing(format!(
+        "--pattern {:?} matches no label in {}; the nearest are {}{more}",
+        pattern.as_str(),
+        dir.display(),
+        labels.join(", ")
+    ))
+}
+
+/// Opens run folders: reads manifests and faults, and checks that every file is whole.
+pub fn open(folders: Vec<RunFolder>, include_failed: bool) -> Opened {
+    let mut opened = Opened::default();
+    for folder in folders {
+        match open_one(&folder, include_failed) {
+            Ok(Ok(run)) => opened.runs.push(run),
+            Ok(Err(reason)) => opened.left_out.push(format!("{}: left out: {reason}", folder.name())),
+            Err(error) => opened.unreadable.push(error),
+        }
+    }
+    opened
+}
+
+/// The run, or why it is left out.
+fn open_one(folder: &RunFolder, include_failed: bool) -> Result<std::result::Result<Run, String>> {
+    let manifest = folder.manifest()?;
+    match &manifest.status {
+        Status::Finished => {}
+        Status::Running => {
+            let dir = folder.dir().display();
+            return Ok(Err(format!("unfinished; if its recorder is gone, make it whole with `recorder recover {dir}`")));
+        }
+        Status::Failed { reason, .. } if !include_failed => {
+            return Ok(Err(format!("failed: {reason}; take it in with --include-failed")));
+        }
+        Status::Failed { .. } => {}
+    }
+    reader::check(folder, &manifest)?;
+    let faults = reader::faults(folder)?;
+    let listed = Listed { run: folder.name(), label: folder.label().to_string(), manifest, faults };
+    Ok(Ok(Run { folder: folder.clone(), listed }))
+}
+
+/// Reads what the list of runs shows: of every folder with a manifest, also of unfinished and failed ones.
+pub fn list(folders: &[RunFolder]) -> (Vec<Listed>, Vec<Error>) {
+    let (mut listed, mut unreadable) = (Vec::new(), Vec::new());
+    for folder in folders {
+        match folder.manifest() {
+            Ok(manifest) => {
+                let is_over = manifest.status != Status::Running;
+                let faults = if is_over { reader::faults(folder) } else { Ok(Vec::new()) };
+                let faults = faults.unwrap_or_else(|error| {
+                    unreadable.push(error.into());
+                    Vec::new()
+                });
+                listed.push(Listed { run: folder.name(), label: folder.label().to_string(), manifest, faults });
+            }
+            Err(error) => unreadable.push(error.into()),
+        }
+    }
+    (listed, unreadable)
+}
+
+impl Run {
+    /// Reads `columns` of the operations, one row for each operation that was due.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn operations(&self, columns: &[&str]) -> Result<DataFrame> {
+        read_parquet(&self.folder.operations_parquet(), columns)
+    }
+
+    /// What tables have to know of the run, `operations` being a frame with `intended_ns`.
+    ///
+    /// A run that failed early has no end of the workload; then the last operation that was due ends it.
+    ///
+    /// # Errors
+    /// [`Error::Table`] when there is no such column.
+    pub fn facts(&self, operations: &DataFrame) -> Result<Facts> {
+        let manifest = &self.listed.manifest;
+        let workload = &manifest.spec.workload;
+        let end_ns = match manifest.clock.workload_end_ns {
+            end_ns if end_ns > 0 => end_ns,
+            _ => operations.column("intended_ns")?.i64()?.max().map_or(0, |last_ns| last_ns.saturating_add(1)),
+        };
+        Ok(Facts {
+            run: self.listed.run.clone(),
+            label: self.listed.label.clone(),
+            phases: Phases::derive(&self.listed.faults, workload.warm_up_ms, end_ns),
+            deadline_ms: workload.deadline_ms as f64,
+            members: manifest.cluster.members.iter().map(|member| member.name.clone()).collect(),
+        })
+    }
+
+    /// Changes of leader after time 0, from the samples.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn leader_changes(&self) -> Result<Vec<LeaderChange>> {
+        let path = self.folder.samples_parquet();
+        let samples = read_parquet(&path, &["time_ns", "member", "metric", "value"])?;
+        let of_leader = || -> PolarsResult<Vec<LeaderChange>> {
+            let is_leader: BooleanChunked =
+                samples.column("metric")?.str()?.iter().map(|name| Some(name == Some(metric::LEADER))).collect();
+            leaders::changes(&samples.filter(&is_leader)?, self.listed.manifest.cluster.members.len())
+        };
+        of_leader().map_err(Error::unreadable(&path))
+    }
+}
+
+/// Reads columns of a Parquet file. The decoder gives up on some kinds of damage by panicking; that must not stop the
+/// other runs, so it counts as an error of this file.
+fn read_parquet(path: &Path, columns: &[&str]) -> Result<DataFrame> {
+    let read = || -> PolarsResult<DataFrame> {
+        let columns = columns.iter().map(|&column| column.to_owned()).collect();
+        // Runs are read side by side, so that each file needs only the thread that asks.
+        ParquetReader::new(File::open(path)?)
+            .with_columns(Some(columns))
+            .read_parallel(ParallelStrategy::None)
+            .finish()
+    };
+    match panic::catch_unwind(AssertUnwindSafe(read)) {
+        Ok(read) => read.map_err(Error::unreadable(path)),
+        Err(_) => Err(Error::unreadable(path)("is damaged: it cannot be decoded")),
+    }
+}
+
+/// Applies `work` to every run, as many at a time as there are CPUs, and gives the results in the order of the runs.
+/// Memory stays that of the runs under way, however many there are.
+pub fn each<T: Send>(runs: &[Run], work: impl Fn(&Run) -> Result<T> + Sync) -> Vec<Result<T>> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(runs.len()).min(THREADS_MAX);
+    let next = AtomicUsize::new(0);
+    let (done, results) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let done = done.clone();
+            scope.spawn(|| {
+                let done = done;
+                while let Some((at, run)) = next_run(&next, runs) {
+                    // The receiver outlives the scope.
+                    let _ = done.send((at, work(run)));
+                }
+            });
+        }
+    });
+    drop(done);
+    let mut results: Vec<_> = results.into_iter().collect();
+    results.sort_unstable_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Bounds the memory: each run under way is held as a whole.
+const THREADS_MAX: usize = 8;
+
+fn next_run<'a>(next: &AtomicUsize, runs: &'a [Run]) -> Option<(usize, &'a Run)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    runs.get(at).map(|run| (at, run))
+}

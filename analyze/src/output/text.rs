@@ -1,0 +1,155 @@
+//! Tables for people: aligned columns, numbers with as many digits as one reads.
+
+use std::fmt;
+
+use polars::prelude::*;
+
+/// A column to show, and its heading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    name: String,
+    heading: String,
+}
+
+impl Column {
+    /// Shows the frame's column `name` under `heading`.
+    pub fn new(name: &str, heading: &str) -> Self {
+        Self { name: name.to_owned(), heading: heading.to_owned() }
+    }
+
+    /// Every column of a frame under its own name, but not the one that groups the rows, nor the label, which is part
+    /// of the run's name.
+    pub fn all(frame: &DataFrame, group: &str) -> Vec<Self> {
+        let names = frame.columns().iter().map(|column| column.name().as_str());
+        names.filter(|name| *name != group && *name != "label").map(|name| Self::new(name, name)).collect()
+    }
+}
+
+/// A table as text. Where rows are grouped, each group has a line of its own with its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextTable {
+    headings: Vec<String>,
+    right: Vec<bool>,
+    rows: Vec<(Option<String>, Vec<String>)>,
+    notes: Vec<String>,
+}
+
+impl TextTable {
+    /// Takes the columns to show from a frame; rows of one value in the column `group` must be neighbours.
+    ///
+    /// # Errors
+    /// [`PolarsError`] when the frame lacks a column.
+    pub fn new(frame: &DataFrame, columns: &[Column], group: Option<&str>) -> PolarsResult<Self> {
+        let shown: Vec<_> = columns.iter().map(|column| frame.column(&column.name)).collect::<PolarsResult<_>>()?;
+        let group = group.map(|name| frame.column(name)).transpose()?;
+        let mut rows = Vec::with_capacity(frame.height());
+        for row in 0..frame.height() {
+            let group = group.map(|column| column.get(row).map(|value| cell(&value))).transpose()?;
+            let cells = shown.iter().map(|column| Ok(cell(&column.get(row)?))).collect::<PolarsResult<_>>()?;
+            rows.push((group, cells));
+        }
+        Ok(Self {
+            headings: columns.iter().map(|column| column.heading.clone()).collect(),
+            right: shown.iter().map(|column| is_right_aligned(column)).collect(),
+            rows,
+            notes: Vec::new(),
+        })
+    }
+
+    /// Adds a line below the table.
+    pub fn note(&mut self, note: &str) {
+        self.notes.push(note.to_owned());
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let width = |text: &String| text.chars().count();
+        let mut widths: Vec<usize> = self.headings.iter().map(width).collect();
+        for (_, cells) in &self.rows {
+            for (widest, cell) in widths.iter_mut().zip(cells) {
+                *widest = (*widest).max(width(cell));
+            }
+        }
+        widths
+    }
+
+    fn write_line(&self, f: &mut fmt::Formatter<'_>, cells: &[String], widths: &[usize]) -> fmt::Result {
+        let mut line = String::new();
+        for ((cell, &width), &right) in cells.iter().zip(widths).zip(&self.right) {
+            line += &if right { format!("{cell:>width$}  ") } else { format!("{cell:<width$}  ") };
+        }
+        writeln!(f, "{}", line.trim_end())
+    }
+}
+
+impl fmt::Display for TextTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths = self.widths();
+        self.write_line(f, &self.headings, &widths)?;
+        let mut group_before = &None;
+        for (group, cells) in &self.rows {
+            if let Some(name) = group.as_ref().filter(|_| group != group_before) {
+                writeln!(f, "\n{name}")?;
+            }
+            group_before = group;
+            self.write_line(f, cells, &widths)?;
+        }
+        if !self.notes.is_empty() {
+            writeln!(f)?;
+        }
+        self.notes.iter().try_for_each(|note| writeln!(f, "{note}"))
+    }
+}
+
+/// Numbers are aligned right; so is text that stands for a number, as in `>= 5000`.
+fn is_right_aligned(column: &polars::prelude::Column) -> bool {
+    column.dtype().is_primitive_numeric() || column.name().ends_with("_ms")
+}
+
+fn cell(value: &AnyValue<'_>) -> String {
+    match value {
+        AnyValue::Null => "-".to_owned(),
+        AnyValue::Boolean(true) => "yes".to_owned(),
+        AnyValue::Boolean(false) => "no".to_owned(),
+        AnyValue::String(text) => (*text).to_owned(),
+        AnyValue::StringOwned(text) => text.to_string(),
+        AnyValue::Float64(value) => number(*value),
+        other => other.to_string(),
+    }
+}
+
+/// A number with about four digits: what one compares by eye.
+pub fn number(value: f64) -> String {
+    let decimals = match value.abs() {
+        size if size >= 1000.0 => 0,
+        size if size >= 100.0 => 1,
+        size if size >= 10.0 => 2,
+        _ => 3,
+    };
+    format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_groups_have_a_line_of_their_own() {
+        let frame = df!(
+            "run" => ["a", "a", "b"],
+            "phase" => ["before", "during", "all"],
+            "p50_ms" => [Some(1.0), None, Some(12345.6)],
+        )
+        .expect("a frame");
+        let columns = [Column::new("phase", "phase"), Column::new("p50_ms", "p50")];
+        let mut table = TextTable::new(&frame, &columns, Some("run")).expect("a table");
+        table.note("note");
+        let expected = "phase     p50\n\na\nbefore  1.000\nduring      -\n\nb\nall     12346\n\nnote\n";
+        assert_eq!(table.to_string(), expected);
+    }
+
+    #[test]
+    fn numbers_keep_four_digits() {
+        let shown: Vec<_> = [0.0, 0.1234, 9.8765, 12.345, 123.45, 1234.5].map(number).into();
+        assert_eq!(shown, ["0.000", "0.123", "9.877", "12.35", "123.5", "1234"]);
+    }
+}

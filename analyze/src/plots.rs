@@ -1,0 +1,113 @@
+//! Plots: SVG pictures of tables. They never compute: every number in them comes from a table.
+//!
+//! Colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), which people with any colour vision can
+//! tell apart. Lines are labelled beside the plot, so that a picture printed in grey can still be read.
+
+use polars::prelude::*;
+
+use crate::tables::throughput::PhaseRate;
+
+mod axis;
+mod canvas;
+pub mod latency;
+mod panels;
+pub mod throughput;
+
+/// A run as plots see it.
+#[derive(Debug, Clone)]
+pub struct PlottedRun {
+    /// Name of the run folder.
+    pub run: String,
+    /// The run's label; repeats share it.
+    pub label: String,
+    /// The fault in words, with its measured window.
+    pub fault: String,
+    /// The workload in words.
+    pub workload: String,
+    /// The fault's measured window in seconds after time 0; `None` without a fault.
+    pub window_s: Option<(f64, f64)>,
+    /// End of the workload in seconds after time 0.
+    pub end_s: f64,
+    /// Leader changes, in order of time.
+    pub leader_changes: Vec<PlottedLeaderChange>,
+    /// Operations by phase, the phase `all` last.
+    pub rates: Vec<PhaseRate>,
+    /// The table that is drawn, with the rows of this run.
+    pub table: DataFrame,
+}
+
+/// A leader change as plots see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlottedLeaderChange {
+    /// Seconds after time 0.
+    pub at_s: f64,
+    /// Name of the member that led.
+    pub from: String,
+    /// Name of the new leader.
+    pub to: String,
+}
+
+impl PlottedRun {
+    fn acknowledged(&self) -> u64 {
+        self.rates.last().map_or(0, |all| all.ok)
+    }
+
+    fn due(&self) -> u64 {
+        self.rates.last().map_or(0, |all| all.due)
+    }
+
+    /// The run in sentences, for the description of a picture.
+    fn described(&self) -> String {
+        let mut words = format!("{}: {}; {}.", self.run, self.fault, self.workload);
+        for rate in &self.rates {
+            let per_s = rate.ops_per_s.map_or(String::new(), |per_s| format!(", {per_s:.1} per second"));
+            let (phase, ok, due) = (rate.phase.as_str(), grouped(rate.ok), grouped(rate.due));
+            words += &format!(" {phase}: {ok} of {due} operations acknowledged{per_s}.");
+        }
+        for change in &self.leader_changes {
+            words += &format!(" Leader {} to {} at {:.1} s.", change.from, change.to, change.at_s);
+        }
+        words
+    }
+}
+
+/// Values of a numeric column; null where there is none.
+fn values(table: &DataFrame, name: &str) -> PolarsResult<Vec<Option<f64>>> {
+    Ok(table.column(name)?.cast(&DataType::Float64)?.f64()?.iter().collect())
+}
+
+/// Runs of the same label, in the order in which the labels first occur.
+fn by_label(runs: &[PlottedRun]) -> Vec<(&str, Vec<&PlottedRun>)> {
+    let mut groups: Vec<(&str, Vec<&PlottedRun>)> = Vec::new();
+    for run in runs {
+        match groups.iter_mut().find(|(label, _)| *label == run.label) {
+            Some((_, group)) => group.push(run),
+            None => groups.push((&run.label, vec![run])),
+        }
+    }
+    groups
+}
+
+/// A count with its thousands apart, as in `12,345`.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 run`, `3 runs`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The value when all are equal.
+fn shared<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
+}

@@ -1,0 +1,196 @@
+//! What every plot of something over time is made of: a heading, panels with axes, shaded fault windows, leader changes.
+
+use plotters::style::RGBColor;
+
+use super::axis::{Axis, Tick};
+use super::canvas::{Anchor, Canvas, FAULT, Font, GREY, GRID, INK, text_width, wrapped};
+use super::{PlottedLeaderChange, PlottedRun};
+use crate::Result;
+
+pub(super) const TITLE: Font = Font::new(19.0, INK).bold();
+pub(super) const SUBTITLE: Font = Font::new(13.0, GREY);
+pub(super) const LABEL: Font = Font::new(13.0, INK).bold();
+pub(super) const TICK: Font = Font::new(12.0, GREY);
+pub(super) const NOTE: Font = Font::new(11.0, GREY);
+
+pub(super) const MARGIN: f64 = 24.0;
+const TITLE_HEIGHT: f64 = 34.0;
+const SUBTITLE_HEIGHT: f64 = 18.0;
+
+/// The words above a picture.
+pub(super) struct Heading {
+    title: String,
+    lines: Vec<String>,
+}
+
+impl Heading {
+    /// Breaks the lines so that they fit a picture of this width.
+    pub(super) fn new(title: &str, lines: &[String], width: f64) -> Self {
+        let lines = lines.iter().flat_map(|line| wrapped(line, SUBTITLE, width - 2.0 * MARGIN)).collect();
+        Self { title: title.to_owned(), lines }
+    }
+
+    /// Where what follows may begin.
+    pub(super) fn bottom(&self) -> f64 {
+        12.0 + TITLE_HEIGHT + self.lines.len() as f64 * SUBTITLE_HEIGHT
+    }
+
+    pub(super) fn draw(&self, canvas: &Canvas<'_>) -> Result<()> {
+        canvas.text((MARGIN, 12.0 + TITLE_HEIGHT / 2.0), Anchor::Left, TITLE, &self.title)?;
+        for (at, line) in self.lines.iter().enumerate() {
+            let y = 12.0 + TITLE_HEIGHT + (at as f64 + 0.5) * SUBTITLE_HEIGHT;
+            canvas.text((MARGIN, y), Anchor::Left, SUBTITLE, line)?;
+        }
+        Ok(())
+    }
+}
+
+/// A plotting area with its two axes; y pixels run upwards.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Panel {
+    pub(super) x: Axis,
+    pub(super) y: Axis,
+}
+
+/// Which ticks of a panel get their labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Labelled {
+    pub(super) x: bool,
+    pub(super) y: bool,
+}
+
+impl Panel {
+    /// A panel at a place in pixels, showing ranges of values.
+    pub(super) fn new(left_top: (f64, f64), size: (f64, f64), x: (f64, f64), y: (f64, f64)) -> Self {
+        let (left, top) = left_top;
+        let (width, height) = size;
+        Self {
+            x: Axis { values: x, pixels: (left, left + width) },
+            y: Axis { values: y, pixels: (top + height, top) },
+        }
+    }
+
+    pub(super) fn left(&self) -> f64 {
+        self.x.pixels.0
+    }
+
+    pub(super) fn right(&self) -> f64 {
+        self.x.pixels.1
+    }
+
+    pub(super) fn top(&self) -> f64 {
+        self.y.pixels.1
+    }
+
+    pub(super) fn bottom(&self) -> f64 {
+        self.y.pixels.0
+    }
+
+    pub(super) fn at(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        (self.x.at(x), self.y.at(y))
+    }
+
+    /// Shades the time in which a fault was in force.
+    pub(super) fn shade(&self, canvas: &Canvas<'_>, (from_s, to_s): (f64, f64), alpha: f64) -> Result<()> {
+        canvas.rectangle((self.x.at(from_s), self.top()), (self.x.at(to_s), self.bottom()), FAULT, alpha)
+    }
+
+    /// Grid lines, the base line, ticks and their labels.
+    pub(super) fn axes(&self, canvas: &Canvas<'_>, x: &[Tick], y: &[Tick], labelled: Labelled) -> Result<()> {
+        for tick in y {
+            let at = self.y.at(tick.value);
+            let width = if tick.label.is_some() { 0.8 } else { 0.3 };
+            canvas.line(&[(self.left(), at), (self.right(), at)], GRID, 1.0, width)?;
+            if let Some(label) = tick.label.as_ref().filter(|_| labelled.y) {
+                canvas.text((self.left() - 8.0, at), Anchor::Right, TICK, label)?;
+            }
+        }
+        canvas.line(&[(self.left(), self.bottom()), (self.right(), self.bottom())], INK, 1.0, 1.0)?;
+        for tick in x {
+            let at = self.x.at(tick.value);
+            canvas.line(&[(at, self.bottom()), (at, self.bottom() + 5.0)], INK, 1.0, 1.0)?;
+            if let Some(label) = tick.label.as_ref().filter(|_| labelled.x) {
+                canvas.text((at, self.bottom() + 16.0), Anchor::Middle, TICK, label)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks leader changes by lines over the whole height, with the members where they fit.
+    pub(super) fn leader_changes(&self, canvas: &Canvas<'_>, changes: &[PlottedLeaderChange]) -> Result<()> {
+        let mut free_from = f64::MIN;
+        for change in changes {
+            let at = self.x.at(change.at_s);
+            canvas.line(&[(at, self.top() - 4.0), (at, self.bottom())], INK, 0.8, 0.9)?;
+            self.marker(canvas, change.at_s, INK)?;
+            let label = format!("leader {} → {}", change.from, change.to);
+            let width = text_width(&label, NOTE);
+            let fits_right = at + 8.0 + width <= self.right();
+            let (x, anchor) = if fits_right { (at + 8.0, Anchor::Left) } else { (at - 8.0, Anchor::Right) };
+            let left = if fits_right { x } else { x - width };
+            if left > free_from {
+                canvas.text((x, self.top() - 8.0), anchor, NOTE, &label)?;
+                free_from = left + width;
+            }
+        }
+        Ok(())
+    }
+
+    /// A triangle on the upper edge.
+    pub(super) fn marker(&self, canvas: &Canvas<'_>, at_s: f64, colour: RGBColor) -> Result<()> {
+        let (x, y) = (self.x.at(at_s), self.top());
+        canvas.polygon(&[(x - 5.0, y - 10.0), (x + 5.0, y - 10.0), (x, y)], colour, 1.0)
+    }
+}
+
+/// How small multiples lie: columns and rows of panels of one size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grid {
+    pub(super) columns: usize,
+    pub(super) rows: usize,
+    count: usize,
+    left_top: (f64, f64),
+    panel: (f64, f64),
+}
+
+const COLUMN_GAP: f64 = 22.0;
+const ROW_GAP: f64 = 40.0;
+
+impl Grid {
+    /// A grid for `count` panels in a picture of `width` pixels.
+    pub(super) fn new(count: usize, width: f64, left_top: (f64, f64)) -> Self {
+        let columns = match count {
+            0..=4 => count.clamp(1, 2),
+            5..=9 => 3,
+            10..=24 => 4,
+            _ => 5,
+        };
+        let panel_width = (width - left_top.0 - MARGIN - COLUMN_GAP * (columns - 1) as f64) / columns as f64;
+        let panel_height = (panel_width * 0.56).min(190.0);
+        Self { columns, rows: count.div_ceil(columns), count, left_top, panel: (panel_width, panel_height) }
+    }
+
+    /// The panel at an index, and which of its ticks have labels: those of the left column and of the lowest panel in
+    /// each column.
+    pub(super) fn panel(&self, index: usize, x: (f64, f64), y: (f64, f64)) -> (Panel, Labelled) {
+        let (column, row) = (index % self.columns, index / self.columns);
+        let left = self.left_top.0 + column as f64 * (self.panel.0 + COLUMN_GAP);
+        let top = self.left_top.1 + row as f64 * (self.panel.1 + ROW_GAP);
+        let labelled = Labelled { x: index + self.columns >= self.count, y: column == 0 };
+        (Panel::new((left, top), self.panel, x, y), labelled)
+    }
+
+    /// Where what follows may begin.
+    pub(super) fn bottom(&self) -> f64 {
+        self.left_top.1 + self.rows as f64 * (self.panel.1 + ROW_GAP) - ROW_GAP
+    }
+}
+
+/// Where the windows of several runs are one and the same but for the milliseconds of their edges: that window.
+pub(super) fn common_window<'a>(runs: impl Iterator<Item = &'a PlottedRun>) -> Option<(f64, f64)> {
+    const TOLERANCE_S: f64 = 0.25;
+    let windows: Vec<(f64, f64)> = runs.filter_map(|run| run.window_s).collect();
+    let &(from_s, to_s) = windows.first()?;
+    let is_same = |&(from, to): &(f64, f64)| (from - from_s).abs() <= TOLERANCE_S && (to - to_s).abs() <= TOLERANCE_S;
+    windows.iter().all(is_same).then_some((from_s, to_s))
+}

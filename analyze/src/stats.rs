@@ -1,0 +1,78 @@
+//! Statistics over latencies. Everything is exact: no histogram, no interpolation.
+//!
+//! Percentiles are *nearest-rank*: the smallest value that at least the share q of all values does not exceed, the
+//! value at rank ceil(q n) of n sorted ones. It is the inverse of the empirical distribution function (definition 1 in
+//! R. J. Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages", The American Statistician 50(4), 1996), is always
+//! a value that was measured, and is what polars calls `QuantileMethod::Equiprobable` and numpy
+//! `method="inverted_cdf"`.
+
+/// The quantiles that tables report, with their names in column names.
+pub const QUANTILES: [(&str, f64); 5] = [("p50", 0.50), ("p90", 0.90), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999)];
+
+/// Index of quantile `q` (0 to 1) in `count` sorted values; `None` when there are none.
+///
+/// The floating-point expression is the one of polars, so that both round alike.
+pub fn nearest_rank(count: usize, q: f64) -> Option<usize> {
+    let last = count.checked_sub(1)?;
+    Some((((count as f64 * q).ceil() - 1.0).max(0.0) as usize).min(last))
+}
+
+/// Quantile `q` of values sorted in ascending order; `None` when there are none.
+pub fn quantile(sorted: &[i64], q: f64) -> Option<i64> {
+    nearest_rank(sorted.len(), q).map(|rank| sorted[rank])
+}
+
+/// Arithmetic mean, `None` of no values. The sum is taken in integers, so the order of the values has no effect.
+pub fn mean(values: &[i64]) -> Option<f64> {
+    let sum: i128 = values.iter().map(|&value| i128::from(value)).sum();
+    (!values.is_empty()).then(|| sum as f64 / values.len() as f64)
+}
+
+/// A quantile over operations of which some never got an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Censored {
+    /// The value is known.
+    Exact(i64),
+    /// The rank falls among operations without an answer: all that is known is that they took longer than the
+    /// deadline that they were given.
+    AtLeastDeadline,
+}
+
+/// Quantile `q` over `due` operations, `sorted` being the ascending response times of those that were answered. The
+/// others are right-censored: they rank above every answered one, whenever they were given up.
+pub fn censored_quantile(sorted: &[i64], due: usize, q: f64) -> Option<Censored> {
+    nearest_rank(due, q).map(|rank| sorted.get(rank).map_or(Censored::AtLeastDeadline, |&value| Censored::Exact(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_polars() {
+        for count in [1_i64, 2, 3, 7, 10, 19, 20, 99, 100, 101, 999, 1000, 1001, 12_345] {
+            let sorted: Vec<i64> = (0..count).map(|value| value * value).collect();
+            let series = Int64Chunked::from_slice("x".into(), &sorted);
+            for q in [0.0, 0.001, 0.07, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0] {
+                let theirs = series.quantile(q, QuantileMethod::Equiprobable).expect("a quantile");
+                assert_eq!(quantile(&sorted, q).map(|value| value as f64), theirs, "{q} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_has_no_quantile_and_no_mean() {
+        assert_eq!((quantile(&[], 0.5), mean(&[]), censored_quantile(&[], 0, 0.5)), (None, None, None));
+    }
+
+    #[test]
+    fn operations_without_an_answer_rank_above_all_others() {
+        let answered = [10, 20, 30, 40, 50, 60, 70, 80];
+        assert_eq!(censored_quantile(&answered, 10, 0.5), Some(Censored::Exact(50)));
+        assert_eq!(censored_quantile(&answered, 10, 0.8), Some(Censored::Exact(80)));
+        assert_eq!(censored_quantile(&answered, 10, 0.9), Some(Censored::AtLeastDeadline));
+        assert_eq!(censored_quantile(&[], 3, 0.0), Some(Censored::AtLeastDeadline));
+    }
+}

@@ -1,0 +1,97 @@
+//! Tables: frame in, frame out. Nothing in here reads a file, so every table can be tested with planted rows.
+//!
+//! Column names end in their unit. Missing is null, never zero and never NaN.
+
+use polars::prelude::*;
+
+use crate::phases::Phases;
+
+pub mod latency;
+pub mod leaders;
+pub mod runs;
+pub mod summary;
+pub mod throughput;
+
+/// What a table has to know of a run beside its rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// Name of the run folder: the run's identity.
+    pub run: String,
+    /// The run's label; repeats share it.
+    pub label: String,
+    /// The run's phases.
+    pub phases: Phases,
+    /// Time after its intended start at which an operation was given up, in milliseconds.
+    pub deadline_ms: f64,
+    /// Names of the members, by index.
+    pub members: Vec<String>,
+}
+
+/// Puts frames of equal columns below each other, in order; `None` of no frames.
+///
+/// # Errors
+/// [`PolarsError`] when the columns differ.
+pub fn stack(frames: impl IntoIterator<Item = DataFrame>) -> PolarsResult<Option<DataFrame>> {
+    let mut frames = frames.into_iter();
+    let Some(mut all) = frames.next() else { return Ok(None) };
+    for frame in frames {
+        all.vstack_mut_owned(frame)?;
+    }
+    Ok(Some(all))
+}
+
+const NS_PER_S: i64 = 1_000_000_000;
+
+/// What became of an operation, as the tables count it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counts {
+    ok: u64,
+    failed: u64,
+    unknown: u64,
+    unsent: u64,
+}
+
+impl Counts {
+    fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Ok => self.ok += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Unknown => self.unknown += 1,
+            Outcome::Unsent => self.unsent += 1,
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.ok += other.ok;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+        self.unsent += other.unsent;
+    }
+
+    fn due(self) -> u64 {
+        self.ok + self.failed + self.unknown + self.unsent
+    }
+}
+
+use run_folder::operation::Outcome;
+
+/// The outcomes of `operations`, row by row.
+fn outcomes(operations: &DataFrame) -> PolarsResult<impl Iterator<Item = PolarsResult<Outcome>> + '_> {
+    Ok(operations.column("outcome")?.str()?.iter().map(|text| {
+        let text = text.unwrap_or_default();
+        Outcome::ALL.iter().copied().find(|outcome| outcome.as_str() == text).ok_or_else(
+            || polars_err!(ComputeError: "outcome {text:?} is not one that this program knows; update Laggard"),
+        )
+    }))
+}
+
+/// An integer column that the format does not allow to be null.
+fn integers<'a>(operations: &'a DataFrame, name: &str) -> PolarsResult<&'a Int64Chunked> {
+    let column = operations.column(name)?.i64()?;
+    polars_ensure!(column.null_count() == 0, ComputeError: "column {name} has rows without a value");
+    Ok(column)
+}
+
+fn ms(ns: i64) -> f64 {
+    ns as f64 / 1e6
+}

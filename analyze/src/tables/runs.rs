@@ -1,0 +1,227 @@
+//! The list of runs: one row for each run folder, also for those that cannot be analysed.
+
+use chrono::{DateTime, SecondsFormat};
+use polars::prelude::*;
+use run_folder::spec::{Attachment, FaultSpec, Pacing, Target, WorkloadSpec};
+use run_folder::{FaultEvent, Manifest};
+
+use crate::output::text::{Column as Shown, TextTable};
+use crate::phases::Phases;
+
+/// What the list knows of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// Name of the run folder.
+    pub run: String,
+    /// The run's label.
+    pub label: String,
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The faults; empty when the run has none or they cannot be read yet.
+    pub faults: Vec<FaultEvent>,
+}
+
+/// Lists runs, one row each, in the order given. Columns:
+///
+/// - `run`, `label`, `status` (`running`, `finished`, or `failed: ` and the reason)
+/// - `started`: wall-clock time of the run's time 0, UTC; null when it never came
+/// - `duration_s`: end of the workload after time 0
+/// - `fault`: as in `delay 20ms`; null without one
+/// - `fault_kind`, `fault_delay_ms`, `fault_loss_percent`, `fault_scope`, `fault_direction`: its parts
+/// - `target`: names of the members that it hit; as asked when it never hit one
+/// - `target_role`: `leader` or `follower` at injection
+/// - `mechanism`
+/// - `from_s`, `to_s`: the measured window, with the rule of [`Phases::derive`]
+/// - `confirmed`: whether the evidence shows the fault; null when that was not judged
+/// - `attachment`: the members that clients ask
+/// - `pacing`, `concurrency`
+/// - `leader_start`, `leader_injection`, `leader_end`: member names
+/// - `operations`: rows in `operations.parquet`
+/// - `backend`, `etcd_version`, `members`: the cluster
+/// - `seed`, `warnings`: the latter counts the manifest's warnings
+///
+/// # Errors
+/// [`PolarsError`] never in practice: all columns are made here with one length.
+pub fn table(runs: &[Listed]) -> PolarsResult<DataFrame> {
+    let text = |name: &str, of: &dyn Fn(&Listed) -> Option<String>| {
+        Column::new(name.into(), runs.iter().map(of).collect::<Vec<_>>())
+    };
+    let number = |name: &str, of: &dyn Fn(&Listed) -> Option<f64>| {
+        Column::new(name.into(), runs.iter().map(of).collect::<Vec<_>>())
+    };
+    let count = |name: &str, of: &dyn Fn(&Listed) -> u64| {
+        Column::new(name.into(), runs.iter().map(of).collect::<Vec<_>>())
+    };
+    let fault = |run: &Listed| run.manifest.spec.fault.clone();
+    let leader = |index: Option<usize>, run: &Listed| index.map(|index| run.manifest.member_name(index).to_owned());
+    let window = |run: &Listed| phases(&run.manifest, &run.faults).window().map(|window| window.seconds());
+    let confirmed: Vec<Option<bool>> = runs.iter().map(|run| all_confirmed(&run.faults)).collect();
+    DataFrame::new(
+        runs.len(),
+        vec![
+            text("run", &|run| Some(run.run.clone())),
+            text("label", &|run| Some(run.label.clone())),
+            text("status", &|run| Some(run.manifest.status.to_string())),
+            text("started", &|run| started(&run.manifest)),
+            number("duration_s", &|run| {
+                Some(run.manifest.clock.workload_end_ns).filter(|&end_ns| end_ns > 0).map(|end_ns| end_ns as f64 / 1e9)
+            }),
+            text("fault", &|run| Some(fault(run)?.effect.to_string())),
+            text("fault_kind", &|run| Some(fault(run)?.effect.kind().to_owned())),
+            number("fault_delay_ms", &|run| Some(run.faults.first()?.delay_us? / 1e3)),
+            number("fault_loss_percent", &|run| run.faults.first()?.loss_percent),
+            text("fault_scope", &|run| Some(run.faults.first()?.scope.clone())),
+            text("fault_direction", &|run| Some(run.faults.first()?.direction.clone())),
+            text("target", &|run| Some(target(run, &fault(run)?))),
+            text("target_role", &|run| Some(run.faults.first()?.role.clone())),
+            text("mechanism", &|run| Some(run.faults.first()?.mechanism.clone())),
+            number("from_s", &|run| Some(window(run)?.0)),
+            number("to_s", &|run| Some(window(run)?.1)),
+            Column::new("confirmed".into(), confirmed),
+            text("attachment", &|run| Some(attachment(&run.manifest.spec.workload))),
+            text("pacing", &|run| Some(pacing(run.manifest.spec.workload.pacing).to_owned())),
+            count("concurrency", &|run| run.manifest.spec.workload.concurrency.into()),
+            text("leader_start", &|run| leader(run.manifest.leaders.start, run)),
+            text("leader_injection", &|run| leader(run.manifest.leaders.injection, run)),
+            text("leader_end", &|run| leader(run.manifest.leaders.end, run)),
+            count("operations", &|run| run.manifest.rows.operations),
+            text("backend", &|run| Some(run.manifest.cluster.backend.clone())),
+            text("etcd_version", &|run| Some(run.manifest.cluster.etcd_version.clone())),
+            count("members", &|run| run.manifest.cluster.members.len() as u64),
+            count("seed", &|run| run.manifest.spec.seed),
+            count("warnings", &|run| run.manifest.warnings.len() as u64),
+        ],
+    )
+}
+
+/// The phases of a run, from its manifest and its faults.
+pub fn phases(manifest: &Manifest, faults: &[FaultEvent]) -> Phases {
+    Phases::derive(faults, manifest.spec.workload.warm_up_ms, manifest.clock.workload_end_ns)
+}
+
+/// The fault of a run in words, with its measured window, as in `delay 20ms on etcd1 (follower), egress, 40.0 s to
+/// 80.0 s`; `no fault` without one.
+pub fn fault_in_words(run: &Listed) -> String {
+    let Some(spec) = &run.manifest.spec.fault else { return "no fault".to_owned() };
+    let mut words = format!("{} on {}", spec.effect, target(run, spec));
+    if let Some(event) = run.faults.first() {
+        if !event.role.is_empty() {
+            words += &format!(" ({})", event.role);
+        }
+        let traffic = if event.scope == "all" { String::new() } else { format!(" {} traffic", event.scope) };
+        words += &format!(",{traffic} {}", event.direction);
+    }
+    match phases(&run.manifest, &run.faults).window() {
+        Some(window) => words + &format!(", {:.1} s to {:.1} s", window.seconds().0, window.seconds().1),
+        None => words + ", never in force",
+    }
+}
+
+/// The workload of a run in words, as in `closed loop, 16 workers, puts, clients at the target`.
+pub fn workload_in_words(workload: &WorkloadSpec) -> String {
+    let load = match workload.pacing {
+        Pacing::Closed => format!("closed loop, {} workers", workload.concurrency),
+        Pacing::Even => match (workload.operations, workload.duration_ms) {
+            (Some(operations), Some(duration_ms)) if duration_ms > 0 => {
+                format!("evenly paced, {:.1} ops/s", operations as f64 * 1e3 / duration_ms as f64)
+            }
+            _ => "evenly paced".to_owned(),
+        },
+    };
+    let mix = &workload.mix;
+    let kinds = [
+        ("put", mix.put),
+        ("get", mix.get),
+        ("serializable get", mix.get_serializable),
+        ("txn", mix.txn),
+        ("delete", mix.delete),
+    ];
+    let total: u64 = kinds.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    let mut used: Vec<String> = kinds
+        .iter()
+        .filter(|(_, weight)| *weight > 0)
+        .map(|(kind, weight)| format!("{:.0} % {kind}", f64::from(*weight) * 100.0 / total as f64))
+        .collect();
+    if used.len() == 1 {
+        used[0] = used[0].replace("100 % ", "") + "s only";
+    }
+    let asked = match &workload.attachment {
+        Attachment::RoundRobin => "clients ask all members in turn".to_owned(),
+        Attachment::Leader => "clients at the leader".to_owned(),
+        Attachment::Target => "clients at the target".to_owned(),
+        Attachment::HealthyFollower => "clients at a healthy follower".to_owned(),
+        Attachment::Member(name) => format!("clients at {name}"),
+    };
+    format!("{load}, {}, {asked}", used.join(", "))
+}
+
+fn started(manifest: &Manifest) -> Option<String> {
+    let origin_ns = Some(manifest.clock.origin_unix_ns).filter(|&origin_ns| origin_ns > 0)?;
+    Some(DateTime::from_timestamp_nanos(origin_ns).to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+fn target(run: &Listed, spec: &FaultSpec) -> String {
+    let hit: Vec<&str> = run.manifest.fault_targets.iter().map(|&index| run.manifest.member_name(index)).collect();
+    match &spec.target {
+        _ if !hit.is_empty() => hit.join(" "),
+        Target::Leader => "leader".to_owned(),
+        Target::Follower => "follower".to_owned(),
+        Target::Member(name) => name.clone(),
+        Target::All => "all".to_owned(),
+    }
+}
+
+fn attachment(workload: &WorkloadSpec) -> String {
+    match &workload.attachment {
+        Attachment::RoundRobin => "round-robin".to_owned(),
+        Attachment::Leader => "leader".to_owned(),
+        Attachment::Target => "target".to_owned(),
+        Attachment::HealthyFollower => "healthy-follower".to_owned(),
+        Attachment::Member(name) => name.clone(),
+    }
+}
+
+fn pacing(pacing: Pacing) -> &'static str {
+    match pacing {
+        Pacing::Closed => "closed",
+        Pacing::Even => "even",
+    }
+}
+
+fn all_confirmed(faults: &[FaultEvent]) -> Option<bool> {
+    let judged: Vec<bool> = faults.iter().filter_map(|fault| fault.confirmed).collect();
+    (!judged.is_empty()).then(|| judged.iter().all(|&confirmed| confirmed))
+}
+
+/// The list for people: the columns that fit 120 characters, or all with `wide`.
+///
+/// # Errors
+/// [`PolarsError`] when `runs` is not the result of [`table`].
+pub fn text(runs: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
+    if wide {
+        return TextTable::new(runs, &Shown::all(runs, ""), None);
+    }
+    let mut runs = runs.clone();
+    // The reason of a failure is a sentence; it goes to standard error, beside the run's name.
+    let status: Vec<Option<String>> = runs
+        .column("status")?
+        .str()?
+        .iter()
+        .map(|status| status.map(|status| status.split(':').next().unwrap_or_default().to_owned()))
+        .collect();
+    runs.with_column(Column::new("status".into(), status))?;
+    let columns = [
+        Shown::new("run", "run"),
+        Shown::new("status", "status"),
+        Shown::new("duration_s", "seconds"),
+        Shown::new("fault", "fault"),
+        Shown::new("target", "on"),
+        Shown::new("target_role", "role"),
+        Shown::new("from_s", "from s"),
+        Shown::new("to_s", "to s"),
+        Shown::new("attachment", "clients at"),
+        Shown::new("operations", "operations"),
+    ];
+    TextTable::new(&runs, &columns, None)
+}
+

@@ -1,0 +1,311 @@
+//! The summary: one row for each run, kind of operation and phase.
+//!
+//! The rows of a run are gone through once. Each kind and phase gets a vector of service times and one of response times,
+//! each is sorted once, and every percentile is read off. Sums over phases or kinds are merges of sorted vectors,
+//! which Rust's stable sort does in linear time.
+
+use std::collections::BTreeMap;
+
+use polars::prelude::*;
+use run_folder::operation::{Kind, Outcome};
+
+use super::{Counts, Facts, integers, ms, outcomes};
+use crate::output::text::{Column as Shown, TextTable};
+use crate::phases::Phase;
+use crate::stats::{self, Censored, QUANTILES};
+
+/// Columns of `operations` that the summary reads.
+pub const READS: [&str; 5] = ["kind", "intended_ns", "start_ns", "end_ns", "outcome"];
+
+/// Name of the row that counts all kinds together; also a kind's place in its order.
+const ALL_KINDS: &str = "all";
+
+/// Summarises one run.
+///
+/// `operations` has the columns [`READS`] and one row for each operation that was due. The result has one row for each
+/// kind that occurs and each phase of the run, without the warm-up in phase `all`; when several kinds occur, also a kind
+/// `all`. Columns:
+///
+/// - `run`, `label`, `kind`, `phase`
+/// - `length_s`: length of the phase
+/// - `count`: operations due, which are `ok` + `failed` + `unknown` + `unsent`
+/// - `ops_per_s`: `ok` per second of the phase
+/// - `service_mean_ms`, `service_p50_ms`, `_p90_`, `_p95_`, `_p99_`, `_p99_9_`, `service_max_ms`: end - start of ok
+///   operations
+/// - `response_...`: the same of end - intended
+/// - `response_due_p50_ms` ... `response_due_max_ms`: response time over all operations due, those without an answer
+///   ranking above all others; where the rank falls among these, the value is the deadline, a lower bound
+/// - `response_due_bound_from`: name of the first of these columns that is such a lower bound, as in `p99`; null when
+///   all are exact
+///
+/// Percentiles are nearest-rank, see [`stats`].
+///
+/// # Errors
+/// [`PolarsError`] when a column is missing or holds what the format does not allow.
+pub fn table(operations: &DataFrame, facts: &Facts) -> PolarsResult<DataFrame> {
+    let mut groups = groups(operations, facts)?;
+    add_totals(&mut groups, facts);
+    let mut rows = Rows::default();
+    for ((kind, phase), group) in &groups {
+        rows.push(kind, *phase, group, facts);
+    }
+    rows.into_frame(facts)
+}
+
+/// A kind's place in the order of the table, and its name.
+type KindKey = (usize, String);
+
+/// The operations of one kind and phase. The times are those of ok operations, in nanoseconds.
+#[derive(Default)]
+struct Group {
+    counts: Counts,
+    service_ns: Vec<i64>,
+    response_ns: Vec<i64>,
+}
+
+impl Group {
+    /// Adds a group whose times are sorted to one whose times are sorted.
+    fn merge(&mut self, other: &Self) {
+        self.counts.merge(other.counts);
+        self.service_ns.extend_from_slice(&other.service_ns);
+        self.service_ns.sort();
+        self.response_ns.extend_from_slice(&other.response_ns);
+        self.response_ns.sort();
+    }
+}
+
+fn groups(operations: &DataFrame, facts: &Facts) -> PolarsResult<BTreeMap<(KindKey, Phase), Group>> {
+    let mut kinds: Vec<String> = Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
+    let mut found: Vec<[Option<Group>; Phase::ALL.len()]> = Vec::new();
+    let rows = operations
+        .column("kind")?
+        .str()?
+        .iter()
+        .zip(integers(operations, "intended_ns")?.into_no_null_iter())
+        .zip(operations.column("start_ns")?.i64()?.iter())
+        .zip(integers(operations, "end_ns")?.into_no_null_iter())
+        .zip(outcomes(operations)?);
+    for ((((kind, intended_ns), start_ns), end_ns), outcome) in rows {
+        let outcome = outcome?;
+        let kind = kind.unwrap_or_default();
+        let kind_at = kinds.iter().position(|known| known == kind).unwrap_or_else(|| {
+            kinds.push(kind.to_owned());
+            kinds.len() - 1
+        });
+        if kind_at >= found.len() {
+            found.resize_with(kind_at + 1, Default::default);
+        }
+        let group = found[kind_at][facts.phases.of(intended_ns) as usize].get_or_insert_default();
+        group.counts.add(outcome);
+        if outcome == Outcome::Ok {
+            group.response_ns.push(end_ns - intended_ns);
+            let Some(start_ns) = start_ns else {
+                polars_bail!(ComputeError: "an ok operation, due at {intended_ns} ns, has no start_ns");
+            };
+            group.service_ns.push(end_ns - start_ns);
+        }
+    }
+    let mut groups = BTreeMap::new();
+    for (kind_at, phases) in found.into_iter().enumerate() {
+        let key = (kind_at, kinds[kind_at].clone());
+        if phases.iter().any(Option::is_some) {
+            // A kind that occurs has a row for each phase of the run, also where it has no operation.
+            for phase in facts.phases.parts() {
+                groups.insert((key.clone(), phase), Group::default());
+            }
+        }
+        for (phase, group) in Phase::ALL.into_iter().zip(phases) {
+            if let Some(mut group) = group {
+                group.service_ns.sort_unstable();
+                group.response_ns.sort_unstable();
+                groups.insert((key.clone(), phase), group);
+            }
+        }
+    }
+    Ok(groups)
+}
+
+/// Adds phase `all` of each kind, and kind `all` where several occur or none does.
+fn add_totals(groups: &mut BTreeMap<(KindKey, Phase), Group>, facts: &Facts) {
+    let mut kinds: Vec<KindKey> = groups.keys().map(|(kind, _)| kind.clone()).collect();
+    kinds.dedup();
+    let all_kinds = (usize::MAX, ALL_KINDS.to_owned());
+    if kinds.len() != 1 {
+        for phase in facts.phases.parts() {
+            groups.insert((all_kinds.clone(), phase), Group::default());
+        }
+        for kind in &kinds {
+            for phase in Phase::ALL {
+                add_copy(groups, (kind, phase), (&all_kinds, phase));
+            }
+        }
+        kinds.push(all_kinds);
+    }
+    for kind in kinds {
+        for part in [Phase::Before, Phase::During, Phase::After] {
+            add_copy(groups, (&kind, part), (&kind, Phase::All));
+        }
+    }
+}
+
+fn add_copy(
+    groups: &mut BTreeMap<(KindKey, Phase), Group>,
+    from: (&KindKey, Phase),
+    into: (&KindKey, Phase),
+) {
+    if let Some(part) = groups.remove(&(from.0.clone(), from.1)) {
+        groups.entry((into.0.clone(), into.1)).or_default().merge(&part);
+        groups.insert((from.0.clone(), from.1), part);
+    }
+}
+
+/// Mean, quantiles and maximum of one kind of time, column by column.
+#[derive(Default)]
+struct TimeColumns {
+    mean: Vec<Option<f64>>,
+    quantiles: [Vec<Option<f64>>; QUANTILES.len()],
+    max: Vec<Option<f64>>,
+}
+
+impl TimeColumns {
+    fn push(&mut self, sorted_ns: &[i64]) {
+        self.mean.push(stats::mean(sorted_ns).map(|mean_ns| mean_ns / 1e6));
+        for (column, (_, q)) in self.quantiles.iter_mut().zip(QUANTILES) {
+            column.push(stats::quantile(sorted_ns, q).map(ms));
+        }
+        self.max.push(sorted_ns.last().copied().map(ms));
+    }
+
+    fn into_columns(self, time: &str) -> Vec<Column> {
+        let quantiles = self.quantiles.into_iter().zip(QUANTILES);
+        let mut columns = vec![Column::new(format!("{time}_mean_ms").into(), self.mean)];
+        columns.extend(quantiles.map(|(values, (name, _))| Column::new(format!("{time}_{name}_ms").into(), values)));
+        columns.push(Column::new(format!("{time}_max_ms").into(), self.max));
+        columns
+    }
+}
+
+/// The names and shares of the censored columns.
+fn due_quantiles() -> impl Iterator<Item = (&'static str, f64)> {
+    QUANTILES.into_iter().chain([("max", 1.0)])
+}
+
+#[derive(Default)]
+struct Rows {
+    kind: Vec<String>,
+    phase: Vec<&'static str>,
+    length_s: Vec<Option<f64>>,
+    counts: Vec<Counts>,
+    ops_per_s: Vec<Option<f64>>,
+    service: TimeColumns,
+    response: TimeColumns,
+    due: [Vec<Option<f64>>; QUANTILES.len() + 1],
+    due_bound_from: Vec<Option<&'static str>>,
+}
+
+impl Rows {
+    fn push(&mut self, kind: &KindKey, phase: Phase, group: &Group, facts: &Facts) {
+        let length_s = facts.phases.length_s(phase);
+        self.kind.push(kind.1.clone());
+        self.phase.push(phase.as_str());
+        self.length_s.push(length_s);
+        self.counts.push(group.counts);
+        self.ops_per_s.push(length_s.map(|length_s| group.counts.ok as f64 / length_s));
+        self.service.push(&group.service_ns);
+        self.response.push(&group.response_ns);
+        let mut bound_from = None;
+        for (column, (name, q)) in self.due.iter_mut().zip(due_quantiles()) {
+            let value = stats::censored_quantile(&group.response_ns, group.counts.due() as usize, q);
+            if value == Some(Censored::AtLeastDeadline) {
+                bound_from = bound_from.or(Some(name));
+            }
+            column.push(value.map(|value| match value {
+                Censored::Exact(value_ns) => ms(value_ns),
+                Censored::AtLeastDeadline => facts.deadline_ms,
+            }));
+        }
+        self.due_bound_from.push(bound_from);
+    }
+
+    fn into_frame(self, facts: &Facts) -> PolarsResult<DataFrame> {
+        let height = self.kind.len();
+        let count = |of: fn(Counts) -> u64| self.counts.iter().map(|&counts| of(counts)).collect::<Vec<_>>();
+        let mut columns = vec![
+            Column::new("run".into(), vec![facts.run.as_str(); height]),
+            Column::new("label".into(), vec![facts.label.as_str(); height]),
+            Column::new("kind".into(), self.kind),
+            Column::new("phase".into(), self.phase),
+            Column::new("length_s".into(), self.length_s),
+            Column::new("count".into(), count(Counts::due)),
+            Column::new("ok".into(), count(|counts| counts.ok)),
+            Column::new("failed".into(), count(|counts| counts.failed)),
+            Column::new("unknown".into(), count(|counts| counts.unknown)),
+            Column::new("unsent".into(), count(|counts| counts.unsent)),
+            Column::new("ops_per_s".into(), self.ops_per_s),
+        ];
+        columns.extend(self.service.into_columns("service"));
+        columns.extend(self.response.into_columns("response"));
+        columns.extend(
+            self.due
+                .into_iter()
+                .zip(due_quantiles())
+                .map(|(values, (name, _))| Column::new(format!("response_due_{name}_ms").into(), values)),
+        );
+        columns.push(Column::new("response_due_bound_from".into(), self.due_bound_from));
+        DataFrame::new(height, columns)
+    }
+}
+
+/// The summary for people: the columns that fit 120 characters, or all with `wide`. Lower bounds show as `>= 5000`.
+///
+/// # Errors
+/// [`PolarsError`] when `summary` is not the result of [`table`].
+pub fn text(summary: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
+    let summary = with_bounds_as_text(summary)?;
+    if wide {
+        return TextTable::new(&summary, &Shown::all(&summary, "run"), Some("run"));
+    }
+    let columns = [
+        Shown::new("kind", "kind"),
+        Shown::new("phase", "phase"),
+        Shown::new("count", "due"),
+        Shown::new("failed", "failed"),
+        Shown::new("unknown", "unknown"),
+        Shown::new("unsent", "unsent"),
+        Shown::new("ops_per_s", "ops/s"),
+        Shown::new("service_p50_ms", "service p50"),
+        Shown::new("service_p99_ms", "p99"),
+        Shown::new("response_p50_ms", "response p50"),
+        Shown::new("response_p99_ms", "p99"),
+        Shown::new("response_max_ms", "max"),
+        Shown::new("response_due_p99_ms", "p99 of due"),
+    ];
+    let mut text = TextTable::new(&summary, &columns, Some("run"))?;
+    text.note("times in milliseconds, over ok operations; \"of due\": over all that were due, >= where no answer came");
+    text.note("more columns: --wide; all of them at full precision: --format csv");
+    Ok(text)
+}
+
+fn with_bounds_as_text(summary: &DataFrame) -> PolarsResult<DataFrame> {
+    let mut summary = summary.clone();
+    let bound_from: Vec<Option<usize>> = summary
+        .column("response_due_bound_from")?
+        .str()?
+        .iter()
+        .map(|name| due_quantiles().position(|(known, _)| Some(known) == name))
+        .collect();
+    for (at, (name, _)) in due_quantiles().enumerate() {
+        let name = format!("response_due_{name}_ms");
+        let values = summary.column(&name)?.f64()?;
+        let shown: Vec<Option<String>> = values
+            .iter()
+            .zip(&bound_from)
+            .map(|(value, from)| {
+                let bound = from.is_some_and(|from| at >= from);
+                value.map(|value| format!("{}{}", if bound { ">= " } else { "" }, crate::output::text::number(value)))
+            })
+            .collect();
+        summary.with_column(Column::new(name.into(), shown))?;
+    }
+    Ok(summary)
+}

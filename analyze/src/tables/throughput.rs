@@ -1,0 +1,131 @@
+//! Throughput: operations that ended in each second of a run.
+
+use polars::prelude::*;
+
+use super::{Counts, Facts, NS_PER_S, integers, outcomes};
+use crate::output::text::{Column as Shown, TextTable};
+use crate::phases::Phase;
+
+/// Columns of `operations` that the table reads.
+pub const READS: [&str; 4] = ["intended_ns", "end_ns", "outcome", "endpoint"];
+
+/// Whether members are counted apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// One row for each second.
+    Run,
+    /// One row for each second and member.
+    Member,
+}
+
+/// Counts the operations of one run by the second in which they ended.
+///
+/// `operations` has the columns [`READS`]. The result has one row for each second of the workload, from 0, also
+/// where nothing happened; with [`By::Member`] one for each second and member. Columns:
+///
+/// - `run`, `label`
+/// - `second`: second s holds what ended in [s, s + 1) after the run's time 0
+/// - `member`: the member that was asked; only with [`By::Member`]
+/// - `length_s`: 1, or less in the last second when the workload ended within it
+/// - `ok`, `failed`, `unknown`, `unsent`: operations that ended in that second. Operations of the warm-up, and those that
+///   ended after the end of the workload, are in no second; [`super::summary`] counts every operation.
+/// - `ops_per_s`: `ok` / `length_s`
+///
+/// # Errors
+/// [`PolarsError`] when a column is missing or holds what the format does not allow.
+pub fn table(operations: &DataFrame, facts: &Facts, by: By) -> PolarsResult<DataFrame> {
+    let end_ns = facts.phases.end_ns();
+    let seconds = usize::try_from((end_ns + NS_PER_S - 1) / NS_PER_S).unwrap_or(0);
+    let lanes = if by == By::Member { facts.members.len() } else { 1 };
+    let mut counts = vec![Counts::default(); seconds * lanes];
+    let rows = integers(operations, "intended_ns")?
+        .into_no_null_iter()
+        .zip(integers(operations, "end_ns")?.into_no_null_iter())
+        .zip(operations.column("endpoint")?.i8()?.iter())
+        .zip(outcomes(operations)?);
+    for (((intended_ns, ended_ns), endpoint), outcome) in rows {
+        let outcome = outcome?;
+        if intended_ns < 0 || !(0..end_ns).contains(&ended_ns) {
+            continue;
+        }
+        let lane = match by {
+            By::Run => Some(0),
+            By::Member => endpoint.and_then(|index| usize::try_from(index).ok()).filter(|&lane| lane < lanes),
+        };
+        let Some(lane) = lane else {
+            polars_bail!(ComputeError: "endpoint {endpoint:?} is not one of the manifest's {lanes} members");
+        };
+        counts[(ended_ns / NS_PER_S) as usize * lanes + lane].add(outcome);
+    }
+    let height = counts.len();
+    let length_s = |second: usize| ((end_ns - second as i64 * NS_PER_S).min(NS_PER_S)) as f64 / NS_PER_S as f64;
+    let seconds_column: Vec<i64> = (0..height).map(|row| (row / lanes) as i64).collect();
+    let lengths: Vec<f64> = (0..height).map(|row| length_s(row / lanes)).collect();
+    let rates: Vec<f64> = counts.iter().zip(&lengths).map(|(counts, length_s)| counts.ok as f64 / length_s).collect();
+    let mut columns = vec![
+        Column::new("run".into(), vec![facts.run.as_str(); height]),
+        Column::new("label".into(), vec![facts.label.as_str(); height]),
+        Column::new("second".into(), seconds_column),
+    ];
+    if by == By::Member {
+        let names: Vec<&str> = (0..height).map(|row| facts.members[row % lanes].as_str()).collect();
+        columns.push(Column::new("member".into(), names));
+    }
+    columns.push(Column::new("length_s".into(), lengths));
+    let count = |of: fn(&Counts) -> u64| counts.iter().map(of).collect::<Vec<_>>();
+    columns.extend([
+        Column::new("ok".into(), count(|counts| counts.ok)),
+        Column::new("failed".into(), count(|counts| counts.failed)),
+        Column::new("unknown".into(), count(|counts| counts.unknown)),
+        Column::new("unsent".into(), count(|counts| counts.unsent)),
+        Column::new("ops_per_s".into(), rates),
+    ]);
+    DataFrame::new(height, columns)
+}
+
+/// Operations of one phase, for the words beside a plot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PhaseRate {
+    /// The phase.
+    pub phase: Phase,
+    /// Operations that were due in it.
+    pub due: u64,
+    /// Those that were acknowledged.
+    pub ok: u64,
+    /// `ok` per second of the phase; `None` where its length is not known.
+    pub ops_per_s: Option<f64>,
+}
+
+/// Counts the operations of one run by phase, without the warm-up, the phase `all` last. The rates are those of
+/// [`super::summary`].
+///
+/// # Errors
+/// As [`table`].
+pub fn by_phase(operations: &DataFrame, facts: &Facts) -> PolarsResult<Vec<PhaseRate>> {
+    let mut counts = [Counts::default(); Phase::ALL.len()];
+    for (intended_ns, outcome) in integers(operations, "intended_ns")?.into_no_null_iter().zip(outcomes(operations)?) {
+        counts[facts.phases.of(intended_ns) as usize].add(outcome?);
+    }
+    for part in [Phase::Before, Phase::During, Phase::After] {
+        let part = counts[part as usize];
+        counts[Phase::All as usize].merge(part);
+    }
+    let parts = facts.phases.parts().into_iter().filter(|&phase| phase != Phase::WarmUp && phase != Phase::All);
+    Ok(parts
+        .chain([Phase::All])
+        .map(|phase| {
+            let Counts { ok, .. } = counts[phase as usize];
+            let ops_per_s = facts.phases.length_s(phase).map(|length_s| ok as f64 / length_s);
+            PhaseRate { phase, due: counts[phase as usize].due(), ok, ops_per_s }
+        })
+        .collect())
+}
+
+
+/// The table for people.
+///
+/// # Errors
+/// [`PolarsError`] when `throughput` is not the result of [`table`].
+pub fn text(throughput: &DataFrame) -> PolarsResult<TextTable> {
+    TextTable::new(throughput, &Shown::all(throughput, "run"), Some("run"))
+}

@@ -1,0 +1,206 @@
+//! `manifest.json`: what a run was, how it went, and where it ran.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, FORMAT_VERSION, Result, RunSpec};
+
+/// The content of `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the whole folder's format.
+    pub format_version: u32,
+    /// Version of the recorder that wrote it.
+    pub tool_version: String,
+    /// The recorder's command, as in `run` or `slow-follower`.
+    pub command: String,
+    /// The run, exactly as run.
+    pub spec: RunSpec,
+    /// How the run stands.
+    pub status: Status,
+    /// How the times in the tables relate to the wall clock.
+    pub clock: Clock,
+    /// The cluster that was used.
+    pub cluster: Cluster,
+    /// Who led when.
+    pub leaders: Leaders,
+    /// Members that the fault hit, as indices into `cluster.members`.
+    pub fault_targets: Vec<usize>,
+    /// The machine.
+    pub host: Host,
+    /// How well the recorder itself kept up.
+    pub generator: Option<Generator>,
+    /// Number of rows in each table.
+    pub rows: Rows,
+    /// What a reader of the results should know, in sentences.
+    pub warnings: Vec<String>,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum Status {
+    /// Under way, or its recorder died: then `recorder recover` makes the folder whole.
+    Running,
+    /// Whole and trustworthy.
+    Finished,
+    /// It ended, and should not be trusted as an experiment.
+    Failed {
+        /// Why.
+        reason: String,
+        /// True when `recorder recover` rebuilt the tables after the recorder was killed.
+        #[serde(default)]
+        recovered: bool,
+    },
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Running => f.write_str("running"),
+            Self::Finished => f.write_str("finished"),
+            Self::Failed { reason, .. } => write!(f, "failed: {reason}"),
+        }
+    }
+}
+
+/// How the times in the tables relate to the wall clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clock {
+    /// Wall-clock time of the run's time 0, in nanoseconds of the Unix epoch; 0 until it is known.
+    pub origin_unix_ns: i64,
+    /// Wall-clock time at which the recording ended, likewise.
+    pub ended_unix_ns: i64,
+    /// End of the issuing of operations, in nanoseconds after time 0.
+    pub workload_end_ns: i64,
+}
+
+/// The cluster that was used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// How its members ran.
+    pub backend: String,
+    /// What the members say of their version.
+    pub etcd_version: String,
+    /// The members, in the order of their names; other places refer to them by index.
+    pub members: Vec<Member>,
+    /// Command-line flags of the first member, without the program.
+    pub flags: Vec<String>,
+    /// File system that the members' data lay on; tmpfs makes fsync free.
+    pub data_file_system: String,
+}
+
+/// A member of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// As in `etcd0`.
+    pub name: String,
+    /// etcd's member id, in hexadecimal as etcdctl prints it.
+    pub id: String,
+    /// Client URL as the workload used it.
+    pub client_url: String,
+    /// Peer URL.
+    pub peer_url: String,
+}
+
+/// Who led when, as indices into the members; absent where nobody did or nobody was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaders {
+    /// At the run's time 0.
+    pub start: Option<usize>,
+    /// When the fault was injected.
+    pub injection: Option<usize>,
+    /// At the end.
+    pub end: Option<usize>,
+}
+
+/// The machine that everything ran on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// Kernel release.
+    pub kernel: String,
+    /// CPU model name.
+    pub cpu: String,
+    /// Number of CPUs that the recorder may use.
+    pub cores: usize,
+    /// Main memory.
+    pub memory_bytes: u64,
+    /// One-minute load average at the start and at the end.
+    pub load_average: [f64; 2],
+    /// Share of CPU time during the run that the hypervisor gave to others.
+    pub steal_percent: f64,
+}
+
+/// How well the recorder itself kept up.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Generator {
+    /// Real start minus intended start of paced operations, and of closed-loop ones 0: median.
+    pub lag_p50_us: f64,
+    /// Its 99th percentile.
+    pub lag_p99_us: f64,
+    /// Its maximum.
+    pub lag_max_us: f64,
+    /// CPU time of the recorder per operation, in user and system mode together.
+    pub cpu_us_per_operation: f64,
+    /// Operations answered per second, after the warm-up.
+    pub achieved_rate_per_s: f64,
+}
+
+/// Number of rows in each table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    /// Rows of `operations.parquet`.
+    pub operations: u64,
+    /// Rows of `faults.parquet`.
+    pub faults: u64,
+    /// Rows of `samples.parquet`.
+    pub samples: u64,
+}
+
+impl Manifest {
+    /// Reads a manifest, checking the format version before anything else.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::NewerFormat`], [`Error::Corrupt`].
+    pub fn read(path: &Path) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            format_version: u32,
+        }
+        let text = std::fs::read_to_string(path).map_err(Error::io(path, "cannot read the manifest"))?;
+        let broken = |error: serde_json::Error| Error::corrupt(path, format!("is not a manifest: {error}"));
+        let version: Version = serde_json::from_str(&text).map_err(broken)?;
+        if version.format_version > FORMAT_VERSION {
+            return Err(Error::NewerFormat {
+                path: path.to_path_buf(),
+                found: version.format_version,
+                known: FORMAT_VERSION,
+            });
+        }
+        serde_json::from_str(&text).map_err(broken)
+    }
+
+    /// Writes the manifest so that a reader sees the old one or the new one, never a half, also after a power cut.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).expect("a manifest has only string keys") + "\n";
+        let new = path.with_extension("json.new");
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(Error::io(&new, "cannot write the manifest"))?;
+        std::fs::rename(&new, path).map_err(Error::io(path, "cannot replace the manifest"))
+    }
+
+    /// Name of a member by index, or `?` where the index is not one of the cluster's.
+    pub fn member_name(&self, index: usize) -> &str {
+        self.cluster.members.get(index).map_or("?", |member| &member.name)
+    }
+}

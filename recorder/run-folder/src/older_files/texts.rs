@@ -1,0 +1,71 @@
+//! `summary.txt` and `metadata.txt`.
+
+use std::fmt::Write;
+use std::fs;
+
+use super::logs::Seconds;
+use super::quantiles::Quantiles;
+use crate::{Error, Manifest, Result, RunFolder};
+
+/// Percentiles that the summary gives.
+pub(super) const PERCENTILES: [u64; 3] = [50, 95, 99];
+
+pub(super) fn write(folder: &RunFolder, manifest: &Manifest, quantiles: &Quantiles, seconds: &Seconds) -> Result<()> {
+    let write = |path, text: String| fs::write(&path, text).map_err(Error::io(&path, "cannot write"));
+    write(folder.summary_txt(), summary(manifest, quantiles, seconds))?;
+    write(folder.metadata_txt(), metadata(folder, manifest))
+}
+
+fn summary(manifest: &Manifest, quantiles: &Quantiles, seconds: &Seconds) -> String {
+    let millis =
+        |ns: Option<u64>| ns.map_or("none".to_owned(), |ns| format!("{}.{:06}", ns / 1_000_000, ns % 1_000_000));
+    let elapsed_ns = manifest.clock.workload_end_ns.max(seconds.last_end_ns).max(0) as u64;
+    let throughput = if elapsed_ns == 0 { 0.0 } else { quantiles.count() as f64 * 1e9 / elapsed_ns as f64 };
+    let mut text = String::new();
+    for percentile in PERCENTILES {
+        line(&mut text, &format!("p{percentile}_ms"), millis(quantiles.get(percentile)));
+    }
+    line(&mut text, "max_ms", millis(quantiles.max()));
+    line(&mut text, "total_ops", quantiles.count());
+    line(&mut text, "failed_ops", seconds.failed);
+    line(&mut text, "elapsed_ms", millis(Some(elapsed_ns)));
+    line(&mut text, "throughput_ops_per_s", format!("{throughput:.3}"));
+    text
+}
+
+fn metadata(folder: &RunFolder, manifest: &Manifest) -> String {
+    let spec = &manifest.spec;
+    let name = |index: Option<usize>| index.map_or("none", |index| manifest.member_name(index)).to_owned();
+    let endpoints: Vec<_> = manifest.cluster.members.iter().map(|member| member.client_url.as_str()).collect();
+    let targets: Vec<_> = manifest.fault_targets.iter().map(|&index| manifest.member_name(index)).collect();
+    let ms = |ms: Option<u64>| ms.map_or("none".to_owned(), |ms| format!("{ms}ms"));
+    let fault = spec.fault.as_ref();
+    let mut text = String::new();
+    line(&mut text, "run", folder.name());
+    line(&mut text, "label", &spec.label);
+    line(&mut text, "mode", &manifest.command);
+    line(&mut text, "status", one_line(&manifest.status.to_string()));
+    line(&mut text, "endpoints", endpoints.join(","));
+    line(&mut text, "leader", name(manifest.leaders.injection.or(manifest.leaders.start)));
+    line(&mut text, "target", if targets.is_empty() { "none".to_owned() } else { targets.join(",") });
+    line(&mut text, "fault", fault.map_or("none".to_owned(), |fault| fault.effect.to_string()));
+    line(&mut text, "inject_at", ms(fault.map(|fault| fault.at_ms)));
+    line(&mut text, "inject_for", ms(fault.and_then(|fault| fault.for_ms)));
+    line(&mut text, "duration", ms(spec.workload.duration_ms));
+    line(&mut text, "warm_up", ms(Some(spec.workload.warm_up_ms)));
+    line(&mut text, "concurrency", spec.workload.concurrency);
+    line(&mut text, "nodes", spec.cluster.nodes);
+    line(&mut text, "etcd_version", &manifest.cluster.etcd_version);
+    line(&mut text, "seed", spec.seed);
+    line(&mut text, "started_unix_ns", manifest.clock.origin_unix_ns);
+    line(&mut text, "ended_unix_ns", manifest.clock.ended_unix_ns);
+    text
+}
+
+fn line(text: &mut String, key: &str, value: impl std::fmt::Display) {
+    writeln!(text, "{key}={value}").expect("writing to a string cannot fail");
+}
+
+fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
+}

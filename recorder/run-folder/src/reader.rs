@@ -1,0 +1,130 @@
+//! Readers: tables as Arrow batches or rows, and the check that a folder is whole.
+
+use std::fs::File;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Schema};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::table_row::TableRow;
+use crate::{Error, FaultEvent, Manifest, Operation, Result, RunFolder, Sample};
+
+const BATCH_ROWS: usize = 16 * 1024;
+
+/// Reads `columns` of `operations.parquet`, or all of them when none is named, batch after batch in completion order.
+/// The columns of a batch stand in the schema's order, whatever the order of `columns`.
+///
+/// # Errors
+/// [`Error::Io`] when the file cannot be opened, [`Error::Corrupt`] when it is not whole or lacks a column. The items
+/// of the iterator can be [`Error::Corrupt`] too.
+pub fn operations(folder: &RunFolder, columns: &[&str]) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+    batches::<Operation>(folder, &folder.operations_parquet(), columns)
+}
+
+/// Reads `samples.parquet` likewise.
+///
+/// # Errors
+/// As [`operations`].
+pub fn samples(folder: &RunFolder, columns: &[&str]) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+    batches::<Sample>(folder, &folder.samples_parquet(), columns)
+}
+
+/// Reads all of `faults.parquet`.
+///
+/// # Errors
+/// As [`operations`].
+pub fn faults(folder: &RunFolder) -> Result<Vec<FaultEvent>> {
+    let path = folder.faults_parquet();
+    let mut events = Vec::new();
+    for batch in batches::<FaultEvent>(folder, &path, &[])? {
+        let rows = FaultEvent::rows(&batch?);
+        events.extend(rows.map_err(|column| damaged(folder, &path, format!("column {column} is damaged")))?);
+    }
+    Ok(events)
+}
+
+/// Checks that a folder is whole: the tables can be read, have the columns that they should, and the number of rows
+/// that the manifest says.
+///
+/// # Errors
+/// [`Error::Io`] or [`Error::Corrupt`] for the first problem.
+pub fn check(folder: &RunFolder, manifest: &Manifest) -> Result<()> {
+    let rows = &manifest.rows;
+    check_rows(folder, &folder.operations_parquet(), open::<Operation>, rows.operations)?;
+    check_rows(folder, &folder.faults_parquet(), open::<FaultEvent>, rows.faults)?;
+    check_rows(folder, &folder.samples_parquet(), open::<Sample>, rows.samples)
+}
+
+fn check_rows(
+    folder: &RunFolder,
+    path: &Path,
+    open: fn(&RunFolder, &Path) -> Result<ParquetRecordBatchReaderBuilder<File>>,
+    expected: u64,
+) -> Result<()> {
+    let found = row_count(&open(folder, path)?);
+    if found == expected {
+        return Ok(());
+    }
+    Err(damaged(folder, path, format!("has {found} rows where the manifest says {expected}")))
+}
+
+fn row_count(table: &ParquetRecordBatchReaderBuilder<File>) -> u64 {
+    u64::try_from(table.metadata().file_metadata().num_rows()).unwrap_or(0)
+}
+
+/// Number of rows of a table that is whole.
+pub(crate) fn rows<Row: TableRow>(folder: &RunFolder, path: &Path) -> Result<u64> {
+    open::<Row>(folder, path).map(|table| row_count(&table))
+}
+
+fn batches<Row: TableRow>(
+    folder: &RunFolder,
+    path: &Path,
+    columns: &[&str],
+) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<Row>> {
+    let table = open::<Row>(folder, path)?;
+    if let Some(unknown) = columns.iter().find(|column| table.schema().index_of(column).is_err()) {
+        return Err(damaged(folder, path, format!("has no column {unknown}")));
+    }
+    let mask = match columns {
+        [] => ProjectionMask::all(),
+        columns => ProjectionMask::columns(table.parquet_schema(), columns.iter().copied()),
+    };
+    let broken = |folder: &RunFolder, path: &Path, error: String| damaged(folder, path, format!("is damaged: {error}"));
+    let reader = table.with_projection(mask).with_batch_size(BATCH_ROWS).build();
+    let reader = reader.map_err(|error| broken(folder, path, error.to_string()))?;
+    let (folder, path) = (folder.clone(), path.to_path_buf());
+    Ok(reader.map(move |batch| batch.map_err(|error| broken(&folder, &path, error.to_string()))))
+}
+
+/// Opens a table and checks its columns.
+fn open<Row: TableRow>(folder: &RunFolder, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let file = File::open(path).map_err(Error::io(path, "cannot open the table"))?;
+    let table = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|error| damaged(folder, path, format!("is cut short or damaged ({error})")))?;
+    match missing_column(table.schema(), &Row::schema()) {
+        None => Ok(table),
+        Some(column) => Err(damaged(folder, path, format!("has no column {column} of the right type"))),
+    }
+}
+
+/// The first wanted column that is not there; more columns than wanted are fine, newer versions may add some.
+fn missing_column<'a>(found: &Schema, wanted: &'a Schema) -> Option<&'a str> {
+    let is_there = |name: &str, data_type: &DataType| {
+        found.field_with_name(name).is_ok_and(|field| field.data_type() == data_type)
+    };
+    let missing = wanted.fields().iter().find(|field| !is_there(field.name(), field.data_type()))?;
+    Some(missing.name())
+}
+
+/// A table that is not whole, with the next step.
+fn damaged(folder: &RunFolder, path: &Path, problem: String) -> Error {
+    let next_step = if folder.operations_journal().exists() {
+        format!("run `recorder recover {}`", folder.dir().display())
+    } else {
+        "its journal is gone, record the run again".to_owned()
+    };
+    Error::corrupt(path, format!("{problem}; {next_step}"))
+}

@@ -1,0 +1,235 @@
+//! A run, described by one value. The recorder runs a [`RunSpec`], the manifest keeps it exactly as run, and
+//! `analyze` groups by its fields. Units stand last in the names.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Label;
+
+/// Everything that defines a run: the same value with the same seed asks for the same experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSpec {
+    /// Names the run; repeats share it.
+    pub label: Label,
+    /// Source of all randomness: keys, values, kinds, and the shaper's loss and jitter.
+    pub seed: u64,
+    /// The cluster to run on.
+    pub cluster: ClusterSpec,
+    /// What the clients do.
+    pub workload: WorkloadSpec,
+    /// The slow fault; none for a baseline.
+    pub fault: Option<FaultSpec>,
+}
+
+impl RunSpec {
+    /// How long the run takes after its time 0 when it is limited by time: the workload's duration or the
+    /// fault's end, whichever is later. `None` when only the number of operations limits it.
+    pub fn planned_ms(&self) -> Option<u64> {
+        let fault_end_ms = self.fault.as_ref().and_then(|fault| Some(fault.at_ms + fault.for_ms?)).unwrap_or(0);
+        self.workload.duration_ms.map(|duration_ms| duration_ms.max(fault_end_ms))
+    }
+}
+
+/// Which cluster a run uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterSpec {
+    /// How members are run.
+    pub backend: Backend,
+    /// Number of members.
+    pub nodes: u8,
+}
+
+/// Ways to have a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// etcd processes in namespaces of our own: no Docker, no root.
+    Sandbox,
+}
+
+/// What the clients do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadSpec {
+    /// When operations become due.
+    pub pacing: Pacing,
+    /// Time after the run's time 0 in which operations become due; with `operations` alone it is absent.
+    pub duration_ms: Option<u64>,
+    /// Number of operations due after the run's time 0; with `duration_ms` alone it is absent.
+    pub operations: Option<u64>,
+    /// Closed loop: number of workers, each with one operation under way. Even pacing: cap on operations under way.
+    pub concurrency: u32,
+    /// Relative weights of the kinds of operation.
+    pub mix: Mix,
+    /// Number of distinct keys, chosen uniformly.
+    pub keys: u32,
+    /// Length of a key in bytes.
+    pub key_bytes: u32,
+    /// Length of a value in bytes.
+    pub value_bytes: u32,
+    /// An operation without an answer this long after its intended start is given up: outcome `unknown` when it
+    /// was sent, `unsent` when it never was.
+    pub deadline_ms: u64,
+    /// Length of the warm-up before the run's time 0.
+    pub warm_up_ms: u64,
+    /// Which members the clients ask.
+    pub attachment: Attachment,
+}
+
+/// When operations become due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pacing {
+    /// Closed loop: each worker's next operation is due when its last one has ended.
+    Closed,
+    /// `operations` spread evenly over `duration_ms`; the schedule never waits for answers.
+    Even,
+}
+
+/// Relative weights of the kinds of operation; only their ratios matter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mix {
+    /// Unconditional writes.
+    pub put: u32,
+    /// Linearizable reads.
+    pub get: u32,
+    /// Serializable reads (answered by the asked member alone).
+    pub get_serializable: u32,
+    /// Compare-and-swap on the key's last seen revision, with a read where the comparison fails.
+    pub txn: u32,
+    /// Deletions.
+    pub delete: u32,
+}
+
+impl Mix {
+    /// Puts and nothing else.
+    pub const PUTS: Self = Self { put: 1, get: 0, get_serializable: 0, txn: 0, delete: 0 };
+}
+
+impl Default for Mix {
+    /// No weight on anything: the start for a mix that names its kinds.
+    fn default() -> Self {
+        Self { put: 0, ..Self::PUTS }
+    }
+}
+
+/// Which members the clients ask. Results differ up to seven-fold by it, so it is always a declared factor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attachment {
+    /// Each operation asks the next member.
+    RoundRobin,
+    /// The member that leads at the run's time 0.
+    Leader,
+    /// The fault's target: chosen at time 0, and again when the fault is injected.
+    Target,
+    /// The first follower that is not the fault's target.
+    HealthyFollower,
+    /// A member by name.
+    Member(String),
+}
+
+/// A slow fault and the window that it holds: `[at_ms, at_ms + for_ms)`, strict at both ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaultSpec {
+    /// What is done to packets.
+    pub effect: Effect,
+    /// Whom it hits.
+    pub target: Target,
+    /// Which of the target's traffic it hits.
+    pub scope: Scope,
+    /// Which way that traffic flows, seen from the target.
+    pub direction: Direction,
+    /// How it is done.
+    pub mechanism: MechanismChoice,
+    /// Start of the window after the run's time 0.
+    pub at_ms: u64,
+    /// Length of the window; absent when it lasts to the end of the workload.
+    pub for_ms: Option<u64>,
+}
+
+/// What a fault does to packets, with the meaning that netem gives these words.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Effect {
+    /// Each packet is held for `delay_us`, plus or minus a uniformly drawn jitter.
+    Delay {
+        /// Mean hold time.
+        delay_us: u64,
+        /// Half the width of the uniform distribution around it.
+        jitter_us: u64,
+    },
+    /// Each packet is dropped with this probability, independently.
+    Loss {
+        /// 0 to 100.
+        loss_percent: f64,
+    },
+}
+
+impl Effect {
+    /// The kind's name, as in `faults.parquet`.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Delay { .. } => "delay",
+            Self::Loss { .. } => "loss",
+        }
+    }
+}
+
+impl std::fmt::Display for Effect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ms = |us: u64| us as f64 / 1000.0;
+        match *self {
+            Self::Delay { delay_us, jitter_us: 0 } => write!(f, "delay {}ms", ms(delay_us)),
+            Self::Delay { delay_us, jitter_us } => write!(f, "delay {}ms ± {}ms", ms(delay_us), ms(jitter_us)),
+            Self::Loss { loss_percent } => write!(f, "loss {loss_percent}%"),
+        }
+    }
+}
+
+/// Whom a fault hits; resolved when it is injected, not at the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The member that leads when the fault is injected.
+    Leader,
+    /// The second member unless it leads, then the next one.
+    Follower,
+    /// A member by name.
+    Member(String),
+    /// Every member.
+    All,
+}
+
+/// Which of the target's traffic a fault hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Every packet.
+    All,
+    /// Between members (port 2380).
+    Peers,
+    /// Between clients and the member (port 2379).
+    Clients,
+}
+
+/// Which way the traffic flows, seen from the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// What the target sends, as in the older scripts.
+    Egress,
+    /// What the target receives.
+    Ingress,
+    /// Both, each way by itself: a round trip pays twice.
+    Both,
+}
+
+/// Which mechanism was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MechanismChoice {
+    /// The best one that this machine has.
+    Auto,
+    /// The user-space queue shaper.
+    Queue,
+}

@@ -1,0 +1,96 @@
+//! The manifest of a made-up run.
+
+use chrono::{DateTime, Utc};
+
+use super::Shape;
+use super::stream::{DEADLINE_NS, KEYS, MEMBERS};
+use crate::manifest::{Clock, Cluster, Generator, Host, Leaders, Manifest, Member, Rows, Status};
+use crate::spec::{
+    Attachment, Backend, ClusterSpec, Direction, FaultSpec, MechanismChoice, Mix, Pacing, RunSpec, Scope, Target,
+    WorkloadSpec,
+};
+
+/// Index of the member that leads, in every made-up run.
+pub(super) const LEADER: usize = 1;
+
+pub(super) fn new(shape: &Shape, now: DateTime<Utc>) -> Manifest {
+    let start_unix_ns = now.timestamp_nanos_opt().unwrap_or(0);
+    Manifest {
+        format_version: crate::FORMAT_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: if shape.fault.is_some() { "slow-leader" } else { "baseline" }.to_owned(),
+        spec: spec(shape),
+        status: Status::Running,
+        clock: Clock {
+            origin_unix_ns: start_unix_ns + shape.warm_up_ms as i64 * 1_000_000,
+            ended_unix_ns: 0,
+            workload_end_ns: 0,
+        },
+        cluster: cluster(),
+        leaders: Leaders { start: Some(LEADER), injection: shape.fault.map(|_| LEADER), end: Some(LEADER) },
+        fault_targets: shape.fault.map(|_| LEADER).into_iter().collect(),
+        host: Host {
+            kernel: "6.1.0-synthetic".to_owned(),
+            cpu: "made-up".to_owned(),
+            cores: 2,
+            memory_bytes: 8 << 30,
+            load_average: [0.5, 1.5],
+            steal_percent: 0.1,
+        },
+        generator: Some(Generator {
+            lag_p50_us: 7.0,
+            lag_p99_us: 11.9,
+            lag_max_us: 12.0,
+            cpu_us_per_operation: 20.0,
+            achieved_rate_per_s: 1e9 * f64::from(shape.concurrency) / shape.median_service_ns as f64,
+        }),
+        rows: Rows::default(),
+        warnings: vec!["synthetic run, not recorded from a cluster".to_owned()],
+    }
+}
+
+fn spec(shape: &Shape) -> RunSpec {
+    RunSpec {
+        label: shape.label.clone(),
+        seed: shape.seed,
+        cluster: ClusterSpec { backend: Backend::Sandbox, nodes: MEMBERS },
+        workload: WorkloadSpec {
+            pacing: Pacing::Closed,
+            duration_ms: None,
+            operations: Some(shape.operations),
+            concurrency: shape.concurrency,
+            mix: Mix { put: 99, get: 1, ..Mix::default() },
+            keys: KEYS,
+            key_bytes: 16,
+            value_bytes: 256,
+            deadline_ms: DEADLINE_NS as u64 / 1_000_000,
+            warm_up_ms: shape.warm_up_ms,
+            attachment: Attachment::RoundRobin,
+        },
+        fault: shape.fault.map(|fault| FaultSpec {
+            effect: fault.effect,
+            target: Target::Leader,
+            scope: Scope::All,
+            direction: Direction::Egress,
+            mechanism: MechanismChoice::Auto,
+            at_ms: fault.at_ms,
+            for_ms: fault.for_ms,
+        }),
+    }
+}
+
+fn cluster() -> Cluster {
+    let member = |index: u8| Member {
+        name: format!("etcd{index}"),
+        id: format!("{:x}", 0x8e9e_05c5_2164_694d_u64 + u64::from(index)),
+        client_url: format!("http://10.0.{index}.2:2379"),
+        peer_url: format!("http://10.0.{index}.2:2380"),
+    };
+    Cluster {
+        backend: "sandbox".to_owned(),
+        etcd_version: "3.5.1".to_owned(),
+        members: (0..MEMBERS).map(member).collect(),
+        flags: vec!["--heartbeat-interval=100".to_owned(), "--election-timeout=1000".to_owned()],
+        data_file_system: "ext4".to_owned(),
+    }
+}

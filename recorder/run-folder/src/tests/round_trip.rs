@@ -1,0 +1,106 @@
+//! What goes in comes out.
+
+use std::fs::File;
+
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+use super::*;
+use crate::table_row::TableRow;
+use crate::{Error, FaultsWriter, Manifest, OperationsWriter, SamplesWriter, fault, manifest, sample, synthetic};
+
+#[test]
+fn operations_keep_every_field() {
+    let (_results, folder) = new_folder();
+    let mut written = odd_operations();
+    written.extend(some_operations(20_000));
+    let mut writer = OperationsWriter::create(&folder).unwrap();
+    for operations in written.chunks(999) {
+        writer.push(operations).unwrap();
+    }
+    assert_eq!(writer.rows(), written.len() as u64);
+    assert_eq!(writer.finish().unwrap(), written.len() as u64);
+    assert_eq!(read_operations(&folder), written);
+}
+
+#[test]
+fn a_newer_entry_of_a_fault_replaces_the_older_one() {
+    let (_results, folder) = new_folder();
+    let mut expected = some_faults();
+    let mut writer = FaultsWriter::create(&folder).unwrap();
+    expected.iter().rev().for_each(|event| writer.push(event).unwrap());
+    expected[0].applied_ns = Some(7);
+    expected[0].evidence = "é\u{0}\r\n".into();
+    writer.push(&expected[0]).unwrap();
+    assert_eq!(writer.finish().unwrap(), 2);
+    assert_eq!(reader::faults(&folder).unwrap(), expected);
+}
+
+#[test]
+fn samples_keep_every_field() {
+    let (_results, folder) = new_folder();
+    let mut writer = SamplesWriter::create(&folder).unwrap();
+    writer.push(&some_samples()).unwrap();
+    assert_eq!(writer.finish().unwrap(), 5);
+    assert_eq!(read_samples(&folder), some_samples());
+}
+
+#[test]
+fn a_batch_has_only_the_columns_asked_for() {
+    let results = tempfile::tempdir().unwrap();
+    let folder = synthetic::write_run(results.path(), &lossy_shape(100), Default::default()).unwrap();
+    let batch = reader::operations(&folder, &["end_ns", "kind"]).unwrap().next().unwrap().unwrap();
+    let names: Vec<_> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(names, ["kind", "end_ns"]);
+    assert!(reader::operations(&folder, &["latency"]).is_err());
+}
+
+/// The struct's own serialization lists its fields, independently of the table's list.
+#[test]
+fn columns_of_faults_and_samples_are_the_fields_of_their_structs() {
+    fn check(row: &impl serde::Serialize, schema: &arrow::datatypes::Schema) {
+        let json = serde_json::to_string(row).unwrap();
+        let position = |name: &str| json.find(&format!("\"{name}\":")).unwrap_or_else(|| panic!("no field {name}"));
+        assert!(schema.fields().iter().map(|field| position(field.name())).is_sorted(), "{json}");
+        let fields = serde_json::to_value(row).unwrap().as_object().unwrap().len();
+        assert_eq!(fields, schema.fields().len());
+    }
+    check(&FaultEvent::default(), &fault::schema());
+    check(&some_samples()[0], &sample::schema());
+}
+
+#[test]
+fn other_readers_see_plain_strings_and_integers() {
+    let results = tempfile::tempdir().unwrap();
+    let folder = synthetic::write_run(results.path(), &lossy_shape(100), Default::default()).unwrap();
+    let file = SerializedFileReader::new(File::open(folder.operations_parquet()).unwrap()).unwrap();
+    let metadata = file.metadata().file_metadata();
+    assert!(metadata.key_value_metadata().is_none(), "an Arrow schema in the metadata could ask for other types");
+    let arrow = parquet::arrow::parquet_to_arrow_schema(metadata.schema_descr(), None).unwrap();
+    assert_eq!(arrow.fields(), Operation::schema().fields());
+}
+
+#[test]
+fn a_whole_run_passes_the_check_and_survives_the_manifest() {
+    let results = tempfile::tempdir().unwrap();
+    for shape in synthetic::sweep(8, 500, 1) {
+        let folder = synthetic::write_run(results.path(), &shape, Default::default()).unwrap();
+        let manifest = folder.manifest().unwrap();
+        assert_eq!(manifest.status, manifest::Status::Finished);
+        assert!(manifest.rows.operations > 500 && manifest.rows.samples > 0);
+        assert_eq!(manifest.rows.faults, u64::from(shape.fault.is_some()));
+        reader::check(&folder, &manifest).unwrap();
+        let files = std::fs::read_dir(folder.dir()).unwrap().count();
+        assert_eq!(files, 9, "{}", folder.name());
+    }
+    assert_eq!(RunFolder::list(results.path()).unwrap().len(), 8);
+}
+
+#[test]
+fn a_newer_format_is_refused_by_name() {
+    let results = tempfile::tempdir().unwrap();
+    let folder = synthetic::write_run(results.path(), &lossy_shape(100), Default::default()).unwrap();
+    // The rest of a newer manifest need not make sense to this program.
+    std::fs::write(folder.manifest_json(), "{\"format_version\": 99, \"spec\": 1}").unwrap();
+    let error = Manifest::read(&folder.manifest_json()).unwrap_err();
+    assert!(matches!(error, Error::NewerFormat { found: 99, known: 1, .. }), "{error}");
+}

@@ -1,0 +1,238 @@
+//! The command line: what can be typed. [`crate::plan`] turns it into what is run.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use run_folder::{DEFAULT_RESULTS_DIR, Label};
+
+/// Record what a slow member does to the clients of an etcd cluster.
+///
+/// Each run starts a real etcd cluster in namespaces of its own (no Docker and no root needed), drives a workload,
+/// slows a member down, proves that the fault worked, heals it, and leaves one run folder.
+#[derive(Debug, Parser)]
+#[command(name = "recorder", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    the run finished, and its fault is proven to have worked
+  1    the run failed, or its folder could not be written; what was recorded is kept and marked
+  2    a wrong argument; nothing was started
+  3    this machine lacks something that the run needs; nothing was recorded
+  130  a signal ended the run; what was recorded is kept and marked";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Record one run, every factor chosen by an option
+    Run(Box<RunCommand>),
+    /// Record a run with a slow leader: 10,000 puts paced evenly, round-robin over all members
+    ///
+    /// The fault goes on the member that leads at INJECT_AT_SECONDS and is lifted DURATION_SECONDS later. The run
+    /// takes INJECT_AT + DURATION + INJECT_AT seconds (120 where that is 0).
+    #[command(after_help = "Examples:\n  recorder slow-leader 0ms 0 baseline none 0\n  recorder slow-leader 20ms 60 slowleader_mid20ms delay 30")]
+    SlowLeader(Box<SlowLeaderCommand>),
+    /// Record a run with a slow follower: closed loop, clients attached to it
+    ///
+    /// The fault lasts from INJECT_AT_S (0: from the start, a `_full` run; later: a `_mid` run) to the end. It hits
+    /// etcd1 unless that leads, then the next follower.
+    #[command(after_help = "Examples:\n  recorder slow-follower 0ms 120 baseline delay 0\n  recorder slow-follower 100ms 120 delay100_mid delay 60\n  recorder slow-follower 20% 120 loss20_full loss 0")]
+    SlowFollower(Box<SlowFollowerCommand>),
+    /// Make the folder of a killed run whole again from its journals
+    Recover {
+        /// The run folder
+        run: PathBuf,
+    },
+    /// Hold a fault until standard input closes or the deadline passes (started by the recorder itself)
+    #[command(hide = true)]
+    Hold,
+}
+
+/// `recorder run`.
+#[derive(Debug, Args)]
+pub struct RunCommand {
+    /// Name of the run, as in loss20_mid
+    pub label: Label,
+    /// Kind of fault
+    #[arg(long, value_enum, default_value = "none", help_heading = "Fault")]
+    pub fault: FaultKind,
+    /// Strength of the fault: a time with unit for delay (100ms), a percentage for loss (20%); 0 means no fault
+    #[arg(long, value_name = "VALUE", help_heading = "Fault")]
+    pub value: Option<String>,
+    /// Start of the fault after the warm-up, in seconds or with a unit [default: 0]
+    #[arg(long, value_name = "TIME", help_heading = "Fault")]
+    pub at: Option<String>,
+    /// Length of the fault [default: to the end of the workload]
+    #[arg(long = "for", value_name = "TIME", help_heading = "Fault")]
+    pub lasting: Option<String>,
+    /// Member to slow down: leader, follower (etcd1 unless it leads, then the next), all, or a name
+    #[arg(long, value_name = "MEMBER", default_value = "follower", help_heading = "Fault")]
+    pub target: String,
+    /// Time in which operations become due [default: 30s unless --operations is given]
+    #[arg(long, value_name = "TIME", help_heading = "Workload")]
+    pub duration: Option<String>,
+    /// Number of operations, warm-up not counted
+    #[arg(long, value_name = "N", help_heading = "Workload")]
+    pub operations: Option<u64>,
+    /// When operations become due: closed (when the worker's last one has ended) or even (--operations spread
+    /// over --duration, never waiting for answers)
+    #[arg(long, value_enum, default_value = "closed", help_heading = "Workload")]
+    pub pacing: PacingKind,
+    /// Options shared by all runs.
+    #[command(flatten)]
+    pub shared: SharedOptions,
+}
+
+/// `recorder slow-leader`.
+#[derive(Debug, Args)]
+pub struct SlowLeaderCommand {
+    /// Delay with unit, or a percentage when FAULT_TYPE is loss
+    pub delay_value: String,
+    /// How long the fault lasts, in seconds
+    pub duration_seconds: String,
+    /// Name of the run, as in slowleader_mid20ms
+    pub label: Label,
+    /// delay, loss or none
+    #[arg(value_enum)]
+    pub fault_type: FaultKind,
+    /// When the fault begins, in seconds after the warm-up
+    pub inject_at_seconds: String,
+    /// Options shared by all runs.
+    #[command(flatten)]
+    pub shared: SharedOptions,
+}
+
+/// `recorder slow-follower`.
+#[derive(Debug, Args)]
+pub struct SlowFollowerCommand {
+    /// Delay with unit (100ms), or a percentage (20%) when FAULT_TYPE is loss
+    pub fault_value: String,
+    /// Length of the run, in seconds
+    pub duration_s: String,
+    /// Name of the run, as in delay100_mid
+    pub label: Label,
+    /// delay, loss or none
+    #[arg(value_enum)]
+    pub fault_type: FaultKind,
+    /// When the fault begins, in seconds after the warm-up
+    pub inject_at_s: String,
+    /// Options shared by all runs.
+    #[command(flatten)]
+    pub shared: SharedOptions,
+}
+
+/// Options that every run takes.
+#[derive(Debug, Args)]
+pub struct SharedOptions {
+    /// Folder that the run folder is made in
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_RESULTS_DIR, help_heading = "Output")]
+    pub dir: PathBuf,
+    /// Random deviation of a delay, plus or minus, with unit
+    #[arg(long, value_name = "TIME", help_heading = "Fault")]
+    pub jitter: Option<String>,
+    /// Traffic that the fault hits: all packets, between members (port 2380), or with clients (port 2379)
+    #[arg(long, value_enum, default_value = "all", help_heading = "Fault")]
+    pub scope: ScopeKind,
+    /// Which way that traffic flows, seen from the target
+    #[arg(long, value_enum, default_value = "egress", help_heading = "Fault")]
+    pub direction: DirectionKind,
+    /// How packets are held or dropped: queue is the user-space queue shaper
+    #[arg(long, value_enum, default_value = "auto", help_heading = "Fault")]
+    pub mechanism: MechanismKind,
+    /// Members that clients ask: round-robin, leader, target (the fault's), healthy-follower, or a name
+    /// [default: round-robin; slow-follower: target]
+    #[arg(long, value_name = "MEMBERS", help_heading = "Workload")]
+    pub attach: Option<String>,
+    /// Operations under way at once: workers of a closed loop, or the cap for even pacing
+    /// [default: 16; even pacing: 512]
+    #[arg(long, value_name = "N", help_heading = "Workload")]
+    pub concurrency: Option<u32>,
+    /// Kinds of operation by weight: put, get, get_serializable, txn, delete
+    #[arg(long, value_name = "KIND=WEIGHT,...", default_value = "put=1", help_heading = "Workload")]
+    pub mix: String,
+    /// Number of distinct keys
+    #[arg(long, value_name = "N", default_value_t = 10_000, help_heading = "Workload")]
+    pub keys: u32,
+    /// Length of a key in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 16, help_heading = "Workload")]
+    pub key_size: u32,
+    /// Length of a value in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 256, help_heading = "Workload")]
+    pub value_size: u32,
+    /// Time after which an operation without an answer is given up, counted from when it was due
+    #[arg(long, value_name = "TIME", default_value = "5s", help_heading = "Workload")]
+    pub deadline: String,
+    /// Load before the run's time 0, recorded but not analysed
+    #[arg(long, value_name = "TIME", default_value = "3s", help_heading = "Workload")]
+    pub warm_up: String,
+    /// Source of all randomness [default: drawn, and kept in the manifest]
+    #[arg(long, value_name = "N", help_heading = "Workload")]
+    pub seed: Option<u64>,
+    /// Number of members, 3 to 7
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(3..=7), help_heading = "Cluster")]
+    pub nodes: u8,
+    /// The etcd program [default: etcd on PATH]
+    #[arg(long, value_name = "PROGRAM", env = "ETCD", help_heading = "Cluster")]
+    pub etcd: Option<PathBuf>,
+    /// Exactly this version of etcd, or an error
+    #[arg(long, value_name = "VERSION", env = "ETCD_VERSION", help_heading = "Cluster")]
+    pub etcd_version: Option<String>,
+    /// Folder for the members' data while the run lasts [default: beside the run folder]
+    #[arg(long, value_name = "DIR", help_heading = "Cluster")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Kinds of fault as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FaultKind {
+    /// No fault
+    None,
+    /// Hold each packet
+    Delay,
+    /// Drop packets at random
+    Loss,
+}
+
+/// Pacing as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PacingKind {
+    /// Each worker's next operation is due when its last one has ended
+    Closed,
+    /// --operations spread evenly over --duration
+    Even,
+}
+
+/// Scope as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScopeKind {
+    /// Every packet
+    All,
+    /// Between members
+    Peers,
+    /// Between clients and the member
+    Clients,
+}
+
+/// Direction as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DirectionKind {
+    /// What the target sends
+    Egress,
+    /// What the target receives
+    Ingress,
+    /// Both ways
+    Both,
+}
+
+/// Mechanism as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MechanismKind {
+    /// The best one that this machine has
+    Auto,
+    /// The user-space queue shaper
+    Queue,
+}

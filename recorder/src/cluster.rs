@@ -1,0 +1,300 @@
+//! Clusters: real etcd members and the places to reach them from.
+
+pub mod etcd;
+pub mod network;
+pub mod sandbox;
+pub mod vantage;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use etcd_client::{Channel, Client};
+use tonic::transport::Endpoint;
+
+use crate::error::{Error, Result};
+use etcd::{CLIENT_PORT, PEER_PORT};
+use network::Network;
+use vantage::Vantage;
+
+/// How long a cluster may take from its start to a leader that all members know.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause between two looks at a member that is not ready.
+const READY_POLL: Duration = Duration::from_millis(20);
+/// How long a member may take to say who leads.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Name of a member by index.
+pub fn member_name(index: u8) -> String {
+    format!("etcd{index}")
+}
+
+/// A running cluster. Dropping it ends the members and removes their data.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The members, by index.
+    pub members: Vec<Member>,
+    /// Where the clients are.
+    pub client: Vantage,
+    /// Flags of the first member.
+    pub flags: Vec<String>,
+    /// What the program says of its version.
+    pub version: String,
+    /// File system that the members' data lie on.
+    pub data_file_system: String,
+    processes: Mutex<Vec<etcd::Process>>,
+    _data: DataDir,
+}
+
+/// A member of a cluster.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// As in `etcd0`.
+    pub name: String,
+    /// etcd's own id.
+    pub id: u64,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// The place beside it: its loopback reaches it whatever a fault does to its link.
+    pub vantage: Vantage,
+}
+
+impl Member {
+    /// Where clients reach it.
+    pub fn client_address(&self) -> SocketAddr {
+        (self.address, CLIENT_PORT).into()
+    }
+
+    /// Where other members reach it.
+    pub fn peer_address(&self) -> SocketAddr {
+        (self.address, PEER_PORT).into()
+    }
+
+    /// The URL of [`Member::client_address`].
+    pub fn client_url(&self) -> String {
+        format!("http://{}", self.client_address())
+    }
+}
+
+/// What a member says of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct MemberStatus {
+    /// The member's own id.
+    pub id: u64,
+    /// Id of the member that it takes for the leader; 0 for none.
+    pub leader: u64,
+    /// Raft term.
+    pub raft_term: u64,
+    /// Raft index.
+    pub raft_index: u64,
+    /// Raft index that is applied.
+    pub raft_applied_index: u64,
+    /// Size of the database file.
+    pub db_size_bytes: i64,
+}
+
+/// Opens one channel to one address. It connects at the first request and again after a break, and never retries.
+fn channel(address: SocketAddr) -> Result<Channel> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))
+        .map_err(|error| Error::run(format!("{address} is no address: {error}")))?;
+    Ok(Channel::Tonic(endpoint.tcp_nodelay(true).connect_lazy()))
+}
+
+/// A client of a single member. Must be called from a task at the place that the connection shall start from.
+///
+/// # Errors
+/// [`Error::Run`] when the client cannot be made; connecting comes later.
+pub async fn client(address: SocketAddr) -> Result<Client> {
+    Client::from_channel(channel(address)?, None)
+        .await
+        .map_err(|error| Error::run(format!("a client for {address} cannot be made: {error}")))
+}
+
+/// Asks a member for its status.
+///
+/// # Errors
+/// The member's or the connection's error, as text.
+pub async fn status(client: &mut Client, timeout: Duration) -> std::result::Result<MemberStatus, String> {
+    let answer = tokio::time::timeout(timeout, client.status()).await;
+    let answer = answer.map_err(|_| "no answer in time".to_owned())?.map_err(|error| error.to_string())?;
+    Ok(MemberStatus {
+        id: answer.header().map_or(0, |header| header.member_id()),
+        leader: answer.leader(),
+        raft_term: answer.raft_term(),
+        raft_index: answer.raft_index(),
+        raft_applied_index: answer.raft_applied_index(),
+        db_size_bytes: answer.db_size(),
+    })
+}
+
+/// Address of a member's client port on its own loopback.
+pub fn loopback() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, CLIENT_PORT).into()
+}
+
+impl Cluster {
+    /// Starts `nodes` members with fresh data in `data` and waits until all of them know the same leader.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when the network cannot be built, [`Error::Run`] when a member does not come up.
+    pub async fn up(program: &etcd::Program, nodes: u8, data: &Path, client_threads: usize) -> Result<Self> {
+        let data = DataDir::create(data)?;
+        let network = Network::build(nodes)?;
+        let mut processes = Vec::new();
+        let mut members = Vec::new();
+        let mut flags_of_first = Vec::new();
+        for (index, host) in network.members.iter().enumerate() {
+            let name = member_name(index as u8);
+            let flags = etcd::Program::flags(&network.members, index, &data.path.join(&name));
+            let log = data.path.join(format!("{name}.log"));
+            processes.push(program.start(host, &name, &flags, log)?);
+            let vantage = Vantage::at(host, &name, 1)?;
+            members.push(Member { name, id: 0, address: host.address, vantage });
+            if index == 0 {
+                flags_of_first = flags;
+            }
+        }
+        let mut cluster = Self {
+            members,
+            client: Vantage::at(&network.client, "client", client_threads)?,
+            flags: flags_of_first,
+            version: program.version.clone(),
+            data_file_system: crate::host::file_system(&data.path),
+            processes: Mutex::new(processes),
+            _data: data,
+        };
+        cluster.wait_until_ready().await?;
+        Ok(cluster)
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<()> {
+        let deadline = Instant::now() + READY_TIMEOUT;
+        loop {
+            self.check_processes()?;
+            let statuses = self.statuses().await?;
+            let leader = statuses.first().and_then(|status| status.as_ref().ok()).map(|status| status.leader);
+            if leader.is_some_and(|leader| leader != 0)
+                && statuses.iter().all(|status| status.as_ref().is_ok_and(|status| Some(status.leader) == leader))
+            {
+                for (member, status) in self.members.iter_mut().zip(statuses) {
+                    member.id = status.map_or(0, |status| status.id);
+                }
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let problems: Vec<_> = statuses
+                    .iter()
+                    .zip(&self.members)
+                    .map(|(status, member)| match status {
+                        Ok(status) if status.leader == 0 => format!("{} knows no leader", member.name),
+                        Ok(_) => format!("{} is up", member.name),
+                        Err(error) => format!("{}: {error}", member.name),
+                    })
+                    .collect();
+                return Err(Error::run(format!(
+                    "the cluster was not ready after {} s: {}",
+                    READY_TIMEOUT.as_secs(),
+                    problems.join("; ")
+                )));
+            }
+            tokio::time::sleep(READY_POLL).await;
+        }
+    }
+
+    /// Asks every member for its status, each through its own loopback, all at once.
+    async fn statuses(&self) -> Result<Vec<std::result::Result<MemberStatus, String>>> {
+        let tasks: Vec<_> = self
+            .members
+            .iter()
+            .map(|member| {
+                member.vantage.spawn(async {
+                    let mut client = client(loopback()).await.map_err(|error| error.to_string())?;
+                    status(&mut client, STATUS_TIMEOUT).await
+                })
+            })
+            .collect();
+        let mut statuses = Vec::new();
+        for task in tasks {
+            statuses.push(task.await.map_err(|error| Error::run(format!("a status request failed: {error}")))?);
+        }
+        Ok(statuses)
+    }
+
+    /// Index of the member that leads now: the one that the members with the highest term name.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when no member answers; `None` when the cluster has no leader.
+    pub async fn leader(&self) -> Result<Option<usize>> {
+        let statuses: Vec<_> = self.statuses().await?.into_iter().flatten().collect();
+        if statuses.is_empty() {
+            return Err(Error::run("no member says who leads"));
+        }
+        let newest = statuses.iter().filter(|status| status.leader != 0).max_by_key(|status| status.raft_term);
+        Ok(newest.and_then(|status| self.index_of(status.leader)))
+    }
+
+    /// Index of a member by etcd's id.
+    pub fn index_of(&self, id: u64) -> Option<usize> {
+        self.members.iter().position(|member| member.id == id)
+    }
+
+    /// Fails when a member's process has ended.
+    ///
+    /// # Errors
+    /// [`Error::Run`] with the end of that member's log.
+    pub fn check_processes(&self) -> Result<()> {
+        let mut processes = self.processes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match processes.iter_mut().find_map(etcd::Process::ended) {
+            Some(end) => Err(Error::run(end)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A folder for members' data that is locked while in use and removed at the end.
+#[derive(Debug)]
+struct DataDir {
+    path: PathBuf,
+    _lock: std::fs::File,
+}
+
+/// File that is locked as long as a recorder uses the folder that it lies in.
+const LOCK_FILE: &str = "lock";
+
+impl DataDir {
+    fn create(path: &Path) -> Result<Self> {
+        let failed = |error: std::io::Error| {
+            Error::run(format!(
+                "{}: the members' data cannot be kept here: {error}; choose another place with --data-dir",
+                path.display()
+            ))
+        };
+        std::fs::create_dir_all(path).map_err(failed)?;
+        let lock = std::fs::File::create(path.join(LOCK_FILE)).map_err(failed)?;
+        lock.try_lock().map_err(|error| failed(error.into()))?;
+        Ok(Self { path: path.to_path_buf(), _lock: lock })
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            crate::terminal::line(format_args!("{}: cannot be removed: {error}", self.path.display()));
+        }
+        // The parent goes too when this was its last entry; an error means that it was not.
+        let _ = self.path.parent().map(std::fs::remove_dir);
+    }
+}
+
+/// Removes what killed recorders left below `parent`: folders whose lock nobody holds.
+pub fn remove_stale_data(parent: &Path) {
+    let Ok(entries) = std::fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let unused = std::fs::File::open(entry.path().join(LOCK_FILE)).is_ok_and(|lock| lock.try_lock().is_ok());
+        if unused && std::fs::remove_dir_all(entry.path()).is_ok() {
+            crate::terminal::line(format_args!("removed data of a killed run: {}", entry.path().display()));
+        }
+    }
+    let _ = std::fs::remove_dir(parent);
+}

@@ -1,0 +1,153 @@
+//! The user-space queue shaper: a thread for each selector that holds or drops packets with netem's meaning of delay,
+//! jitter and loss.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::time::TimeSpec;
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use run_folder::spec::Effect;
+
+use super::nfqueue::{Queue, Verdict};
+use super::protocol::Counters;
+use crate::clock::monotonic_ns;
+
+/// Packets that may be held at once: ten seconds at 100,000 a second.
+const PACKETS_MAX: u32 = 1_000_000;
+
+/// A shaper at work. It shapes what reaches its queue until [`Shaper::drain`].
+#[derive(Debug)]
+pub struct Shaper {
+    thread: JoinHandle<io::Result<Counters>>,
+    draining: Arc<AtomicBool>,
+    wake: Arc<EventFd>,
+}
+
+impl Shaper {
+    /// Binds queue `number` and starts shaping.
+    ///
+    /// # Errors
+    /// When the kernel refuses the queue.
+    pub fn start(number: u16, effect: Effect, seed: u64) -> io::Result<Self> {
+        let queue = Queue::bind(number, PACKETS_MAX)?;
+        let draining = Arc::new(AtomicBool::new(false));
+        let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let state = Work {
+            queue,
+            effect,
+            random: Xoshiro256PlusPlus::seed_from_u64(seed),
+            held: BinaryHeap::new(),
+            counters: Counters::default(),
+        };
+        let (draining_inside, wake_inside) = (draining.clone(), wake.clone());
+        let thread = std::thread::Builder::new()
+            .name(format!("shaper{number}"))
+            .spawn(move || state.run(&draining_inside, &wake_inside))?;
+        Ok(Self { thread, draining, wake })
+    }
+
+    /// Releases all packets at once, those that are still on their way into the queue too, and unbinds it. No rule
+    /// may lead into the queue any more.
+    ///
+    /// # Errors
+    /// What went wrong while shaping or draining.
+    pub fn drain(self) -> io::Result<Counters> {
+        self.draining.store(true, Ordering::SeqCst);
+        self.wake.write(1)?;
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the shaper panicked")))
+    }
+}
+
+struct Work {
+    queue: Queue,
+    effect: Effect,
+    random: Xoshiro256PlusPlus,
+    /// Packets under way, the next one due on top: `(due, arrived, id)`.
+    held: BinaryHeap<Reverse<(i64, i64, u32)>>,
+    counters: Counters,
+}
+
+impl Work {
+    fn run(mut self, draining: &AtomicBool, wake: &EventFd) -> io::Result<Counters> {
+        crate::scheduling::wake_promptly();
+        while !draining.load(Ordering::SeqCst) {
+            self.wait(wake.as_fd())?;
+            while self.receive()? {}
+            self.release_due()?;
+        }
+        // The rule is gone, so what is left in the socket is the last of it.
+        while self.receive()? {}
+        while let Some(Reverse((_, _, id))) = self.held.pop() {
+            self.queue.verdict(id, Verdict::Accept)?;
+        }
+        self.queue.send_verdicts()?;
+        Ok(self.counters)
+    }
+
+    /// Waits until a packet comes, one is due, or somebody wakes us.
+    fn wait(&self, wake: std::os::fd::BorrowedFd<'_>) -> io::Result<()> {
+        let timeout = self.held.peek().map(|Reverse((due_ns, ..))| {
+            let left_ns = (due_ns - monotonic_ns()).max(0);
+            TimeSpec::new(left_ns / 1_000_000_000, left_ns % 1_000_000_000)
+        });
+        let mut waiting = [PollFd::new(self.queue.as_fd(), PollFlags::POLLIN), PollFd::new(wake, PollFlags::POLLIN)];
+        match ppoll(&mut waiting, timeout, None) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Takes in one batch of packets; true when there may be more.
+    fn receive(&mut self) -> io::Result<bool> {
+        let mut arrived = Vec::new();
+        let more = self.queue.receive(|id| arrived.push(id))?;
+        let now_ns = monotonic_ns();
+        for id in arrived {
+            self.counters.received += 1;
+            match self.effect {
+                Effect::Loss { loss_percent } if self.random.random::<f64>() * 100.0 < loss_percent => {
+                    self.counters.dropped += 1;
+                    self.counters.first_drop_ns.get_or_insert(now_ns);
+                    self.queue.verdict(id, Verdict::Drop)?;
+                }
+                Effect::Loss { .. } => self.queue.verdict(id, Verdict::Accept)?,
+                Effect::Delay { delay_us, jitter_us } => {
+                    let hold_ns = self.hold_ns(delay_us, jitter_us);
+                    self.held.push(Reverse((now_ns + hold_ns, now_ns, id)));
+                }
+            }
+        }
+        self.queue.send_verdicts()?;
+        Ok(more)
+    }
+
+    /// netem's meaning: uniform within the jitter around the delay; packets may overtake each other.
+    fn hold_ns(&mut self, delay_us: u64, jitter_us: u64) -> i64 {
+        let (delay_ns, jitter_ns) = ((delay_us * 1000) as i64, (jitter_us * 1000) as i64);
+        if jitter_ns == 0 { delay_ns } else { delay_ns + self.random.random_range(-jitter_ns..=jitter_ns) }
+    }
+
+    fn release_due(&mut self) -> io::Result<()> {
+        let now_ns = monotonic_ns();
+        while let Some(Reverse((due_ns, arrived_ns, id))) = self.held.peek().copied() {
+            if due_ns > now_ns {
+                break;
+            }
+            self.held.pop();
+            self.queue.verdict(id, Verdict::Accept)?;
+            let held_ns = (now_ns - arrived_ns).unsigned_abs();
+            self.counters.held += 1;
+            self.counters.hold_sum_ns += held_ns;
+            self.counters.hold_max_ns = self.counters.hold_max_ns.max(held_ns);
+        }
+        self.queue.send_verdicts()
+    }
+}

@@ -1,0 +1,22 @@
+//! The recorder: runs etcd clusters, workloads and slow faults, and records every operation.
+//!
+//! In the order data takes: what was typed ([`cli`]) becomes what is run ([`plan`]); [`run`] is the whole course of a
+//! run on one screen; [`cluster`], [`workload`], [`faults`] and [`recording`] are its parts; [`clock`] dates it all.
+
+pub mod cli;
+pub mod clock;
+pub mod cluster;
+pub mod error;
+pub mod faults;
+pub mod host;
+pub mod plan;
+pub mod programs;
+pub mod progress;
+pub mod recording;
+pub mod run;
+pub mod scheduling;
+pub mod session;
+pub mod signals;
+pub mod terminal;
+pub mod units;
+pub mod workload;

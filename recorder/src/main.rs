@@ -1,0 +1,34 @@
+//! The `recorder` program: parse, validate, run, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use recorder::cli::{Cli, Command};
+use recorder::error::Result;
+use recorder::{faults, plan, session, terminal};
+use run_folder::RunFolder;
+
+fn main() -> ExitCode {
+    match carry_out(&Cli::parse().command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            terminal::error(&error);
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn carry_out(command: &Command) -> Result<u8> {
+    match command {
+        Command::Run(typed) => session::record(&plan::run(typed)?),
+        Command::SlowLeader(typed) => session::record(&plan::slow_leader(typed)?),
+        Command::SlowFollower(typed) => session::record(&plan::slow_follower(typed)?),
+        Command::Recover { run } => {
+            let recovery = run_folder::recover(&RunFolder::open(run)?)?;
+            terminal::line(&recovery.reason);
+            terminal::data(run.display());
+            Ok(0)
+        }
+        Command::Hold => Ok(faults::hold::serve()),
+    }
+}

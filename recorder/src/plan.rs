@@ -1,0 +1,336 @@
+//! From what was typed to what is run: clap types become a validated [`RunSpec`], once and with clear errors.
+
+use std::path::PathBuf;
+
+use run_folder::Label;
+use run_folder::spec::{
+    Attachment, Backend, ClusterSpec, Direction, Effect, FaultSpec, MechanismChoice, Mix, Pacing, RunSpec, Scope,
+    Target, WorkloadSpec,
+};
+
+use crate::cli::{
+    DirectionKind, FaultKind, MechanismKind, PacingKind, RunCommand, ScopeKind, SharedOptions, SlowFollowerCommand,
+    SlowLeaderCommand,
+};
+use crate::error::{Error, Result};
+use crate::units;
+
+/// A run and the places that it needs on this machine.
+#[derive(Debug, Clone)]
+pub struct PlannedRun {
+    /// The command that it came from, as in `slow-leader`.
+    pub command: &'static str,
+    /// What is run.
+    pub spec: RunSpec,
+    /// Where the run folder goes.
+    pub results: PathBuf,
+    /// Where the members' data goes instead of beside the run folder.
+    pub data_dir: Option<PathBuf>,
+    /// The etcd program asked for.
+    pub etcd: Option<PathBuf>,
+    /// The exact etcd version asked for.
+    pub etcd_version: Option<String>,
+}
+
+/// Length of a slow-leader run whose arguments give none.
+const SLOW_LEADER_DEFAULT_MS: u64 = 120_000;
+/// Number of puts in a slow-leader run, as in the older script.
+const SLOW_LEADER_OPERATIONS: u64 = 10_000;
+const RUN_DEFAULT_MS: u64 = 30_000;
+const CLOSED_CONCURRENCY: u32 = 16;
+const EVEN_CONCURRENCY: u32 = 512;
+const CONCURRENCY_MAX: u32 = 10_000;
+/// etcd refuses requests of more than 1.5 MiB; the rest is room for the key and the envelope.
+const VALUE_BYTES_MAX: u32 = 1_500_000;
+const KEY_BYTES_MAX: u32 = 4096;
+
+/// Plans `recorder run`.
+///
+/// # Errors
+/// Usage errors that name the option.
+pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
+    let shared = &typed.shared;
+    let duration_ms = match (&typed.duration, typed.operations) {
+        (Some(text), _) => Some(units::seconds_ms("--duration", text)?),
+        (None, None) => Some(RUN_DEFAULT_MS),
+        (None, Some(_)) => None,
+    };
+    if duration_ms == Some(0) {
+        return Err(Error::usage("--duration is 0; give the length of the run, as in 30s"));
+    }
+    if typed.operations == Some(0) {
+        return Err(Error::usage("--operations is 0; give the number of operations"));
+    }
+    let pacing = match typed.pacing {
+        PacingKind::Closed => Pacing::Closed,
+        PacingKind::Even => Pacing::Even,
+    };
+    if pacing == Pacing::Even && (typed.operations.is_none() || duration_ms.is_none()) {
+        return Err(Error::usage("--pacing even needs both --operations and --duration"));
+    }
+    let fault = match (effect(typed.fault, typed.value.as_deref(), "--value", shared)?, &typed.at, &typed.lasting) {
+        (None, None, None) => None,
+        (None, ..) if typed.fault == FaultKind::None => {
+            return Err(Error::usage("--at and --for need a fault; add --fault delay --value 100ms"));
+        }
+        (None, ..) => None,
+        (Some(effect), at, lasting) => Some(FaultSpec {
+            at_ms: at.as_ref().map_or(Ok(0), |at| units::seconds_ms("--at", at))?,
+            for_ms: lasting.as_ref().map(|lasting| units::seconds_ms("--for", lasting)).transpose()?,
+            ..fault_spec(effect, parse_target(&typed.target, shared.nodes)?, shared)
+        }),
+    };
+    let attachment = attachment(shared, Attachment::RoundRobin)?;
+    let workload =
+        WorkloadSpec { pacing, duration_ms, operations: typed.operations, ..workload(pacing, attachment, shared)? };
+    planned("run", &typed.label, workload, fault, shared, ["--at", "--for", "--duration"])
+}
+
+/// Plans `recorder slow-leader`.
+///
+/// # Errors
+/// Usage errors that name the argument.
+pub fn slow_leader(typed: &SlowLeaderCommand) -> Result<PlannedRun> {
+    let shared = &typed.shared;
+    let at_ms = units::seconds_ms("inject_at_seconds", &typed.inject_at_seconds)?;
+    let for_ms = units::seconds_ms("duration_seconds", &typed.duration_seconds)?;
+    let effect = effect(typed.fault_type, Some(&typed.delay_value), "delay_value", shared)?;
+    if effect.is_some() && for_ms == 0 {
+        return Err(Error::usage(
+            "duration_seconds is 0, so the fault would be lifted at once; give its length, or the fault type none",
+        ));
+    }
+    let fault =
+        effect.map(|effect| FaultSpec { at_ms, for_ms: Some(for_ms), ..fault_spec(effect, Target::Leader, shared) });
+    let duration_ms = match at_ms + for_ms + at_ms {
+        0 => SLOW_LEADER_DEFAULT_MS,
+        duration_ms => duration_ms,
+    };
+    let attachment = attachment(shared, Attachment::RoundRobin)?;
+    let workload = WorkloadSpec {
+        duration_ms: Some(duration_ms),
+        operations: Some(SLOW_LEADER_OPERATIONS),
+        ..workload(Pacing::Even, attachment, shared)?
+    };
+    planned("slow-leader", &typed.label, workload, fault, shared, [
+        "inject_at_seconds",
+        "duration_seconds",
+        "the run's length",
+    ])
+}
+
+/// Plans `recorder slow-follower`.
+///
+/// # Errors
+/// Usage errors that name the argument.
+pub fn slow_follower(typed: &SlowFollowerCommand) -> Result<PlannedRun> {
+    let shared = &typed.shared;
+    let duration_ms = units::seconds_ms("duration_s", &typed.duration_s)?;
+    if duration_ms == 0 {
+        return Err(Error::usage("duration_s is 0; give the length of the run in seconds"));
+    }
+    let at_ms = units::seconds_ms("inject_at_s", &typed.inject_at_s)?;
+    let fault = effect(typed.fault_type, Some(&typed.fault_value), "fault_value", shared)?
+        .map(|effect| FaultSpec { at_ms, ..fault_spec(effect, Target::Follower, shared) });
+    let attachment = attachment(shared, Attachment::Target)?;
+    let workload =
+        WorkloadSpec { duration_ms: Some(duration_ms), ..workload(Pacing::Closed, attachment, shared)? };
+    planned("slow-follower", &typed.label, workload, fault, shared, ["inject_at_s", "the window", "duration_s"])
+}
+
+/// Joins the parts and checks what only the whole can show. `names` are what the user typed for the fault's start,
+/// its length and the run's length.
+fn planned(
+    command: &'static str,
+    label: &Label,
+    workload: WorkloadSpec,
+    fault: Option<FaultSpec>,
+    shared: &SharedOptions,
+    names: [&str; 3],
+) -> Result<PlannedRun> {
+    if let (Some(fault), Some(duration_ms)) = (&fault, workload.duration_ms) {
+        let seconds = |ms: u64| ms as f64 / 1000.0;
+        if fault.at_ms >= duration_ms {
+            return Err(Error::usage(format!(
+                "{}: the fault would begin at {} s, past the end of the run ({} is {} s)",
+                names[0],
+                seconds(fault.at_ms),
+                names[2],
+                seconds(duration_ms)
+            )));
+        }
+        if fault.for_ms.is_some_and(|for_ms| fault.at_ms + for_ms > duration_ms) {
+            return Err(Error::usage(format!(
+                "{}: the fault would end past the end of the run ({} is {} s)",
+                names[1],
+                names[2],
+                seconds(duration_ms)
+            )));
+        }
+        if fault.for_ms == Some(0) {
+            return Err(Error::usage(format!("{} is 0, so the fault would be lifted at once", names[1])));
+        }
+    }
+    let spec = RunSpec {
+        label: label.clone(),
+        seed: shared.seed.unwrap_or_else(drawn_seed),
+        cluster: ClusterSpec { backend: Backend::Sandbox, nodes: shared.nodes },
+        workload,
+        fault,
+    };
+    Ok(PlannedRun {
+        command,
+        spec,
+        results: shared.dir.clone(),
+        data_dir: shared.data_dir.clone(),
+        etcd: shared.etcd.clone(),
+        etcd_version: shared.etcd_version.clone(),
+    })
+}
+
+/// A seed for a run that was given none: 32 bits, so that people can type it again.
+fn drawn_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::from(now.subsec_nanos() ^ (now.as_secs() as u32).rotate_left(16) ^ std::process::id())
+}
+
+fn effect(kind: FaultKind, value: Option<&str>, value_name: &str, shared: &SharedOptions) -> Result<Option<Effect>> {
+    let jitter_us = shared.jitter.as_ref().map_or(Ok(0), |jitter| units::time_us("--jitter", jitter))?;
+    if jitter_us > 0 && kind != FaultKind::Delay {
+        return Err(Error::usage("--jitter needs a fault of type delay"));
+    }
+    let value = |example: &str| {
+        value.ok_or_else(|| Error::usage(format!("{value_name} is missing; give the strength, as in {example}")))
+    };
+    match kind {
+        FaultKind::None => Ok(None),
+        FaultKind::Delay => {
+            let delay_us = units::time_us(value_name, value("100ms")?)?;
+            if jitter_us > delay_us {
+                return Err(Error::usage(format!("--jitter is larger than the delay in {value_name}")));
+            }
+            Ok((delay_us > 0).then_some(Effect::Delay { delay_us, jitter_us }))
+        }
+        FaultKind::Loss => {
+            let loss_percent = units::percent(value_name, value("20%")?)?;
+            Ok((loss_percent > 0.0).then_some(Effect::Loss { loss_percent }))
+        }
+    }
+}
+
+fn fault_spec(effect: Effect, target: Target, shared: &SharedOptions) -> FaultSpec {
+    FaultSpec {
+        effect,
+        target,
+        scope: match shared.scope {
+            ScopeKind::All => Scope::All,
+            ScopeKind::Peers => Scope::Peers,
+            ScopeKind::Clients => Scope::Clients,
+        },
+        direction: match shared.direction {
+            DirectionKind::Egress => Direction::Egress,
+            DirectionKind::Ingress => Direction::Ingress,
+            DirectionKind::Both => Direction::Both,
+        },
+        mechanism: match shared.mechanism {
+            MechanismKind::Auto => MechanismChoice::Auto,
+            MechanismKind::Queue => MechanismChoice::Queue,
+        },
+        at_ms: 0,
+        for_ms: None,
+    }
+}
+
+fn parse_target(text: &str, nodes: u8) -> Result<Target> {
+    match text {
+        "leader" => Ok(Target::Leader),
+        "follower" => Ok(Target::Follower),
+        "all" => Ok(Target::All),
+        name => Ok(Target::Member(member("--target", name, nodes)?)),
+    }
+}
+
+fn attachment(shared: &SharedOptions, default: Attachment) -> Result<Attachment> {
+    match shared.attach.as_deref() {
+        None => Ok(default),
+        Some("round-robin") => Ok(Attachment::RoundRobin),
+        Some("leader") => Ok(Attachment::Leader),
+        Some("target") => Ok(Attachment::Target),
+        Some("healthy-follower") => Ok(Attachment::HealthyFollower),
+        Some(name) => Ok(Attachment::Member(member("--attach", name, shared.nodes)?)),
+    }
+}
+
+fn member(option: &str, name: &str, nodes: u8) -> Result<String> {
+    let names: Vec<_> = (0..nodes).map(crate::cluster::member_name).collect();
+    if names.iter().any(|known| known == name) {
+        return Ok(name.to_owned());
+    }
+    Err(Error::usage(format!("{option}: there is no member {name:?}; the members are {}", names.join(", "))))
+}
+
+fn workload(pacing: Pacing, attachment: Attachment, shared: &SharedOptions) -> Result<WorkloadSpec> {
+    let concurrency = shared.concurrency.unwrap_or(match pacing {
+        Pacing::Closed => CLOSED_CONCURRENCY,
+        Pacing::Even => EVEN_CONCURRENCY,
+    });
+    in_range("--concurrency", concurrency, 1, CONCURRENCY_MAX)?;
+    in_range("--keys", shared.keys, 1, i32::MAX as u32)?;
+    // A key is its number, padded with zeros; it must fit.
+    let digits = (shared.keys - 1).max(1).ilog10() + 1;
+    in_range("--key-size", shared.key_size, digits, KEY_BYTES_MAX)?;
+    in_range("--value-size", shared.value_size, 0, VALUE_BYTES_MAX)?;
+    let deadline_ms = units::seconds_ms("--deadline", &shared.deadline)?;
+    if deadline_ms == 0 {
+        return Err(Error::usage("--deadline is 0; give a time such as 5s"));
+    }
+    Ok(WorkloadSpec {
+        pacing,
+        duration_ms: None,
+        operations: None,
+        concurrency,
+        mix: mix(&shared.mix)?,
+        keys: shared.keys,
+        key_bytes: shared.key_size,
+        value_bytes: shared.value_size,
+        deadline_ms,
+        warm_up_ms: units::seconds_ms("--warm-up", &shared.warm_up)?,
+        attachment,
+    })
+}
+
+fn in_range(option: &str, value: u32, min: u32, max: u32) -> Result<()> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{option} is {value}; it must be between {min} and {max}")))
+}
+
+fn mix(text: &str) -> Result<Mix> {
+    let mut mix = Mix::default();
+    for part in text.split(',') {
+        let (kind, weight) = part.trim().split_once('=').unwrap_or((part.trim(), "1"));
+        let weight: u32 = weight
+            .parse()
+            .ok()
+            .filter(|weight| *weight <= 1_000_000)
+            .ok_or_else(|| Error::usage(format!("--mix: {weight:?} is not a weight from 0 to 1000000")))?;
+        let slot = match kind {
+            "put" => &mut mix.put,
+            "get" => &mut mix.get,
+            "get_serializable" => &mut mix.get_serializable,
+            "txn" => &mut mix.txn,
+            "delete" => &mut mix.delete,
+            _ => {
+                return Err(Error::usage(format!(
+                    "--mix: there is no kind {kind:?}; the kinds are put, get, get_serializable, txn, delete"
+                )));
+            }
+        };
+        *slot = weight;
+    }
+    if mix == Mix::default() {
+        return Err(Error::usage("--mix: all weights are 0"));
+    }
+    Ok(mix)
+}

@@ -1,0 +1,103 @@
+//! One invocation of a recording command: from the plan, through the sandbox, to the exit code.
+
+use run_folder::spec::{Attachment, Pacing};
+use run_folder::{Manifest, RunFolder, RunSpec};
+
+use crate::cluster::{self, etcd, sandbox};
+use crate::error::{Error, Result};
+use crate::faults::target;
+use crate::plan::PlannedRun;
+use crate::run::{self, check_machine, data_folder};
+use crate::{signals, terminal};
+
+/// Records a planned run and returns the exit code. Must be called while the process has a single thread.
+///
+/// # Errors
+/// What can be said before the sandbox is entered; later errors are printed inside.
+pub fn record(planned: &PlannedRun) -> Result<u8> {
+    let program = check_machine(planned)?;
+    cluster::remove_stale_data(&data_folder(planned));
+    let code = sandbox::run_inside(|| match record_inside(planned, &program) {
+        Ok(()) => 0,
+        Err(error) => {
+            terminal::error(&error);
+            error.code()
+        }
+    });
+    if code.is_err() {
+        // The sandbox died without clearing up; nothing in it holds the data any more.
+        cluster::remove_stale_data(&data_folder(planned));
+    }
+    code
+}
+
+/// The part that runs as pid 1 of the sandbox, on a runtime of one thread in the router's namespace.
+fn record_inside(planned: &PlannedRun, program: &etcd::Program) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::environment(format!("the runtime cannot be started: {error}")))?;
+    runtime.block_on(async {
+        let signals = signals::install()?;
+        terminal::line(in_words(&planned.spec, &program.version));
+        let folder = run::run(planned, program, signals).await?;
+        report(&folder)
+    })
+}
+
+/// Says what was recorded: the folder on standard output, everything else on standard error.
+fn report(folder: &RunFolder) -> Result<()> {
+    let manifest = folder.manifest()?;
+    for event in run_folder::reader::faults(folder)? {
+        let member = manifest.member_name(event.target as usize);
+        terminal::line(format_args!("fault confirmed on {member} ({}): {}", event.role, event.evidence));
+    }
+    for warning in &manifest.warnings {
+        terminal::line(format_args!("warning: {warning}"));
+    }
+    terminal::line(totals(&manifest));
+    terminal::data(folder.dir().display());
+    Ok(())
+}
+
+fn totals(manifest: &Manifest) -> String {
+    let rate = manifest.generator.as_ref().map_or(0.0, |generator| generator.achieved_rate_per_s);
+    format!("finished: {} operations recorded, {rate:.0} acknowledged per second after the warm-up", manifest.rows.operations)
+}
+
+/// The run in a sentence.
+fn in_words(spec: &RunSpec, version: &str) -> String {
+    let workload = &spec.workload;
+    let seconds = |ms: u64| format!("{} s", ms as f64 / 1000.0);
+    let amount = match (workload.operations, workload.duration_ms) {
+        (Some(operations), Some(duration_ms)) => format!("{operations} operations in {}", seconds(duration_ms)),
+        (Some(operations), None) => format!("{operations} operations"),
+        (None, duration_ms) => seconds(duration_ms.unwrap_or(0)),
+    };
+    let load = match workload.pacing {
+        Pacing::Closed => format!("closed loop with {} workers, {amount}", workload.concurrency),
+        Pacing::Even => format!("{amount}, evenly paced"),
+    };
+    let attached = match &workload.attachment {
+        Attachment::RoundRobin => "round-robin over all members".to_owned(),
+        Attachment::Leader => "attached to the leader".to_owned(),
+        Attachment::Target => "attached to the fault's target".to_owned(),
+        Attachment::HealthyFollower => "attached to a healthy follower".to_owned(),
+        Attachment::Member(name) => format!("attached to {name}"),
+    };
+    let fault = spec.fault.as_ref().map_or_else(
+        || "no fault".to_owned(),
+        |fault| {
+            let target = target::as_text(&fault.target);
+            let end = match fault.for_ms {
+                Some(for_ms) => format!("to {}", seconds(fault.at_ms + for_ms)),
+                None => "to the end".to_owned(),
+            };
+            format!("{} on {target} from {} {end}", fault.effect, seconds(fault.at_ms))
+        },
+    );
+    format!(
+        "{}: {} members of etcd {version} in a sandbox; {load}, clients {attached}; {fault}; seed {}",
+        spec.label, spec.cluster.nodes, spec.seed
+    )
+}

@@ -1,0 +1,220 @@
+//! Carrying out one operation against one member, and turning it into a row.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use etcd_client::{Compare, CompareOp, GetOptions, KvClient, ResponseHeader, Txn, TxnOp, TxnOpResponse};
+use run_folder::Operation;
+use run_folder::operation::{ErrorKind, Kind, Outcome};
+
+use super::Workload;
+use super::draw::Draw;
+use super::outcome::classify;
+use crate::cluster::{self, Cluster};
+use crate::error::Result;
+
+/// One client a member.
+#[derive(Debug)]
+pub struct Clients {
+    kv: Vec<KvDebug>,
+    member_ids: Vec<u64>,
+    /// Revision at which each key was last seen to be modified: what a compare-and-swap expects.
+    seen_mod_revisions: Vec<AtomicI64>,
+}
+
+/// `KvClient` has no `Debug`.
+#[derive(Clone)]
+struct KvDebug(KvClient);
+
+impl std::fmt::Debug for KvDebug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KvClient")
+    }
+}
+
+/// A due operation on its way to a row.
+#[derive(Debug, Clone, Copy)]
+pub struct Due {
+    /// Its number.
+    pub op_id: i64,
+    /// The worker that carries it out.
+    pub worker: i32,
+    /// When it was due.
+    pub intended_ns: i64,
+}
+
+/// What an answer says.
+#[derive(Debug, Default)]
+struct Answer {
+    member_id: u64,
+    raft_term: i64,
+    revision: i64,
+    seen_mod_revision: Option<i64>,
+    txn_succeeded: Option<bool>,
+    value_bytes: i32,
+}
+
+impl Answer {
+    fn new(header: Option<&ResponseHeader>) -> Self {
+        header.map_or_else(Self::default, |header| Self {
+            member_id: header.member_id(),
+            raft_term: header.raft_term() as i64,
+            revision: header.revision(),
+            ..Self::default()
+        })
+    }
+
+    fn seeing(self, kvs: &[etcd_client::KeyValue]) -> Self {
+        Self {
+            seen_mod_revision: Some(kvs.first().map_or(0, etcd_client::KeyValue::mod_revision)),
+            value_bytes: kvs.first().map_or(0, |kv| kv.value().len() as i32),
+            ..self
+        }
+    }
+}
+
+impl Clients {
+    /// Makes the clients at the clients' place in the network.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub async fn connect(cluster: &Cluster, keys: u32) -> Result<Self> {
+        let mut kv = Vec::new();
+        for member in &cluster.members {
+            let address = member.client_address();
+            let client = cluster.client.run(async move { cluster::client(address).await }).await??;
+            kv.push(KvDebug(client.kv_client()));
+        }
+        Ok(Self {
+            kv,
+            member_ids: cluster.members.iter().map(|member| member.id).collect(),
+            seen_mod_revisions: (0..keys).map(|_| AtomicI64::new(0)).collect(),
+        })
+    }
+
+    fn member_of(&self, id: u64) -> Option<u8> {
+        self.member_ids.iter().position(|known| *known == id).map(|index| index as u8)
+    }
+
+    fn seen(&self, draw: Draw) -> &AtomicI64 {
+        &self.seen_mod_revisions[draw.key as usize]
+    }
+}
+
+impl Workload {
+    /// Carries out a due operation, waiting no longer than its deadline, and returns its row.
+    pub(super) async fn operate(&self, due: Due) -> Operation {
+        let draw = self.draws.draw(due.op_id);
+        let endpoint = self.route.endpoint(due.op_id);
+        let mut kv = self.clients.kv[endpoint].0.clone();
+        let start_ns = self.clock.now_ns();
+        let left_ns = (due.intended_ns + self.deadline_ns() - start_ns).max(0);
+        let answer = tokio::time::timeout(Duration::from_nanos(left_ns.unsigned_abs()), self.ask(&mut kv, draw)).await;
+        let end_ns = self.clock.now_ns();
+        let row = self.row(due, draw, endpoint);
+        match answer {
+            Ok(Ok(answer)) => {
+                let written_at = match draw.kind {
+                    Kind::Put => Some(answer.revision),
+                    Kind::Txn if answer.txn_succeeded == Some(true) => Some(answer.revision),
+                    _ => answer.seen_mod_revision,
+                };
+                if let Some(revision) = written_at {
+                    self.clients.seen(draw).fetch_max(revision, Ordering::Relaxed);
+                }
+                Operation {
+                    start_ns: Some(start_ns),
+                    end_ns,
+                    outcome: Outcome::Ok,
+                    error: None,
+                    member: self.clients.member_of(answer.member_id),
+                    raft_term: Some(answer.raft_term),
+                    revision: Some(answer.revision),
+                    seen_mod_revision: answer.seen_mod_revision,
+                    txn_succeeded: answer.txn_succeeded,
+                    value_bytes: answer.value_bytes,
+                    ..row
+                }
+            }
+            Ok(Err(error)) => {
+                let (outcome, kind) = classify(&error);
+                if kind == ErrorKind::Other {
+                    self.sink.note_error(&error.to_string());
+                }
+                Operation { start_ns: Some(start_ns), end_ns, outcome, error: Some(kind), ..row }
+            }
+            Err(_) => {
+                let (outcome, error) = (Outcome::Unknown, Some(ErrorKind::Deadline));
+                Operation { start_ns: Some(start_ns), end_ns, outcome, error, ..row }
+            }
+        }
+    }
+
+    /// The row of an operation that was never sent, given up now.
+    pub(super) fn unsent(&self, due: Due, error: ErrorKind) -> Operation {
+        let draw = self.draws.draw(due.op_id);
+        let row = self.row(due, draw, self.route.endpoint(due.op_id));
+        Operation { end_ns: self.clock.now_ns(), outcome: Outcome::Unsent, error: Some(error), ..row }
+    }
+
+    /// The row of an operation that was sent at `start_ns` and is not waited for any longer.
+    pub(super) fn cut_short(&self, due: Due, start_ns: i64, error: ErrorKind) -> Operation {
+        Operation { start_ns: Some(start_ns), outcome: Outcome::Unknown, ..self.unsent(due, error) }
+    }
+
+    /// What is known of an operation before it is sent.
+    fn row(&self, due: Due, draw: Draw, endpoint: usize) -> Operation {
+        let writes = matches!(draw.kind, Kind::Put | Kind::Txn);
+        Operation {
+            op_id: due.op_id,
+            worker: due.worker,
+            kind: draw.kind,
+            intended_ns: due.intended_ns,
+            start_ns: None,
+            end_ns: due.intended_ns,
+            outcome: Outcome::Unsent,
+            error: None,
+            endpoint: endpoint as u8,
+            member: None,
+            raft_term: None,
+            revision: None,
+            key: draw.key,
+            seen_mod_revision: None,
+            txn_succeeded: None,
+            value_bytes: if writes { self.spec.value_bytes as i32 } else { 0 },
+        }
+    }
+
+    async fn ask(&self, kv: &mut KvClient, draw: Draw) -> std::result::Result<Answer, etcd_client::Error> {
+        let key = self.draws.key(draw);
+        let written_bytes = self.spec.value_bytes as i32;
+        Ok(match draw.kind {
+            Kind::Put => {
+                let answer = kv.put(key, self.draws.value(draw), None).await?;
+                Answer { value_bytes: written_bytes, ..Answer::new(answer.header()) }
+            }
+            Kind::Get => {
+                let answer = kv.get(key, None).await?;
+                Answer::new(answer.header()).seeing(answer.kvs())
+            }
+            Kind::GetSerializable => {
+                let answer = kv.get(key, Some(GetOptions::new().with_serializable())).await?;
+                Answer::new(answer.header()).seeing(answer.kvs())
+            }
+            Kind::Delete => Answer::new(kv.delete(key, None).await?.header()),
+            Kind::Txn => {
+                let expected = self.clients.seen(draw).load(Ordering::Relaxed);
+                let txn = Txn::new()
+                    .when([Compare::mod_revision(key.clone(), CompareOp::Equal, expected)])
+                    .and_then([TxnOp::put(key.clone(), self.draws.value(draw), None)])
+                    .or_else([TxnOp::get(key, None)]);
+                let answer = kv.txn(txn).await?;
+                let seen = Answer { txn_succeeded: Some(answer.succeeded()), ..Answer::new(answer.header()) };
+                match answer.op_responses().into_iter().next() {
+                    Some(TxnOpResponse::Get(get)) => seen.seeing(get.kvs()),
+                    _ => Answer { value_bytes: written_bytes, ..seen },
+                }
+            }
+        })
+    }
+}
