@@ -199,9 +199,11 @@ impl From<Typed> for Command {
             Typed::List { selection, output, wide } => {
                 Self::List { selection: selection.into_selection(true), wide, output: output.into_output() }
             }
-            Typed::Summary { selection, output, include_failed, wide } => {
-                Self::Summary { selection: selection.into_selection(include_failed), wide, output: output.into_output() }
-            }
+            Typed::Summary { selection, output, include_failed, wide } => Self::Summary {
+                selection: selection.into_selection(include_failed),
+                wide,
+                output: output.into_output(),
+            },
             Typed::Throughput { selection, output, include_failed, by } => Self::Throughput {
                 selection: selection.into_selection(include_failed),
                 by: match by {

@@ -208,10 +208,9 @@ fn plotted(run: &Run, kind: PlotKind, bins: usize) -> Result<(PlottedRun, DataFr
     let end_ns = facts.phases.end_ns();
     let (table, summary) = match kind {
         PlotKind::Throughput => (throughput::table(&operations, &facts, throughput::By::Run)?, DataFrame::empty()),
-        PlotKind::Latency => (
-            latency::table(&operations, &facts, latency::bin_ns(end_ns, bins))?,
-            summary::table(&operations, &facts)?,
-        ),
+        PlotKind::Latency => {
+            (latency::table(&operations, &facts, latency::bin_ns(end_ns, bins))?, summary::table(&operations, &facts)?)
+        }
     };
     let manifest = &run.listed.manifest;
     let member = |index: i64| usize::try_from(index).map_or("?", |index| manifest.member_name(index)).to_owned();
@@ -284,9 +283,10 @@ fn svg_path(to: &PlotOutput, selection: &Selection, kind: PlotKind) -> Result<Pa
     };
     let (dir, subject) = match RunFolder::open(dir) {
         // A recording stays as it was recorded: the picture of one run goes beside it, not into it.
-        Ok(run) if run.manifest_json().exists() => {
-            (dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf(), run.name())
-        }
+        Ok(run) if run.manifest_json().exists() => (
+            dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf(),
+            run.name(),
+        ),
         _ => (dir.clone(), file_name(selection)),
     };
     let plots = dir.join("plots");

@@ -14,9 +14,9 @@ use run_folder::{Label, RunFolder, Status, reader};
 use wildmatch::WildMatch;
 
 use crate::phases::Phases;
+use crate::tables::Facts;
 use crate::tables::leaders::{self, LeaderChange};
 use crate::tables::runs::Listed;
-use crate::tables::Facts;
 use crate::{Error, Result};
 
 /// A glob over labels: `*` stands for any text, `?` for one character, everything else for itself.
@@ -91,7 +91,10 @@ pub fn find(selection: &Selection) -> Result<Vec<RunFolder>> {
     let dir = &selection.dir;
     if !dir.is_dir() {
         let problem = if dir.exists() { "is not a folder" } else { "no such folder" };
-        return Err(Error::Nothing(format!("--dir {}: {problem}; name the folder that `recorder` wrote to", dir.display())));
+        return Err(Error::Nothing(format!(
+            "--dir {}: {problem}; name the folder that `recorder` wrote to",
+            dir.display()
+        )));
     }
     let all = match RunFolder::open(dir) {
         Ok(run) if run.manifest_json().exists() => vec![run],
@@ -157,7 +160,9 @@ fn open_one(folder: &RunFolder, include_failed: bool) -> Result<std::result::Res
         Status::Finished => {}
         Status::Running => {
             let dir = folder.dir().display();
-            return Ok(Err(format!("unfinished; if its recorder is gone, make it whole with `recorder recover {dir}`")));
+            return Ok(Err(format!(
+                "unfinished; if its recorder is gone, make it whole with `recorder recover {dir}`"
+            )));
         }
         Status::Failed { reason, .. } if !include_failed => {
             return Ok(Err(format!("failed: {reason}; take it in with --include-failed")));
@@ -243,10 +248,7 @@ fn read_parquet(path: &Path, columns: &[&str]) -> Result<DataFrame> {
     let read = || -> PolarsResult<DataFrame> {
         let columns = columns.iter().map(|&column| column.to_owned()).collect();
         // Runs are read side by side, so that each file needs only the thread that asks.
-        ParquetReader::new(File::open(path)?)
-            .with_columns(Some(columns))
-            .read_parallel(ParallelStrategy::None)
-            .finish()
+        ParquetReader::new(File::open(path)?).with_columns(Some(columns)).read_parallel(ParallelStrategy::None).finish()
     };
     match panic::catch_unwind(AssertUnwindSafe(read)) {
         Ok(read) => read.map_err(Error::unreadable(path)),

@@ -101,6 +101,15 @@ fn grouped(count: u64) -> String {
     text
 }
 
+/// A count in few characters, as in `n 12k`, for small panels.
+fn short_count(count: u64) -> String {
+    match count {
+        0..10_000 => format!("n {count}"),
+        10_000..10_000_000 => format!("n {}k", (count + 500) / 1_000),
+        _ => format!("n {}M", (count + 500_000) / 1_000_000),
+    }
+}
+
 /// `1 run`, `3 runs`.
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })

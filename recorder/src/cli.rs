@@ -34,13 +34,17 @@ pub enum Command {
     ///
     /// The fault goes on the member that leads at INJECT_AT_SECONDS and is lifted DURATION_SECONDS later. The run
     /// takes INJECT_AT + DURATION + INJECT_AT seconds (120 where that is 0).
-    #[command(after_help = "Examples:\n  recorder slow-leader 0ms 0 baseline none 0\n  recorder slow-leader 20ms 60 slowleader_mid20ms delay 30")]
+    #[command(
+        after_help = "Examples:\n  recorder slow-leader 0ms 0 baseline none 0\n  recorder slow-leader 20ms 60 slowleader_mid20ms delay 30"
+    )]
     SlowLeader(Box<SlowLeaderCommand>),
     /// Record a run with a slow follower: closed loop, clients attached to it
     ///
     /// The fault lasts from INJECT_AT_S (0: from the start, a `_full` run; later: a `_mid` run) to the end. It hits
     /// etcd1 unless that leads, then the next follower.
-    #[command(after_help = "Examples:\n  recorder slow-follower 0ms 120 baseline delay 0\n  recorder slow-follower 100ms 120 delay100_mid delay 60\n  recorder slow-follower 20% 120 loss20_full loss 0")]
+    #[command(
+        after_help = "Examples:\n  recorder slow-follower 0ms 120 baseline delay 0\n  recorder slow-follower 100ms 120 delay100_mid delay 60\n  recorder slow-follower 20% 120 loss20_full loss 0"
+    )]
     SlowFollower(Box<SlowFollowerCommand>),
     /// Make the folder of a killed run whole again from its journals
     Recover {

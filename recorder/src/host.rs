@@ -8,7 +8,8 @@ use run_folder::manifest::Host;
 /// Reads the machine's facts; what cannot be read stays empty.
 pub fn facts() -> Host {
     Host {
-        kernel: nix::sys::utsname::uname().map_or_else(|_| String::new(), |name| name.release().to_string_lossy().into()),
+        kernel: nix::sys::utsname::uname()
+            .map_or_else(|_| String::new(), |name| name.release().to_string_lossy().into()),
         cpu: field("/proc/cpuinfo", "model name"),
         cores: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
         memory_bytes: field("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse().unwrap_or(0) * 1024,

@@ -112,11 +112,14 @@ pub fn slow_leader(typed: &SlowLeaderCommand) -> Result<PlannedRun> {
         operations: Some(SLOW_LEADER_OPERATIONS),
         ..workload(Pacing::Even, attachment, shared)?
     };
-    planned("slow-leader", &typed.label, workload, fault, shared, [
-        "inject_at_seconds",
-        "duration_seconds",
-        "the run's length",
-    ])
+    planned(
+        "slow-leader",
+        &typed.label,
+        workload,
+        fault,
+        shared,
+        ["inject_at_seconds", "duration_seconds", "the run's length"],
+    )
 }
 
 /// Plans `recorder slow-follower`.
@@ -133,8 +136,7 @@ pub fn slow_follower(typed: &SlowFollowerCommand) -> Result<PlannedRun> {
     let fault = effect(typed.fault_type, Some(&typed.fault_value), "fault_value", shared)?
         .map(|effect| FaultSpec { at_ms, ..fault_spec(effect, Target::Follower, shared) });
     let attachment = attachment(shared, Attachment::Target)?;
-    let workload =
-        WorkloadSpec { duration_ms: Some(duration_ms), ..workload(Pacing::Closed, attachment, shared)? };
+    let workload = WorkloadSpec { duration_ms: Some(duration_ms), ..workload(Pacing::Closed, attachment, shared)? };
     planned("slow-follower", &typed.label, workload, fault, shared, ["inject_at_s", "the window", "duration_s"])
 }
 

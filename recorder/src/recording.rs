@@ -7,13 +7,13 @@ pub mod live;
 pub mod samplers;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use run_folder::manifest::Rows;
-use run_folder::{FaultEvent, FaultsWriter, Operation, OperationsWriter, RunFolder, Sample, SamplesWriter};
+use run_folder::{FaultEvent, FaultsWriter, Operation, OperationsWriter, RunFolder, RunLock, Sample, SamplesWriter};
 use tokio::sync::watch;
 
 use crate::error::{Error, Result};
@@ -50,6 +50,7 @@ pub struct Recording {
     shared: Arc<Shared>,
     thread: JoinHandle<run_folder::Result<Rows>>,
     failure: watch::Receiver<Option<String>>,
+    lock: RunLock,
 }
 
 impl Recording {
@@ -63,6 +64,7 @@ impl Recording {
             faults: FaultsWriter::create(folder)?,
             samples: SamplesWriter::create(folder)?,
         };
+        let lock = writers.operations.lock()?;
         let (operations, operations_in) = sync_channel(OPERATIONS_WAITING_MAX);
         let (notes, notes_in) = sync_channel(NOTES_WAITING_MAX);
         let shared = Arc::new(Shared::default());
@@ -78,7 +80,7 @@ impl Recording {
                 rows
             })
             .map_err(|error| Error::run(format!("the recording thread cannot be started: {error}")))?;
-        Ok(Self { operations, notes, shared, thread, failure })
+        Ok(Self { operations, notes, shared, thread, failure, lock })
     }
 
     /// Where operations go.
@@ -107,17 +109,25 @@ impl Recording {
     }
 
     /// Writes what has come in so far and closes the tables. Nothing may be recorded any more.
-    ///
-    /// # Errors
-    /// When writing failed, or when a row was lost on the way to the writer.
-    pub fn finish(self) -> Result<Rows> {
+    pub fn finish(self) -> Finished {
         self.shared.closing.store(true, Ordering::SeqCst);
-        let rows = self.thread.join().map_err(|_| Error::run("the recording thread panicked"))??;
-        match self.shared.lost.load(Ordering::SeqCst) {
-            0 => Ok(rows),
-            lost => Err(Error::run(format!("{lost} rows were lost because the disk could not keep up"))),
-        }
+        let rows = match self.thread.join() {
+            Ok(rows) => rows.map_err(Error::from),
+            Err(_) => Err(Error::run("the recording thread panicked")),
+        };
+        Finished { rows, lost: self.shared.lost.load(Ordering::SeqCst), lock: self.lock }
     }
+}
+
+/// A recording that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Rows in the tables, or why they are not whole.
+    pub rows: Result<Rows>,
+    /// Rows that did not reach the writer because it could not keep up.
+    pub lost: u64,
+    /// Keeps `recorder recover` away until the manifest says how the run ended.
+    pub lock: RunLock,
 }
 
 /// Where operations go. Pushing never blocks; a row that finds the channel full is counted and fails the run.
@@ -184,6 +194,17 @@ impl LiveView {
     }
 }
 
+/// Takes what waits; true when nobody can send any more.
+fn take_waiting(operations: &Receiver<Operation>, batch: &mut Vec<Operation>) -> bool {
+    loop {
+        match operations.try_recv() {
+            Ok(operation) => batch.push(operation),
+            Err(TryRecvError::Empty) => return false,
+            Err(TryRecvError::Disconnected) => return true,
+        }
+    }
+}
+
 struct Writers {
     operations: OperationsWriter,
     faults: FaultsWriter,
@@ -200,9 +221,9 @@ impl Writers {
         let mut batch = Vec::new();
         loop {
             // Read before the channels: what was sent before the closing is then surely taken.
-            let closing = shared.closing.load(Ordering::SeqCst);
+            let mut closing = shared.closing.load(Ordering::SeqCst);
             batch.clear();
-            batch.extend(operations.try_iter());
+            closing |= take_waiting(operations, &mut batch);
             if !batch.is_empty() {
                 self.operations.push(&batch)?;
                 shared.live.take_in(&batch);

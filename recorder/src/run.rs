@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use run_folder::manifest::{Clock, Generator, Leaders, Manifest, Member, Rows, Status};
 use run_folder::spec::{Attachment, Scope, Target};
@@ -18,8 +18,9 @@ use crate::faults::{Mechanism, target};
 use crate::host;
 use crate::plan::PlannedRun;
 use crate::progress::{PhaseCell, Progress};
-use crate::recording::Recording;
+use crate::recording::live::Live;
 use crate::recording::samplers::Samplers;
+use crate::recording::{Finished, Recording};
 use crate::terminal;
 use crate::workload::Workload;
 use crate::workload::route::Route;
@@ -41,6 +42,8 @@ pub type Signals = watch::Receiver<Option<&'static str>>;
 pub async fn run(planned: &PlannedRun, program: &etcd::Program, signals: Signals) -> Result<RunFolder> {
     let spec = &planned.spec;
     let folder = RunFolder::create(&planned.results, &spec.label, chrono::Utc::now())?;
+    // First of all: its lock tells `recorder recover` that this run is alive.
+    let recording = Recording::start(&folder)?;
     let mut manifest = manifest_of(planned);
     manifest.write(&folder.manifest_json())?;
     folder.reserve_space()?;
@@ -59,10 +62,11 @@ pub async fn run(planned: &PlannedRun, program: &etcd::Program, signals: Signals
     };
     describe_cluster(&mut manifest, &cluster);
 
-    let course = record(spec, &cluster, &folder, &mut manifest, signals).await;
+    let mut finished = None;
+    let course = record(spec, &cluster, recording, &folder, &mut manifest, &mut finished, signals).await;
     manifest.leaders.end = cluster.leader().await.ok().flatten();
     drop(cluster);
-    close(&folder, manifest, course)?;
+    close(&folder, manifest, finished, course)?;
     Ok(folder)
 }
 
@@ -70,11 +74,12 @@ pub async fn run(planned: &PlannedRun, program: &etcd::Program, signals: Signals
 async fn record(
     spec: &RunSpec,
     cluster: &Cluster,
+    recording: Recording,
     folder: &RunFolder,
     manifest: &mut Manifest,
+    finished: &mut Option<Finished>,
     signals: Signals,
 ) -> Result<()> {
-    let recording = Recording::start(folder)?;
     let clock = RunClock::starting_in(LEAD + Duration::from_millis(spec.workload.warm_up_ms));
     manifest.clock.origin_unix_ns = clock.origin_unix_ns();
     let names: Vec<_> = cluster.members.iter().map(|member| member.name.clone()).collect();
@@ -145,15 +150,17 @@ async fn record(
         manifest.leaders.injection = injected.leader;
         manifest.warnings.extend_from_slice(&injected.warnings);
     }
-    let rows = recording.finish();
-    usage_at_start.describe(manifest, &live.live().lag(), live.live().counts(), rows.as_ref().ok());
-    manifest.rows = rows.as_ref().copied().unwrap_or_default();
+    let ended = finished.insert(recording.finish());
+    manifest.rows = ended.rows.as_ref().copied().unwrap_or_default();
+    usage_at_start.describe(manifest, live.live());
     // What ended the run comes first: the other errors follow from it.
     trouble.map_or(Ok(()), Err)?;
-    rows?;
     injected?;
     end_ns?;
-    Ok(())
+    match ended.lost {
+        0 => Ok(()),
+        lost => Err(Error::run(format!("{lost} rows were lost because the disk could not keep up"))),
+    }
 }
 
 /// Waits for whatever makes the run pointless or unwanted.
@@ -191,26 +198,38 @@ async fn first_signal(mut signals: Signals) -> &'static str {
     }
 }
 
-/// Brings the folder into its final state.
-fn close(folder: &RunFolder, mut manifest: Manifest, course: Result<()>) -> Result<()> {
-    let tables_whole = manifest.rows != Rows::default();
-    manifest.status = match &course {
-        Ok(()) => Status::Finished,
-        Err(error) => Status::Failed { reason: error.to_string(), recovered: false },
+/// Brings the folder into its final state: whole tables and the older files, or journals to recover from.
+fn close(folder: &RunFolder, mut manifest: Manifest, finished: Option<Finished>, course: Result<()>) -> Result<()> {
+    let (rows, _lock) = match finished {
+        Some(Finished { rows, lock, .. }) => (rows, Some(lock)),
+        None => (Err(Error::run("the recording never began")), None),
     };
     folder.release_reserve()?;
-    let older = if tables_whole { older_files::write(folder, &manifest) } else { Ok(()) };
-    if let (Ok(()), Err(error)) = (&course, &older) {
-        manifest.status = Status::Failed { reason: error.to_string(), recovered: false };
+    let tables_whole = rows.is_ok();
+    // What ended the run comes first: a table that is not whole may follow from it.
+    let mut fate = course.and(rows.map(drop));
+    manifest.status = status_of(&fate);
+    if tables_whole && let Err(error) = older_files::write(folder, &manifest) {
+        fate = fate.and(Err(error.into()));
+        manifest.status = status_of(&fate);
     }
     manifest.write(&folder.manifest_json())?;
-    if !tables_whole {
-        let hint = format!("what was recorded so far: recorder recover {}", folder.dir().display());
-        return course.map_err(|error| Error::run(format!("{error}\n{hint}")));
+    if tables_whole {
+        folder.remove_journals()?;
+    } else {
+        terminal::line(format_args!(
+            "what was recorded is brought back by: recorder recover {}",
+            folder.dir().display()
+        ));
     }
-    folder.remove_journals()?;
-    course?;
-    Ok(older?)
+    fate
+}
+
+fn status_of(fate: &Result<()>) -> Status {
+    match fate {
+        Ok(()) => Status::Finished,
+        Err(error) => Status::Failed { reason: error.to_string(), recovered: false },
+    }
 }
 
 /// Removes the folder of a run that never began.
@@ -266,37 +285,29 @@ fn describe_cluster(manifest: &mut Manifest, cluster: &Cluster) {
 
 /// What the recorder and the host had used at a moment.
 struct Usage {
-    at: Instant,
     cpu_ns: u64,
     ticks: (u64, u64),
 }
 
 impl Usage {
     fn now() -> Self {
-        Self { at: Instant::now(), cpu_ns: host::own_usage().0, ticks: host::cpu_ticks() }
+        Self { cpu_ns: host::own_usage().0, ticks: host::cpu_ticks() }
     }
 
     /// Puts what was used since into the manifest.
-    fn describe(
-        &self,
-        manifest: &mut Manifest,
-        lag: &crate::recording::live::Lag,
-        counts: crate::recording::live::Counts,
-        rows: Option<&Rows>,
-    ) {
+    fn describe(&self, manifest: &mut Manifest, live: &Live) {
         let now = Self::now();
         let total_ticks = now.ticks.1.saturating_sub(self.ticks.1).max(1);
         manifest.host.steal_percent = now.ticks.0.saturating_sub(self.ticks.0) as f64 * 100.0 / total_ticks as f64;
         manifest.host.load_average[1] = host::load_average();
-        let operations = rows.map_or(0, |rows| rows.operations).max(1);
-        let measured_s = (now.at - self.at).as_secs_f64() - manifest.spec.workload.warm_up_ms as f64 / 1000.0;
-        let workload_s = manifest.clock.workload_end_ns as f64 / 1e9;
+        let (lag, counts) = (live.lag(), live.counts());
+        let workload_s = manifest.clock.workload_end_ns.max(1) as f64 / 1e9;
         manifest.generator = Some(Generator {
             lag_p50_us: lag.p50_us,
             lag_p99_us: lag.p99_us,
             lag_max_us: lag.max_us,
-            cpu_us_per_operation: (now.cpu_ns - self.cpu_ns) as f64 / 1000.0 / operations as f64,
-            achieved_rate_per_s: counts.ok as f64 / if workload_s > 0.0 { workload_s } else { measured_s.max(1e-3) },
+            cpu_us_per_operation: (now.cpu_ns - self.cpu_ns) as f64 / 1000.0 / manifest.rows.operations.max(1) as f64,
+            achieved_rate_per_s: counts.ok as f64 / workload_s,
         });
     }
 }
@@ -319,7 +330,9 @@ pub fn check_machine(planned: &PlannedRun) -> Result<etcd::Program> {
     for (option, place) in [("--dir", Some(&planned.results)), ("--data-dir", planned.data_dir.as_ref())] {
         let resolved = place.and_then(|place| place.canonicalize().ok());
         if resolved.is_some_and(|place| place.starts_with("/run")) {
-            return Err(Error::usage(format!("{option} lies below /run, which the sandbox replaces; choose another place")));
+            return Err(Error::usage(format!(
+                "{option} lies below /run, which the sandbox replaces; choose another place"
+            )));
         }
     }
     Ok(program)

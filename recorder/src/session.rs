@@ -62,7 +62,10 @@ fn report(folder: &RunFolder) -> Result<()> {
 
 fn totals(manifest: &Manifest) -> String {
     let rate = manifest.generator.as_ref().map_or(0.0, |generator| generator.achieved_rate_per_s);
-    format!("finished: {} operations recorded, {rate:.0} acknowledged per second after the warm-up", manifest.rows.operations)
+    format!(
+        "finished: {} operations recorded, {rate:.0} acknowledged per second after the warm-up",
+        manifest.rows.operations
+    )
 }
 
 /// The run in a sentence.

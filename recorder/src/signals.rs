@@ -18,13 +18,10 @@ pub fn handled() -> SigSet {
 /// [`Error::Environment`] when a handler cannot be installed.
 pub fn install() -> Result<watch::Receiver<Option<&'static str>>> {
     let (sender, receiver) = watch::channel(None);
-    for (kind, name) in [
-        (SignalKind::interrupt(), "SIGINT"),
-        (SignalKind::terminate(), "SIGTERM"),
-        (SignalKind::hangup(), "SIGHUP"),
-    ] {
-        let mut stream =
-            signal(kind).map_err(|error| Error::environment(format!("cannot handle {name}: {error}")))?;
+    for (kind, name) in
+        [(SignalKind::interrupt(), "SIGINT"), (SignalKind::terminate(), "SIGTERM"), (SignalKind::hangup(), "SIGHUP")]
+    {
+        let mut stream = signal(kind).map_err(|error| Error::environment(format!("cannot handle {name}: {error}")))?;
         let sender = sender.clone();
         tokio::spawn(async move {
             while stream.recv().await.is_some() {

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn times() {
-        let cases = [("0", 0), ("0ms", 0), ("100ms", 100_000), ("1.5s", 1_500_000), ("250us", 250), ("2m", 120_000_000)];
+        let cases =
+            [("0", 0), ("0ms", 0), ("100ms", 100_000), ("1.5s", 1_500_000), ("250us", 250), ("2m", 120_000_000)];
         for (text, us) in cases {
             assert_eq!(time_us("value", text).unwrap(), us, "{text}");
         }

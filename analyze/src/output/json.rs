@@ -9,7 +9,8 @@ use crate::{Error, Result};
 
 /// Writes the frame, one row a line. What is not a finite number becomes null: JSON has no other.
 pub(super) fn write(frame: &DataFrame, out: &mut Vec<u8>) -> Result<()> {
-    let keys: Vec<String> = frame.columns().iter().map(|column| Value::from(column.name().as_str()).to_string()).collect();
+    let keys: Vec<String> =
+        frame.columns().iter().map(|column| Value::from(column.name().as_str()).to_string()).collect();
     let failed = Error::output("standard output");
     let mut write_rows = || -> PolarsResult<()> {
         out.push(b'[');

@@ -38,7 +38,11 @@ pub(super) fn linear_ticks((from, to): (f64, f64), most: usize) -> Vec<Tick> {
 /// The least of 1, 2 and 5 times a power of ten that is not less than `least`.
 pub(super) fn step(least: f64) -> f64 {
     let decade = 10_f64.powf(least.log10().floor());
-    [1.0, 2.0, 5.0].into_iter().map(|digit| digit * decade).find(|&step| step >= least * (1.0 - 1e-9)).unwrap_or(10.0 * decade)
+    [1.0, 2.0, 5.0]
+        .into_iter()
+        .map(|digit| digit * decade)
+        .find(|&step| step >= least * (1.0 - 1e-9))
+        .unwrap_or(10.0 * decade)
 }
 
 /// Ticks of a logarithmic axis whose values are log10 of milliseconds. Where it shows few decades, 2 and 5 have
@@ -78,16 +82,16 @@ pub(super) fn spread(wanted: &[f64], gap: f64, (from, to): (f64, f64)) -> Vec<f6
     let mut pools: Vec<(f64, usize)> = Vec::new();
     for (rank, &at) in order.iter().enumerate() {
         let mut pool = (wanted[at] - rank as f64 * gap, 1);
-        while let Some(&(sum, count)) = pools.last().filter(|(sum, count)| sum / *count as f64 > pool.0 / pool.1 as f64) {
+        while let Some(&(sum, count)) = pools.last().filter(|(sum, count)| sum / *count as f64 > pool.0 / pool.1 as f64)
+        {
             pool = (pool.0 + sum, pool.1 + count);
             pools.pop();
         }
         pools.push(pool);
     }
     let highest = (to - wanted.len().saturating_sub(1) as f64 * gap).max(from);
-    let placed = pools.iter().flat_map(|&(sum, count)| {
-        std::iter::repeat_n((sum / count as f64).clamp(from, highest), count)
-    });
+    let placed =
+        pools.iter().flat_map(|&(sum, count)| std::iter::repeat_n((sum / count as f64).clamp(from, highest), count));
     let mut result = vec![0.0; wanted.len()];
     for (rank, (position, at)) in placed.zip(order).enumerate() {
         result[at] = position + rank as f64 * gap;

@@ -20,11 +20,13 @@ pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 /// Text of lesser weight.
 pub(super) const GREY: RGBColor = RGBColor(0x66, 0x66, 0x66);
 /// Grid lines.
-pub(super) const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
+pub(super) const GRID: RGBColor = RGBColor(0xD8, 0xD8, 0xD8);
 /// Lines in the background.
 pub(super) const FAINT: RGBColor = RGBColor(0xC4, 0xC4, 0xC4);
 /// The time in which a fault was in force.
-pub(super) const FAULT: RGBColor = RGBColor(0xF3, 0xE9, 0xD2);
+pub(super) const FAULT: RGBColor = RGBColor(0xEC, 0xEC, 0xEC);
+/// Its edges.
+pub(super) const FAULT_EDGE: RGBColor = RGBColor(0x99, 0x99, 0x99);
 /// Blue of Okabe and Ito.
 pub(super) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xB2);
 /// Vermillion of Okabe and Ito.

@@ -7,12 +7,12 @@ use super::axis::{Tick, linear_ticks, log_ticks, spread};
 use super::canvas::{Anchor, BLUE, Canvas, Font, GREY, INK, VERMILLION, draw, text_width};
 use super::panels::{Grid, Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK};
 use super::throughput::panel_heading;
-use super::{PlottedRun, counted, grouped, shared, values};
+use super::{PlottedRun, counted, grouped, shared, short_count, values};
 use crate::Result;
 
 const WIDTH: f64 = 1000.0;
 const PLOT_HEIGHT: f64 = 400.0;
-const Y_TITLE: &str = "milliseconds (logarithmic)";
+const Y_TITLE: &str = "latency (ms, logarithmic)";
 const X_TITLE: &str = "time at which operations were due, after the start of the measurement (s)";
 /// Values below this are drawn at it: a logarithm has no zero.
 const LEAST_MS: f64 = 1e-3;
@@ -49,9 +49,12 @@ pub fn draw_svg(runs: &[PlottedRun], summaries: &[DataFrame], subject: &str) -> 
     }
     lines.extend(shared(runs.iter().map(|run| run.workload.as_str())).map(str::to_owned));
     if bands.iter().all(|bands| !bands.service_is_apart) {
-        lines.push("response time from when an operation was due; service time, from when it was sent, is the same here".to_owned());
+        lines.push("shown: response time, from when an operation was due; service time, from when it was sent, is the same here".to_owned());
     } else {
-        lines.push("bands: response time, from when an operation was due; lines: service time, from when it was sent".to_owned());
+        lines.push(
+            "bands: response time, from when an operation was due; lines: service time, from when it was sent"
+                .to_owned(),
+        );
     }
     let heading = Heading::new(&title, &lines, WIDTH);
     let picture = if runs.len() == 1 { one_panel } else { small_multiples };
@@ -124,7 +127,7 @@ impl Bands {
             }
             match (at(&response, row), at(&service, row)) {
                 (Some(response), Some(service)) => {
-                    bands.service_is_apart |= response.iter().zip(service).any(|(response, service)| response - service > APART);
+                    bands.service_is_apart |= [P50, P99].into_iter().any(|at| response[at] - service[at] > APART);
                     let bin = Bin { from_s, to_s: from_s + length_s, response, service };
                     bands.pieces.last_mut().expect("there is always a piece").push(bin);
                 }
@@ -142,7 +145,8 @@ impl Bands {
     fn draw(&self, canvas: &Canvas<'_>, panel: &Panel, weight: f64) -> Result<()> {
         for piece in &self.pieces {
             let curve = |of: fn(&Bin) -> f64| curve(panel, piece, of);
-            let (min, p50, p90) = (curve(|bin| bin.response[MIN]), curve(|bin| bin.response[P50]), curve(|bin| bin.response[P90]));
+            let (min, p50, p90) =
+                (curve(|bin| bin.response[MIN]), curve(|bin| bin.response[P50]), curve(|bin| bin.response[P90]));
             let (p99, max) = (curve(|bin| bin.response[P99]), curve(|bin| bin.response[MAX]));
             band(canvas, &min, &max, 0.16)?;
             band(canvas, &p50, &p99, 0.22)?;
@@ -292,7 +296,8 @@ fn small_multiples(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, word
             run.leader_changes.iter().try_for_each(|change| panel.marker(canvas, change.at_s, INK))?;
             let repeat = runs[..=at].iter().filter(|other| other.label == run.label).count();
             let label = if repeats(&run.label) { format!("{} #{repeat}", run.label) } else { run.label.clone() };
-            panel_heading(canvas, &panel, &label, &format!("n = {}", grouped(run.acknowledged())))?;
+            let count = run.acknowledged();
+            panel_heading(canvas, &panel, &label, &[format!("n = {}", grouped(count)), short_count(count)])?;
         }
         let last = grid.panel(runs.len() - 1, x, y).0;
         canvas.text((WIDTH / 2.0, last.bottom() + 38.0), Anchor::Middle, SUBTITLE, X_TITLE)?;

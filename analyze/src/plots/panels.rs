@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 
 use super::axis::{Axis, Tick};
-use super::canvas::{Anchor, Canvas, FAULT, Font, GREY, GRID, INK, text_width, wrapped};
+use super::canvas::{Anchor, Canvas, FAULT, FAULT_EDGE, Font, GREY, GRID, INK, text_width, wrapped};
 use super::{PlottedLeaderChange, PlottedRun};
 use crate::Result;
 
@@ -26,7 +26,7 @@ pub(super) struct Heading {
 impl Heading {
     /// Breaks the lines so that they fit a picture of this width.
     pub(super) fn new(title: &str, lines: &[String], width: f64) -> Self {
-        let lines = lines.iter().flat_map(|line| wrapped(line, SUBTITLE, width - 2.0 * MARGIN)).collect();
+        let lines = lines.iter().flat_map(|line| wrapped(&capitalised(line), SUBTITLE, width - 2.0 * MARGIN)).collect();
         Self { title: title.to_owned(), lines }
     }
 
@@ -43,6 +43,11 @@ impl Heading {
         }
         Ok(())
     }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A plotting area with its two axes; y pixels run upwards.
@@ -64,10 +69,7 @@ impl Panel {
     pub(super) fn new(left_top: (f64, f64), size: (f64, f64), x: (f64, f64), y: (f64, f64)) -> Self {
         let (left, top) = left_top;
         let (width, height) = size;
-        Self {
-            x: Axis { values: x, pixels: (left, left + width) },
-            y: Axis { values: y, pixels: (top + height, top) },
-        }
+        Self { x: Axis { values: x, pixels: (left, left + width) }, y: Axis { values: y, pixels: (top + height, top) } }
     }
 
     pub(super) fn left(&self) -> f64 {
@@ -92,7 +94,12 @@ impl Panel {
 
     /// Shades the time in which a fault was in force.
     pub(super) fn shade(&self, canvas: &Canvas<'_>, (from_s, to_s): (f64, f64), alpha: f64) -> Result<()> {
-        canvas.rectangle((self.x.at(from_s), self.top()), (self.x.at(to_s), self.bottom()), FAULT, alpha)
+        let (from, to) = (self.x.at(from_s), self.x.at(to_s));
+        canvas.rectangle((from, self.top()), (to, self.bottom()), FAULT, alpha)?;
+        for edge in [from, to] {
+            canvas.line(&[(edge, self.top()), (edge, self.bottom())], FAULT_EDGE, alpha, 0.7)?;
+        }
+        Ok(())
     }
 
     /// Grid lines, the base line, ticks and their labels.

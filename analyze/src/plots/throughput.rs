@@ -5,7 +5,7 @@ use plotters::style::RGBColor;
 use super::axis::{Tick, linear_ticks, spread};
 use super::canvas::{Anchor, Canvas, FAINT, Font, GREY, INK, SERIES, draw, text_width};
 use super::panels::{Grid, Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, common_window};
-use super::{PlottedRun, by_label, counted, grouped, shared, values};
+use super::{PlottedRun, by_label, counted, grouped, shared, short_count, values};
 use crate::Result;
 
 const WIDTH: f64 = 1000.0;
@@ -14,7 +14,7 @@ const PLOT_HEIGHT: f64 = 380.0;
 const MANY_RUNS: usize = 9;
 /// Points of background lines in a picture; beyond, the panels of small multiples show only their own runs.
 const BACKGROUND_POINTS: usize = 300_000;
-const Y_TITLE: &str = "acknowledged operations per second";
+const Y_TITLE: &str = "acknowledged operations per second (ops/s)";
 const X_TITLE: &str = "time after the start of the measurement (s)";
 
 /// Draws the tables of [`crate::tables::throughput::table`], counted by run.
@@ -51,9 +51,7 @@ impl Line {
         let length_s = values(&run.table, "length_s")?;
         let ops_per_s = values(&run.table, "ops_per_s")?;
         let rows = second.into_iter().zip(length_s).zip(ops_per_s);
-        let points = rows.filter_map(|((second, length_s), rate)| {
-            (length_s? >= 1.0).then_some((second? + 0.5, rate?))
-        });
+        let points = rows.filter_map(|((second, length_s), rate)| (length_s? >= 1.0).then_some((second? + 0.5, rate?)));
         Ok(Self { points: points.collect(), end_s: run.end_s })
     }
 
@@ -183,6 +181,7 @@ fn leader_changes(
 struct Caption {
     label: String,
     count: String,
+    short: String,
 }
 
 const COUNT: Font = Font::new(11.5, GREY);
@@ -191,7 +190,8 @@ impl Caption {
     fn new(label: &str, group: &[&PlottedRun]) -> Self {
         let acknowledged: u64 = group.iter().map(|run| run.acknowledged()).sum();
         let runs = if group.len() > 1 { format!("{}, ", counted(group.len(), "run")) } else { String::new() };
-        Self { label: label.to_owned(), count: format!("{runs}n = {}", grouped(acknowledged)) }
+        let count = format!("{runs}n = {}", grouped(acknowledged));
+        Self { label: label.to_owned(), count, short: short_count(acknowledged) }
     }
 
     fn width(&self) -> f64 {
@@ -220,7 +220,13 @@ fn draw_captions(canvas: &Canvas<'_>, panel: &Panel, captions: &[Caption], ends:
         let colour = SERIES[at % SERIES.len()];
         let from = panel.at(ends[at]);
         let x = panel.right() + LEADER_WIDTH;
-        canvas.line(&[(from.0 + 2.0, from.1), (panel.right() + 6.0, from.1), (x - 5.0, y)], colour, 0.6, 0.8)?;
+        // A run that ended early gets a dot, and a connection that nobody takes for data.
+        let ended_early = panel.right() - from.0 > 0.03 * (panel.right() - panel.left());
+        let connection = if ended_early { FAINT } else { colour };
+        canvas.line(&[(from.0 + 2.0, from.1), (panel.right() + 6.0, from.1), (x - 5.0, y)], connection, 0.7, 0.8)?;
+        if ended_early {
+            canvas.dot(from, 2.5, colour)?;
+        }
         canvas.text((x, y - 7.0), Anchor::Left, Font { colour, ..LABEL }, &caption.label)?;
         canvas.text((x, y + 9.0), Anchor::Left, COUNT, &caption.count)?;
     }
@@ -279,17 +285,17 @@ fn one_panel_each(runs: &[PlottedRun], lines: &[Line], words: (&str, &str), subj
     })
 }
 
-/// The label and the count above a small panel; the count only where it fits.
-pub(super) fn panel_heading(canvas: &Canvas<'_>, panel: &Panel, label: &str, count: &str) -> Result<()> {
+/// The label above a small panel, and the first wording of the count that fits beside it.
+pub(super) fn panel_heading(canvas: &Canvas<'_>, panel: &Panel, label: &str, wordings: &[String]) -> Result<()> {
     let font = Font { size: 12.0, ..LABEL };
     canvas.text((panel.left(), panel.top() - 12.0), Anchor::Left, font, label)?;
     let room = panel.right() - panel.left() - text_width(label, font) - 8.0;
-    if text_width(count, NOTE) <= room {
-        canvas.text((panel.right(), panel.top() - 12.0), Anchor::Right, NOTE, count)?;
+    match wordings.iter().find(|count| text_width(count, NOTE) <= room) {
+        Some(count) => canvas.text((panel.right(), panel.top() - 12.0), Anchor::Right, NOTE, count),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn panel_title(canvas: &Canvas<'_>, panel: &Panel, caption: &Caption) -> Result<()> {
-    panel_heading(canvas, panel, &caption.label, &caption.count)
+    panel_heading(canvas, panel, &caption.label, &[caption.count.clone(), caption.short.clone()])
 }

@@ -63,8 +63,11 @@ mod tests {
             "value" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
         )
         .expect("a frame");
-        let found: Vec<_> =
-            changes(&samples, 3).expect("changes").iter().map(|change| (change.time_ns, change.from, change.to)).collect();
+        let found: Vec<_> = changes(&samples, 3)
+            .expect("changes")
+            .iter()
+            .map(|change| (change.time_ns, change.from, change.to))
+            .collect();
         assert_eq!(found, expected);
     }
 

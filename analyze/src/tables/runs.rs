@@ -49,9 +49,8 @@ pub fn table(runs: &[Listed]) -> PolarsResult<DataFrame> {
     let number = |name: &str, of: &dyn Fn(&Listed) -> Option<f64>| {
         Column::new(name.into(), runs.iter().map(of).collect::<Vec<_>>())
     };
-    let count = |name: &str, of: &dyn Fn(&Listed) -> u64| {
-        Column::new(name.into(), runs.iter().map(of).collect::<Vec<_>>())
-    };
+    let count =
+        |name: &str, of: &dyn Fn(&Listed) -> u64| Column::new(name.into(), runs.iter().map(of).collect::<Vec<_>>());
     let fault = |run: &Listed| run.manifest.spec.fault.clone();
     let leader = |index: Option<usize>, run: &Listed| index.map(|index| run.manifest.member_name(index).to_owned());
     let window = |run: &Listed| phases(&run.manifest, &run.faults).window().map(|window| window.seconds());
@@ -108,7 +107,7 @@ pub fn fault_in_words(run: &Listed) -> String {
         if !event.role.is_empty() {
             words += &format!(" ({})", event.role);
         }
-        let traffic = if event.scope == "all" { String::new() } else { format!(" {} traffic", event.scope) };
+        let traffic = if event.scope == "all" { String::new() } else { format!(" {} only,", event.scope) };
         words += &format!(",{traffic} {}", event.direction);
     }
     match phases(&run.manifest, &run.faults).window() {
@@ -117,7 +116,7 @@ pub fn fault_in_words(run: &Listed) -> String {
     }
 }
 
-/// The workload of a run in words, as in `closed loop, 16 workers, puts, clients at the target`.
+/// The workload of a run in words, as in `closed loop, 16 workers; puts only; clients at the target`.
 pub fn workload_in_words(workload: &WorkloadSpec) -> String {
     let load = match workload.pacing {
         Pacing::Closed => format!("closed loop, {} workers", workload.concurrency),
@@ -152,7 +151,7 @@ pub fn workload_in_words(workload: &WorkloadSpec) -> String {
         Attachment::HealthyFollower => "clients at a healthy follower".to_owned(),
         Attachment::Member(name) => format!("clients at {name}"),
     };
-    format!("{load}, {}, {asked}", used.join(", "))
+    format!("{load}; {}; {asked}", used.join(", "))
 }
 
 fn started(manifest: &Manifest) -> Option<String> {
@@ -224,4 +223,3 @@ pub fn text(runs: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     ];
     TextTable::new(&runs, &columns, None)
 }
-

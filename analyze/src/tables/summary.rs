@@ -148,11 +148,7 @@ fn add_totals(groups: &mut BTreeMap<(KindKey, Phase), Group>, facts: &Facts) {
     }
 }
 
-fn add_copy(
-    groups: &mut BTreeMap<(KindKey, Phase), Group>,
-    from: (&KindKey, Phase),
-    into: (&KindKey, Phase),
-) {
+fn add_copy(groups: &mut BTreeMap<(KindKey, Phase), Group>, from: (&KindKey, Phase), into: (&KindKey, Phase)) {
     if let Some(part) = groups.remove(&(from.0.clone(), from.1)) {
         groups.entry((into.0.clone(), into.1)).or_default().merge(&part);
         groups.insert((from.0.clone(), from.1), part);

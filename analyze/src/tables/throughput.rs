@@ -121,7 +121,6 @@ pub fn by_phase(operations: &DataFrame, facts: &Facts) -> PolarsResult<Vec<Phase
         .collect())
 }
 
-
 /// The table for people.
 ///
 /// # Errors

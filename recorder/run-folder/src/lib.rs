@@ -6,7 +6,7 @@
 //!
 //! Modules in the order data takes: what a run is ([`spec`]), where it lies ([`folder`], [`label`]), what describes it
 //! ([`manifest`]), its rows ([`operation`], [`fault`], [`sample`]), and how they reach the disk and come back
-//! ([`writer`], [`journal`], [`older_files`], [`reader`], [`recover`]; [`lock`] and [`reserve`] help when things go
+//! ([`writer`], [`journal`], [`older_files`], [`reader`], [`mod@recover`]; [`lock`] and [`reserve`] help when things go
 //! wrong).
 //!
 //! Nothing in here is Linux only: recordings are copied to other systems and read there.

@@ -1,6 +1,7 @@
 //! Tests that go through whole run folders.
 
 mod cut_short;
+mod kill;
 mod older_files;
 mod recovery;
 mod round_trip;

@@ -1,9 +1,9 @@
 //! The etcd program: finding it, its version, and its processes.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::os::unix::process::CommandExt;
 
 use super::network::Host;
 use crate::error::{Error, Result};
@@ -107,9 +107,9 @@ impl Program {
         }
         command.args(flags).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
         host.namespace.enter_on_exec(&mut command);
-        let child = command.spawn().map_err(|error| {
-            Error::run(format!("{name}: {} cannot be started: {error}", self.path.display()))
-        })?;
+        let child = command
+            .spawn()
+            .map_err(|error| Error::run(format!("{name}: {} cannot be started: {error}", self.path.display())))?;
         Ok(Process { name: name.to_owned(), child, log })
     }
 }

@@ -88,7 +88,9 @@ fn judge_delay(
     let shown_us = SHOWN_SHARE * asked_us - jitter_us as f64;
     let base_us = event.probe_before_us.or(event.probe_untouched_us).unwrap_or(0.0);
     let ms = |us: f64| us / 1000.0;
-    let hold = event.hold_mean_us.map_or_else(String::new, |mean_us| format!("; packets were held {:.2} ms on average", ms(mean_us)));
+    let hold = event
+        .hold_mean_us
+        .map_or_else(String::new, |mean_us| format!("; packets were held {:.2} ms on average", ms(mean_us)));
     event.confirmed_ns = links.first_during(|connect_us| connect_us - base_us >= shown_us);
     match event.probe_during_us {
         Some(during_us) if links.during.len() >= PROBES_MIN => {

@@ -24,12 +24,8 @@ impl Holder {
     pub fn start() -> Result<Self> {
         let failed = |error: std::io::Error| Error::run(format!("the fault holder cannot be started: {error}"));
         let program = std::env::current_exe().map_err(failed)?;
-        let mut child = Command::new(program)
-            .arg("hold")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
+        let mut child =
+            Command::new(program).arg("hold").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
         let input = child.stdin.take();
         let output = child.stdout.take().expect("stdout is piped");
         // A holder says two things in its life; the room is never filled.

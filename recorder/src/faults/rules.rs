@@ -55,8 +55,11 @@ impl Iptables {
     /// # Errors
     /// [`Error::Run`] with the program's message.
     pub fn hook(&self, selectors: &[Selector]) -> Result<String> {
-        let hooks: String =
-            selectors.iter().enumerate().map(|(number, selector)| format!("-A {}\n", hook(number, *selector))).collect();
+        let hooks: String = selectors
+            .iter()
+            .enumerate()
+            .map(|(number, selector)| format!("-A {}\n", hook(number, *selector)))
+            .collect();
         self.transaction(&hooks)?;
         let rules = selectors.iter().enumerate().map(|(number, selector)| rule(number, *selector) + "\n");
         let rules: String = rules.chain([hooks]).collect();
@@ -68,8 +71,11 @@ impl Iptables {
     /// # Errors
     /// [`Error::Run`] with the program's message.
     pub fn unhook(&self, selectors: &[Selector]) -> Result<()> {
-        let hooks: String =
-            selectors.iter().enumerate().map(|(number, selector)| format!("-D {}\n", hook(number, *selector))).collect();
+        let hooks: String = selectors
+            .iter()
+            .enumerate()
+            .map(|(number, selector)| format!("-D {}\n", hook(number, *selector)))
+            .collect();
         self.transaction(&hooks)
     }
 

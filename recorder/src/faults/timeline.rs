@@ -148,7 +148,9 @@ async fn choose_targets(fault: &FaultSpec, context: &Context<'_>) -> Result<Inje
     if context.route_follows_target && targets.first().copied() != context.route.sticky_member() {
         context.route.move_to(targets[0]);
         warnings.push(format!("the leader changed before the injection: the clients moved to {}", names[targets[0]]));
-    } else if !context.route_follows_target && context.route.sticky_member().is_some_and(|member| targets.contains(&member)) {
+    } else if !context.route_follows_target
+        && context.route.sticky_member().is_some_and(|member| targets.contains(&member))
+    {
         warnings.push("the clients are attached to the fault's target, though not by --attach target".into());
     }
     Ok(Injected { targets, leader: Some(leader), warnings })

@@ -53,14 +53,11 @@ impl Draws {
     /// What operation `op_id` asks.
     pub fn draw(&self, op_id: i64) -> Draw {
         // Consecutive seeds give independent streams: seed_from_u64 passes them through SplitMix64.
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(self.seed ^ (op_id as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut random =
+            Xoshiro256PlusPlus::seed_from_u64(self.seed ^ (op_id as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let ticket = random.random_range(0..self.total_weight.max(1));
         let kind = self.kinds.iter().find(|(upper, _)| ticket < *upper).map_or(Kind::Put, |(_, kind)| *kind);
-        Draw {
-            kind,
-            key: random.random_range(0..self.keys) as i32,
-            value_at: random.random_range(0..POOL_SLACK_BYTES),
-        }
+        Draw { kind, key: random.random_range(0..self.keys) as i32, value_at: random.random_range(0..POOL_SLACK_BYTES) }
     }
 
     /// The key's bytes: its number, padded with zeros to the key length.

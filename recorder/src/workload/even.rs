@@ -24,7 +24,8 @@ pub(super) async fn carry_out(workload: Arc<Workload>, place: &Vantage) -> Resul
         warm_up_ns: ms_to_ns(spec.warm_up_ms),
     };
     // The queue is emptied at the latest when its head's deadline passes; twice that many never fill it.
-    let per_deadline = schedule.operations as i128 * i128::from(workload.deadline_ns()) / i128::from(schedule.over_ns.max(1));
+    let per_deadline =
+        schedule.operations as i128 * i128::from(workload.deadline_ns()) / i128::from(schedule.over_ns.max(1));
     let (due, announced) = mpsc::channel(2 * per_deadline as usize + 1024);
     let pacer = pacer::start(schedule, workload.clock, due)?;
     let end_ns = place.run(dispatch(workload.clone(), announced, schedule)).await?;

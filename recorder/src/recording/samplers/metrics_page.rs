@@ -75,14 +75,17 @@ mod tests {
                     etcd_network_peer_round_trip_time_seconds_bucket{To=8e9e05c52164694d,le=+Inf} 1e+06\n\
                     go_goroutines 100\nprocess_cpu_seconds_total NaN\nprocess_cpu_seconds_total\n";
         let entries: Vec<_> = wanted(page).collect();
-        assert_eq!(entries, [
-            Entry { metric: "etcd_server_proposals_pending", label: None, value: 3.0 },
-            Entry { metric: "etcd_disk_wal_fsync_duration_seconds_bucket", label: Some("le=0.001"), value: 17.0 },
-            Entry {
-                metric: "etcd_network_peer_round_trip_time_seconds_bucket",
-                label: Some("To=8e9e05c52164694d,le=+Inf"),
-                value: 1e6
-            },
-        ]);
+        assert_eq!(
+            entries,
+            [
+                Entry { metric: "etcd_server_proposals_pending", label: None, value: 3.0 },
+                Entry { metric: "etcd_disk_wal_fsync_duration_seconds_bucket", label: Some("le=0.001"), value: 17.0 },
+                Entry {
+                    metric: "etcd_network_peer_round_trip_time_seconds_bucket",
+                    label: Some("To=8e9e05c52164694d,le=+Inf"),
+                    value: 1e6
+                },
+            ]
+        );
     }
 }

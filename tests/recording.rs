@@ -1,0 +1,125 @@
+//! Runs recorded by the real recorder on real etcd: what was asked is what is in the folder.
+
+use end_to_end::processes::assert_nothing_left;
+use end_to_end::recorded::Recorded;
+use end_to_end::{Workplace, one_at_a_time, run};
+use run_folder::{FaultEvent, Status};
+
+/// The window's edges may be this far from what was asked. Measured: 2 ms; a busy CI machine gets room.
+const EDGE_NS_MAX: i64 = 100_000_000;
+
+fn record(arguments: &str) -> (Workplace, Recorded) {
+    let place = Workplace::new();
+    let finished = run(&mut place.recorder(arguments)).expect_code(0);
+    let recorded = Recorded::only_one_in(&place.results());
+    assert_eq!(finished.stdout.trim_end(), place_relative(&place, &recorded), "standard output is the folder's path");
+    assert_whole(&place, &recorded);
+    (place, recorded)
+}
+
+fn place_relative(place: &Workplace, recorded: &Recorded) -> String {
+    let path = recorded.folder.dir();
+    path.strip_prefix(place.path()).unwrap_or(path).display().to_string()
+}
+
+fn assert_whole(place: &Workplace, recorded: &Recorded) {
+    assert_eq!(recorded.manifest.status, Status::Finished);
+    recorded.assert_consistent();
+    recorded.assert_older_files_agree();
+    assert_nothing_left(place.path());
+    assert!(!recorded.folder.operations_journal().exists(), "a journal was left behind");
+    assert!(!place.results().join(".data").exists(), "members' data were left behind");
+}
+
+fn assert_window(fault: &FaultEvent, from_s: i64, to_s: i64) {
+    let near = |time_ns: Option<i64>, asked_s: i64| {
+        let time_ns = time_ns.expect("the edge happened");
+        assert!((time_ns - asked_s * 1_000_000_000).abs() <= EDGE_NS_MAX, "edge at {time_ns} ns, asked {asked_s} s");
+    };
+    near(fault.applied_ns, from_s);
+    near(fault.cleared_ns, to_s);
+    assert_eq!(fault.confirmed, Some(true), "{}", fault.evidence);
+    assert!(fault.confirmed_ns.is_some() && fault.clear_confirmed_ns.is_some(), "{fault:?}");
+    assert_eq!(fault.packets_matched, fault.packets_received, "packets passed the shaper by");
+}
+
+#[test]
+fn slow_follower_mid_delay() {
+    let _one = one_at_a_time();
+    let (_place, run) = record("slow-follower 100ms 8 delay100_mid delay 4 --warm-up 1 --seed 7");
+    let [fault] = &run.faults[..] else { panic!("one fault, not {:?}", run.faults) };
+    assert_window(fault, 4, 8);
+    assert_eq!((fault.role.as_str(), fault.mechanism.as_str()), ("follower", "queue"));
+    let achieved_us = fault.probe_during_us.unwrap() - fault.probe_before_us.unwrap();
+    assert!((95_000.0..150_000.0).contains(&achieved_us), "{achieved_us} us achieved of 100 ms");
+    assert!(fault.probe_untouched_us.unwrap() < 50_000.0, "the untouched link was slow too");
+    assert_eq!(run.manifest.fault_targets, [fault.target as usize]);
+    // Clients sit on the slow follower: each put waits at least once for it to answer.
+    let (before_ms, during_ms) = (run.median_ms(1.0, 3.5), run.median_ms(4.5, 7.5));
+    assert!(during_ms > before_ms + 90.0, "{before_ms} ms before, {during_ms} ms during");
+    let endpoints: std::collections::HashSet<_> =
+        run.operations["endpoint"].to_data().buffers()[0].iter().copied().collect();
+    assert_eq!(endpoints, [fault.target as u8].into(), "sticky clients ask the slow follower only");
+}
+
+#[test]
+fn slow_follower_full_loss_as_an_unprivileged_user() {
+    let _one = one_at_a_time();
+    let place = Workplace::new();
+    let arguments = "slow-follower 20% 5 loss20_full loss 0 --warm-up 1 --attach round-robin";
+    run(&mut place.recorder_unprivileged(arguments)).expect_code(0);
+    let recorded = Recorded::only_one_in(&place.results());
+    assert_whole(&place, &recorded);
+    let [fault] = &recorded.faults[..] else { panic!("one fault, not {:?}", recorded.faults) };
+    assert_window(fault, 0, 5);
+    let (low, high) = (fault.loss_low_percent.unwrap(), fault.loss_high_percent.unwrap());
+    assert!(low < 20.0 && 20.0 < high, "[{low}, {high}]");
+    let owner = std::os::unix::fs::MetadataExt::uid(&recorded.folder.manifest_json().metadata().unwrap());
+    let results_owner = std::os::unix::fs::MetadataExt::uid(&place.results().metadata().unwrap());
+    assert_eq!(owner, results_owner, "the results belong to the caller");
+}
+
+#[test]
+fn slow_leader_paces_ten_thousand_puts_evenly_and_lifts_the_fault() {
+    let _one = one_at_a_time();
+    let (_place, run) = record("slow-leader 20ms 6 slowleader_mid20ms delay 3 --warm-up 1");
+    let [fault] = &run.faults[..] else { panic!("one fault, not {:?}", run.faults) };
+    assert_window(fault, 3, 9);
+    assert_eq!(fault.role, "leader");
+    assert_eq!(run.manifest.leaders.injection, Some(fault.target as usize));
+    assert_eq!(run.due_after_warm_up(), 10_000, "every put that was due has its row");
+    let mut intended: Vec<_> = run.longs("intended_ns").into_iter().flatten().collect();
+    intended.sort_unstable();
+    assert!(intended.windows(2).all(|pair| pair[1] - pair[0] == 1_200_000), "12 s over 10,000 puts, never waiting");
+    assert!(run.median_ms(3.5, 8.5) > run.median_ms(0.0, 2.5) + 15.0, "a slow leader slows everybody");
+}
+
+#[test]
+fn baseline_without_a_fault_never_touches_packets() {
+    let _one = one_at_a_time();
+    let (_place, run) = record("slow-follower 0ms 3 baseline delay 0 --warm-up 1");
+    assert!(run.faults.is_empty() && run.manifest.spec.fault.is_none());
+    assert!(run.due_after_warm_up() > 100, "only {} operations in 3 s", run.due_after_warm_up());
+}
+
+#[test]
+fn mixed_kinds_record_what_reads_saw_and_transactions_decided() {
+    let _one = one_at_a_time();
+    let (_place, run) = record(
+        "run mixed --mix put=4,get=2,get_serializable=1,txn=2,delete=1 --operations 3000 --keys 50 --warm-up 0.5 --nodes 5",
+    );
+    assert_eq!(run.due_after_warm_up(), 3000);
+    assert_eq!(run.manifest.cluster.members.len(), 5);
+    let (kinds, seen) = (run.texts("kind"), run.longs("seen_mod_revision"));
+    let (outcomes, decided) = (run.texts("outcome"), run.operations.column_by_name("txn_succeeded").unwrap());
+    for kind in ["put", "get", "get_serializable", "txn", "delete"] {
+        let rows: Vec<_> = (0..kinds.len()).filter(|row| kinds[*row].as_deref() == Some(kind)).collect();
+        assert!(rows.len() > 200, "{} of {kind}", rows.len());
+        for row in rows.into_iter().filter(|row| outcomes[*row].as_deref() == Some("ok")) {
+            assert!(!kind.starts_with("get") || seen[row].is_some(), "a get without what it saw");
+            assert_eq!(arrow::array::Array::is_null(decided, row), kind != "txn", "{kind}");
+        }
+    }
+    let decided = arrow::array::AsArray::as_boolean(decided);
+    assert!(decided.true_count() > 0 && decided.false_count() > 0, "with 50 keys some transactions must lose");
+}
