@@ -38,7 +38,8 @@ fn metadata(folder: &RunFolder, manifest: &Manifest) -> String {
     let name = |index: Option<usize>| index.map_or("none", |index| manifest.member_name(index)).to_owned();
     let endpoints: Vec<_> = manifest.cluster.members.iter().map(|member| member.client_url.as_str()).collect();
     let targets: Vec<_> = manifest.fault_targets.iter().map(|&index| manifest.member_name(index)).collect();
-    let ms = |ms: Option<u64>| ms.map_or("none".to_owned(), |ms| format!("{ms}ms"));
+    // Plain seconds, as the older scripts took them.
+    let seconds = |ms: Option<u64>| ms.map_or("none".to_owned(), |ms| (ms as f64 / 1000.0).to_string());
     let fault = spec.fault.as_ref();
     let mut text = String::new();
     line(&mut text, "run", folder.name());
@@ -49,10 +50,10 @@ fn metadata(folder: &RunFolder, manifest: &Manifest) -> String {
     line(&mut text, "leader", name(manifest.leaders.injection.or(manifest.leaders.start)));
     line(&mut text, "target", if targets.is_empty() { "none".to_owned() } else { targets.join(",") });
     line(&mut text, "fault", fault.map_or("none".to_owned(), |fault| fault.effect.to_string()));
-    line(&mut text, "inject_at", ms(fault.map(|fault| fault.at_ms)));
-    line(&mut text, "inject_for", ms(fault.and_then(|fault| fault.for_ms)));
-    line(&mut text, "duration", ms(spec.workload.duration_ms));
-    line(&mut text, "warm_up", ms(Some(spec.workload.warm_up_ms)));
+    line(&mut text, "inject_at", seconds(fault.map(|fault| fault.at_ms)));
+    line(&mut text, "inject_for", seconds(fault.and_then(|fault| fault.for_ms)));
+    line(&mut text, "duration", seconds(spec.workload.duration_ms));
+    line(&mut text, "warm_up", seconds(Some(spec.workload.warm_up_ms)));
     line(&mut text, "concurrency", spec.workload.concurrency);
     line(&mut text, "nodes", spec.cluster.nodes);
     line(&mut text, "etcd_version", &manifest.cluster.etcd_version);

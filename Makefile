@@ -1,0 +1,49 @@
+# The two commands of the README, and what they are made of.
+#
+# Both use cargo's dev profile (see Cargo.toml); benchmarks use --release.
+
+SHELL := /bin/bash
+RESULTS ?= etcd_bench_results
+RECORDER := cargo run --quiet --package recorder --
+ANALYZE := cargo run --quiet --package analyze --
+
+# program=package pairs, as .ci/need takes them.
+BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/descriptor.proto=libprotobuf-dev
+RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
+TEST_NEEDS := setpriv=util-linux unshare=util-linux
+
+.PHONY: help demo test lint build needs-demo needs-test bench-recording bench-client bench-analyze
+
+help: ## Say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+demo: needs-demo build ## Record a baseline, a slow follower and a slow leader, and plot them (about a minute after the build)
+	$(RECORDER) slow-follower 0ms 15 baseline delay 0 --dir $(RESULTS)
+	$(RECORDER) slow-follower 50ms 15 delay50_mid delay 7 --dir $(RESULTS)
+	$(RECORDER) slow-leader 50ms 7 slowleader_mid50ms delay 4 --dir $(RESULTS)
+	$(ANALYZE) summary --dir $(RESULTS)
+	@echo
+	@echo "Run folders:"
+	@ls -d $(RESULTS)/*_baseline $(RESULTS)/*_delay50_mid $(RESULTS)/*_slowleader_mid50ms
+	@echo "Plots:"
+	@$(ANALYZE) plot --dir $(RESULTS) --kind throughput
+	@$(ANALYZE) plot --dir $(RESULTS) --kind latency
+
+test: needs-test lint ## Install what the tests need and run all of them
+	cargo test --workspace --all-features
+
+lint: ## Formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- --deny warnings
+
+build: ## Build the two programs
+	cargo build --package recorder --package analyze
+
+needs-demo:
+	@.ci/need $(BUILD_NEEDS) $(RUN_NEEDS)
+
+needs-test:
+	@.ci/need $(BUILD_NEEDS) $(RUN_NEEDS) $(TEST_NEEDS)
+
+bench-recording: ## Bytes and CPU time a recorded row, and memory, from 1 M to 60 M rows
+	cargo run --release --package run-folder --features synthetic --example recording-cost -- --rows 1000000,8000000,60000000
