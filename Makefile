@@ -12,7 +12,7 @@ BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/desc
 RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
 TEST_NEEDS := setpriv=util-linux unshare=util-linux
 
-.PHONY: help demo test lint build needs-demo needs-test bench-recording bench-client bench-analyze
+.PHONY: help demo test lint build needs-demo needs-test bench-recording bench-client
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -47,3 +47,6 @@ needs-test:
 
 bench-recording: ## Bytes and CPU time a recorded row, and memory, from 1 M to 60 M rows
 	cargo run --release --package run-folder --features synthetic --example recording-cost -- --rows 1000000,8000000,60000000
+
+bench-client: needs-demo ## CPU time of the client with recording on, beside a bare loop
+	cargo run --release --package recorder --example client-cost

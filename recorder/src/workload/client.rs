@@ -13,22 +13,22 @@ use super::outcome::classify;
 use crate::cluster::{self, Cluster};
 use crate::error::Result;
 
-/// One client a member.
+/// What operations need of the members: a client for each, and what their answers have shown so far.
 #[derive(Debug)]
 pub struct Clients {
-    kv: Vec<KvDebug>,
+    kv: WorkerClients,
     member_ids: Vec<u64>,
     /// Revision at which each key was last seen to be modified: what a compare-and-swap expects.
     seen_mod_revisions: Vec<AtomicI64>,
 }
 
-/// `KvClient` has no `Debug`.
+/// One client a member, for one worker; those of different workers share the connections.
 #[derive(Clone)]
-struct KvDebug(KvClient);
+pub(super) struct WorkerClients(Vec<KvClient>);
 
-impl std::fmt::Debug for KvDebug {
+impl std::fmt::Debug for WorkerClients {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("KvClient")
+        write!(f, "WorkerClients({})", self.0.len())
     }
 }
 
@@ -83,13 +83,18 @@ impl Clients {
         for member in &cluster.members {
             let address = member.client_address();
             let client = cluster.client.run(async move { cluster::client(address).await }).await??;
-            kv.push(KvDebug(client.kv_client()));
+            kv.push(client.kv_client());
         }
         Ok(Self {
-            kv,
+            kv: WorkerClients(kv),
             member_ids: cluster.members.iter().map(|member| member.id).collect(),
             seen_mod_revisions: (0..keys).map(|_| AtomicI64::new(0)).collect(),
         })
+    }
+
+    /// Clients for a worker.
+    pub(super) fn of_worker(&self) -> WorkerClients {
+        self.kv.clone()
     }
 
     fn member_of(&self, id: u64) -> Option<u8> {
@@ -103,13 +108,16 @@ impl Clients {
 
 impl Workload {
     /// Carries out a due operation, waiting no longer than its deadline, and returns its row.
-    pub(super) async fn operate(&self, due: Due) -> Operation {
+    pub(super) async fn operate(&self, due: Due, clients: &mut WorkerClients) -> Operation {
         let draw = self.draws.draw(due.op_id);
         let endpoint = self.route.endpoint(due.op_id);
-        let mut kv = self.clients.kv[endpoint].0.clone();
         let start_ns = self.clock.now_ns();
         let left_ns = (due.intended_ns + self.deadline_ns() - start_ns).max(0);
-        let answer = tokio::time::timeout(Duration::from_nanos(left_ns.unsigned_abs()), self.ask(&mut kv, draw)).await;
+        let answer = tokio::time::timeout(
+            Duration::from_nanos(left_ns.unsigned_abs()),
+            self.ask(&mut clients.0[endpoint], draw),
+        )
+        .await;
         let end_ns = self.clock.now_ns();
         let row = self.row(due, draw, endpoint);
         match answer {

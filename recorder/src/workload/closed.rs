@@ -29,6 +29,9 @@ async fn work(workload: Arc<Workload>, worker: i32, claimed: Arc<AtomicU64>) -> 
     let duration_ns = workload.spec.duration_ms.map_or(i64::MAX, ms_to_ns);
     let operations = workload.spec.operations.unwrap_or(u64::MAX);
     let mut stop = workload.stop.clone();
+    // Kept across operations: registering with the watch, and cloning clients, would cost each one of them.
+    let mut stopping = std::pin::pin!(interrupted(&mut stop));
+    let mut clients = workload.clients.of_worker();
     workload.clock.sleep_until(-ms_to_ns(workload.spec.warm_up_ms)).await;
     loop {
         let now_ns = workload.clock.now_ns();
@@ -41,8 +44,9 @@ async fn work(workload: Arc<Workload>, worker: i32, claimed: Arc<AtomicU64>) -> 
         }
         let due = Due { op_id: workload.next_op_id(), worker, intended_ns: now_ns };
         let row = tokio::select! {
-            row = workload.operate(due) => row,
-            () = interrupted(&mut stop) => workload.cut_short(due, now_ns, ErrorKind::Interrupted),
+            biased;
+            row = workload.operate(due, &mut clients) => row,
+            () = &mut stopping => workload.cut_short(due, now_ns, ErrorKind::Interrupted),
         };
         workload.sink.push(row);
     }

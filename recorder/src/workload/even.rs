@@ -75,8 +75,10 @@ async fn dispatch(workload: Arc<Workload>, mut announced: mpsc::Receiver<u64>, s
 async fn carry_out_one(workload: Arc<Workload>, due: Due, _slot: Slot) {
     let start_ns = workload.clock.now_ns();
     let mut stop = workload.stop.clone();
+    let mut clients = workload.clients.of_worker();
     let row = tokio::select! {
-        row = workload.operate(due) => row,
+        biased;
+        row = workload.operate(due, &mut clients) => row,
         () = interrupted(&mut stop) => workload.cut_short(due, start_ns, ErrorKind::Interrupted),
     };
     workload.sink.push(row);
