@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
-use run_folder::{RunFolder, Status};
+use run_folder::RunFolder;
 
-use crate::load::{self, Opened, Run, Selection};
+use crate::load::{self, List, Opened, Run, Selection};
 use crate::output::text::{Column as Shown, TextTable};
 use crate::output::{self, Destination, Format};
 use crate::plots::{self, PlottedLeaderChange, PlottedRun};
@@ -135,19 +135,9 @@ pub fn run(command: &Command) -> Report {
 }
 
 fn list(selection: &Selection, wide: bool, output: &TableOutput, report: &mut Report) -> Result<()> {
-    let (listed, unreadable) = load::list(&load::find(selection)?);
+    let List { runs: listed, left_out, unreadable } = load::list(&load::find(selection)?);
+    report.left_out = left_out;
     report.unreadable = unreadable;
-    for run in &listed {
-        match &run.manifest.status {
-            Status::Finished => {}
-            Status::Running => report.left_out.push(format!(
-                "{}: unfinished; if its recorder is gone, make it whole with `recorder recover {}`",
-                run.run,
-                selection.dir.join(&run.run).display()
-            )),
-            Status::Failed { reason, .. } => report.left_out.push(format!("{}: failed: {reason}", run.run)),
-        }
-    }
     let mut frame = runs::table(&listed)?;
     let text = runs::text(&frame, wide)?;
     output::write(&mut frame, &text, output.format, &output.to)
@@ -176,7 +166,9 @@ fn count(selection: &Selection, by: throughput::By, output: &TableOutput, report
 fn plot(selection: &Selection, kind: PlotKind, picture: &Picture, report: &mut Report) -> Result<()> {
     let folders = load::find(selection)?;
     let bins = plots::latency::bins(folders.len());
-    let plotted = open_and_map(folders, selection, report, |run| plotted(run, kind, bins))?;
+    let mut plotted = open_and_map(folders, selection, report, |run| plotted(run, kind, bins))?;
+    // Repeats stay in order of time.
+    plotted.sort_by(|(a, _), (b, _)| plots::reading_order(&a.label, &b.label));
     let (runs, summaries): (Vec<PlottedRun>, Vec<DataFrame>) = plotted.into_iter().unzip();
     match picture {
         Picture::Table(output) => {
@@ -260,7 +252,8 @@ fn open_and_map<T: Send>(
         }
     }
     if done.is_empty() {
-        return Err(Error::Nothing(format!("nothing to analyse: none of the {found} runs that match can be used")));
+        let runs = if found == 1 { "run that matches" } else { "runs that match" };
+        return Err(Error::Nothing(format!("nothing to analyse: none of the {found} {runs} can be used")));
     }
     Ok(done)
 }

@@ -175,24 +175,49 @@ fn open_one(folder: &RunFolder, include_failed: bool) -> Result<std::result::Res
     Ok(Ok(Run { folder: folder.clone(), listed }))
 }
 
+/// What to do about a run that is under way, or was when its recorder died.
+fn unfinished(folder: &RunFolder) -> String {
+    let dir = folder.dir().display();
+    format!("unfinished; if its recorder is gone, make it whole with `recorder recover {dir}`")
+}
+
+/// What the list of runs shows.
+#[derive(Debug, Default)]
+pub struct List {
+    /// Every run with a manifest that can be read.
+    pub runs: Vec<Listed>,
+    /// Those that other commands leave out, each as a message with the next step.
+    pub left_out: Vec<String>,
+    /// What cannot be read, each as a message.
+    pub unreadable: Vec<Error>,
+}
+
 /// Reads what the list of runs shows: of every folder with a manifest, also of unfinished and failed ones.
-pub fn list(folders: &[RunFolder]) -> (Vec<Listed>, Vec<Error>) {
-    let (mut listed, mut unreadable) = (Vec::new(), Vec::new());
+pub fn list(folders: &[RunFolder]) -> List {
+    let mut list = List::default();
     for folder in folders {
-        match folder.manifest() {
-            Ok(manifest) => {
-                let is_over = manifest.status != Status::Running;
-                let faults = if is_over { reader::faults(folder) } else { Ok(Vec::new()) };
-                let faults = faults.unwrap_or_else(|error| {
-                    unreadable.push(error.into());
-                    Vec::new()
-                });
-                listed.push(Listed { run: folder.name(), label: folder.label().to_string(), manifest, faults });
+        let manifest = match folder.manifest() {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                list.unreadable.push(error.into());
+                continue;
             }
-            Err(error) => unreadable.push(error.into()),
+        };
+        let mut faults = Vec::new();
+        match &manifest.status {
+            Status::Running => list.left_out.push(format!("{}: {}", folder.name(), unfinished(folder))),
+            Status::Failed { reason, .. } => list.left_out.push(format!("{}: failed: {reason}", folder.name())),
+            Status::Finished => {}
         }
+        if manifest.status != Status::Running {
+            match reader::faults(folder) {
+                Ok(read) => faults = read,
+                Err(error) => list.unreadable.push(error.into()),
+            }
+        }
+        list.runs.push(Listed { run: folder.name(), label: folder.label().to_string(), manifest, faults });
     }
-    (listed, unreadable)
+    list
 }
 
 impl Run {
@@ -209,7 +234,7 @@ impl Run {
     /// A run that failed early has no end of the workload; then the last operation that was due ends it.
     ///
     /// # Errors
-    /// [`Error::Table`] when there is no such column.
+    /// [`Error::Table`] when there is no such column, [`Error::Unreadable`] when the end is an impossible one.
     pub fn facts(&self, operations: &DataFrame) -> Result<Facts> {
         let manifest = &self.listed.manifest;
         let workload = &manifest.spec.workload;
@@ -217,6 +242,10 @@ impl Run {
             end_ns if end_ns > 0 => end_ns,
             _ => operations.column("intended_ns")?.i64()?.max().map_or(0, |last_ns| last_ns.saturating_add(1)),
         };
+        if end_ns > RUN_NS_MAX {
+            let problem = format!("says that the workload ended {end_ns} ns after its start, which cannot be");
+            return Err(Error::unreadable(self.folder.manifest_json())(problem));
+        }
         Ok(Facts {
             run: self.listed.run.clone(),
             label: self.listed.label.clone(),
@@ -241,6 +270,9 @@ impl Run {
         of_leader().map_err(Error::unreadable(&path))
     }
 }
+
+/// No run is longer than a year; a table of more seconds than that would take all memory.
+const RUN_NS_MAX: i64 = 366 * 24 * 3600 * 1_000_000_000;
 
 /// Reads columns of a Parquet file. The decoder gives up on some kinds of damage by panicking; that must not stop the
 /// other runs, so it counts as an error of this file.

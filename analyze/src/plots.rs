@@ -3,6 +3,8 @@
 //! Colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), which people with any colour vision can
 //! tell apart. Lines are labelled beside the plot, so that a picture printed in grey can still be read.
 
+use std::cmp::Ordering;
+
 use polars::prelude::*;
 
 use crate::tables::throughput::PhaseRate;
@@ -71,6 +73,24 @@ impl PlottedRun {
     }
 }
 
+/// Order of labels for reading: by words, and by value where they hold numbers, so that `delay20` comes before
+/// `delay100`.
+pub fn reading_order(a: &str, b: &str) -> Ordering {
+    let parts = |text: &str| -> Vec<(String, u64)> {
+        let mut parts = vec![(String::new(), 0_u64)];
+        for c in text.chars() {
+            let last = parts.last_mut().expect("there is always a part");
+            match c.to_digit(10) {
+                Some(digit) => last.1 = last.1.saturating_mul(10).saturating_add(digit.into()),
+                None if last.1 > 0 => parts.push((c.to_string(), 0)),
+                None => last.0.push(c),
+            }
+        }
+        parts
+    };
+    parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
+}
+
 /// Values of a numeric column; null where there is none.
 fn values(table: &DataFrame, name: &str) -> PolarsResult<Vec<Option<f64>>> {
     Ok(table.column(name)?.cast(&DataType::Float64)?.f64()?.iter().collect())
@@ -119,4 +139,23 @@ fn counted(count: usize, noun: &str) -> String {
 fn shared<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
     let first = values.next()?;
     values.all(|value| value == first).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_read_by_value() {
+        let mut labels = ["loss5_mid", "delay100_mid", "delay20_mid", "baseline", "delay20_full", "slowleader_mid20ms"];
+        labels.sort_by(|a, b| reading_order(a, b));
+        let expected = ["baseline", "delay20_full", "delay20_mid", "delay100_mid", "loss5_mid", "slowleader_mid20ms"];
+        assert_eq!(labels, expected);
+    }
+
+    #[test]
+    fn counts_are_grouped() {
+        let shown: Vec<_> = [0, 999, 1000, 1_234_567].map(grouped).into();
+        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+    }
 }

@@ -3,6 +3,7 @@
 //! Column names end in their unit. Missing is null, never zero and never NaN.
 
 use polars::prelude::*;
+use run_folder::operation::Outcome;
 
 use crate::phases::Phases;
 
@@ -72,8 +73,6 @@ impl Counts {
         self.ok + self.failed + self.unknown + self.unsent
     }
 }
-
-use run_folder::operation::Outcome;
 
 /// The outcomes of `operations`, row by row.
 fn outcomes(operations: &DataFrame) -> PolarsResult<impl Iterator<Item = PolarsResult<Outcome>> + '_> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use recorder::clock::{RunClock, ms_to_ns};
+use recorder::clock::RunClock;
 use recorder::cluster::{self, Cluster, etcd, sandbox};
 use recorder::error::{Error, Result};
 use recorder::faults::probe::Probes;
@@ -20,8 +20,8 @@ use recorder::recording::samplers::Samplers;
 use recorder::terminal;
 use recorder::workload::Workload;
 use recorder::workload::route::Route;
-use run_folder::spec::{Attachment, Mix, Pacing, Scope, WorkloadSpec};
-use run_folder::{Label, RunFolder};
+use run_folder::spec::{Attachment, Backend, ClusterSpec, Mix, Pacing, Scope, WorkloadSpec};
+use run_folder::{Label, RunFolder, RunSpec};
 use tokio::sync::watch;
 
 const CONCURRENCY: u32 = 128;
@@ -120,7 +120,7 @@ async fn bare_loop(cluster: &Cluster) -> Result<Cost> {
 }
 
 async fn recorded_workload(cluster: &Cluster, place: &std::path::Path) -> Result<Cost> {
-    let spec = WorkloadSpec {
+    let workload = WorkloadSpec {
         pacing: Pacing::Closed,
         duration_ms: Some(TURN_MS),
         operations: None,
@@ -133,19 +133,24 @@ async fn recorded_workload(cluster: &Cluster, place: &std::path::Path) -> Result
         warm_up_ms: 0,
         attachment: Attachment::RoundRobin,
     };
-    let folder = RunFolder::create(place, &Label::new("client-cost")?, chrono::Utc::now())?;
+    let spec = RunSpec {
+        label: Label::new("client-cost")?,
+        seed: 1,
+        cluster: ClusterSpec { backend: Backend::Sandbox, nodes: MEMBERS },
+        workload,
+        fault: None,
+    };
+    let folder = RunFolder::create(place, &spec.label, chrono::Utc::now())?;
     let recording = Recording::start(&folder)?;
+    let route = Arc::new(Route::RoundRobin(cluster.members.len()));
+    let workload = Workload::prepare(&spec, cluster, route, recording.operations()).await?;
     let clock = RunClock::starting_in(Duration::from_millis(50));
-    let names: Vec<_> = cluster.members.iter().map(|member| member.name.clone()).collect();
-    let route = Arc::new(Route::resolve(&spec.attachment, &names, 0, 1)?);
     let (_stop, stopped) = watch::channel(false);
-    let workload = Arc::new(Workload::new(&spec, 1, clock, cluster, route, recording.operations(), stopped).await?);
     let probes = Probes::start(cluster, Scope::All, clock, &recording.notes());
     let samplers = Samplers::start(cluster, clock, &recording.notes(), &recording.live());
     let (began, cpu_ns) = (Instant::now(), host::own_usage().0);
-    workload.carry_out(cluster).await?;
+    workload.carry_out(cluster, clock, stopped).await?;
     drop((probes, samplers));
     let rows = recording.finish().rows?;
-    debug_assert!(clock.now_ns() >= ms_to_ns(TURN_MS));
     Ok(Cost { operations: rows.operations, cpu_ns: host::own_usage().0 - cpu_ns, took: began.elapsed() })
 }

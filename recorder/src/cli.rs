@@ -21,7 +21,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    the run finished, and its fault is proven to have worked
   1    the run failed, or its folder could not be written; what was recorded is kept and marked
-  2    a wrong argument; nothing was started
+  2    a wrong argument; nothing was recorded
   3    this machine lacks something that the run needs; nothing was recorded
   130  a signal ended the run; what was recorded is kept and marked";
 
@@ -74,7 +74,7 @@ pub struct RunCommand {
     #[arg(long = "for", value_name = "TIME", help_heading = "Fault")]
     pub lasting: Option<String>,
     /// Member to slow down: leader, follower (etcd1 unless it leads, then the next), all, or a name
-    #[arg(long, value_name = "MEMBER", default_value = "follower", help_heading = "Fault")]
+    #[arg(long, value_name = "MEMBER", default_value = crate::plan::DEFAULT_TARGET, help_heading = "Fault")]
     pub target: String,
     /// Time in which operations become due [default: 30s unless --operations is given]
     #[arg(long, value_name = "TIME", help_heading = "Workload")]
@@ -179,11 +179,11 @@ pub struct SharedOptions {
     /// Number of members, 3 to 7
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(3..=7), help_heading = "Cluster")]
     pub nodes: u8,
-    /// The etcd program [default: etcd on PATH]
-    #[arg(long, value_name = "PROGRAM", env = "ETCD", help_heading = "Cluster")]
+    /// The etcd program [default: $ETCD, else etcd on PATH]
+    #[arg(long, value_name = "PROGRAM", help_heading = "Cluster")]
     pub etcd: Option<PathBuf>,
-    /// Exactly this version of etcd, or an error
-    #[arg(long, value_name = "VERSION", env = "ETCD_VERSION", help_heading = "Cluster")]
+    /// Exactly this version of etcd, or an error [default: $ETCD_VERSION, else any]
+    #[arg(long, value_name = "VERSION", help_heading = "Cluster")]
     pub etcd_version: Option<String>,
     /// Folder for the members' data while the run lasts [default: beside the run folder]
     #[arg(long, value_name = "DIR", help_heading = "Cluster")]

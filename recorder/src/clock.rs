@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
@@ -31,7 +32,9 @@ pub fn ms_to_ns(ms: u64) -> i64 {
 pub fn sleep_until_monotonic(deadline_ns: i64) {
     let deadline = TimeSpec::new(deadline_ns / 1_000_000_000, deadline_ns % 1_000_000_000);
     // A signal may end the sleep early: then it is taken up again.
-    while clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &deadline).is_err() {}
+    while clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &deadline) == Err(Errno::EINTR)
+    {
+    }
 }
 
 /// The run's clock: time 0 is the end of the warm-up.

@@ -1,12 +1,13 @@
 //! Clusters: real etcd members and the places to reach them from.
 
+pub mod data;
 pub mod etcd;
 pub mod network;
 pub mod sandbox;
 pub mod vantage;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use etcd_client::{Channel, Client};
 use tonic::transport::Endpoint;
 
 use crate::error::{Error, Result};
+use data::DataDir;
 use etcd::{CLIENT_PORT, PEER_PORT};
 use network::Network;
 use vantage::Vantage;
@@ -146,8 +148,8 @@ impl Cluster {
         let mut flags_of_first = Vec::new();
         for (index, host) in network.members.iter().enumerate() {
             let name = member_name(index as u8);
-            let flags = etcd::Program::flags(&network.members, index, &data.path.join(&name));
-            let log = data.path.join(format!("{name}.log"));
+            let flags = etcd::Program::flags(&network.members, index, &data.path().join(&name));
+            let log = data.path().join(format!("{name}.log"));
             processes.push(program.start(host, &name, &flags, log)?);
             let vantage = Vantage::at(host, &name, 1)?;
             members.push(Member { name, id: 0, address: host.address, vantage });
@@ -160,7 +162,7 @@ impl Cluster {
             client: Vantage::at(&network.client, "client", client_threads)?,
             flags: flags_of_first,
             version: program.version.clone(),
-            data_file_system: crate::host::file_system(&data.path),
+            data_file_system: crate::host::file_system(data.path()),
             processes: Mutex::new(processes),
             _data: data,
         };
@@ -193,9 +195,10 @@ impl Cluster {
                     })
                     .collect();
                 return Err(Error::run(format!(
-                    "the cluster was not ready after {} s: {}",
+                    "the cluster was not ready after {} s: {}{}",
                     READY_TIMEOUT.as_secs(),
-                    problems.join("; ")
+                    problems.join("; "),
+                    self.last_log_lines()
                 )));
             }
             tokio::time::sleep(READY_POLL).await;
@@ -239,6 +242,11 @@ impl Cluster {
         self.members.iter().position(|member| member.id == id)
     }
 
+    fn last_log_lines(&self) -> String {
+        let processes = self.processes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        processes.iter().map(|process| format!("\n{}{}", process.name(), process.last_log_lines())).collect()
+    }
+
     /// Fails when a member's process has ended.
     ///
     /// # Errors
@@ -250,51 +258,4 @@ impl Cluster {
             None => Ok(()),
         }
     }
-}
-
-/// A folder for members' data that is locked while in use and removed at the end.
-#[derive(Debug)]
-struct DataDir {
-    path: PathBuf,
-    _lock: std::fs::File,
-}
-
-/// File that is locked as long as a recorder uses the folder that it lies in.
-const LOCK_FILE: &str = "lock";
-
-impl DataDir {
-    fn create(path: &Path) -> Result<Self> {
-        let failed = |error: std::io::Error| {
-            Error::run(format!(
-                "{}: the members' data cannot be kept here: {error}; choose another place with --data-dir",
-                path.display()
-            ))
-        };
-        std::fs::create_dir_all(path).map_err(failed)?;
-        let lock = std::fs::File::create(path.join(LOCK_FILE)).map_err(failed)?;
-        lock.try_lock().map_err(|error| failed(error.into()))?;
-        Ok(Self { path: path.to_path_buf(), _lock: lock })
-    }
-}
-
-impl Drop for DataDir {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.path) {
-            crate::terminal::line(format_args!("{}: cannot be removed: {error}", self.path.display()));
-        }
-        // The parent goes too when this was its last entry; an error means that it was not.
-        let _ = self.path.parent().map(std::fs::remove_dir);
-    }
-}
-
-/// Removes what killed recorders left below `parent`: folders whose lock nobody holds.
-pub fn remove_stale_data(parent: &Path) {
-    let Ok(entries) = std::fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
-        let unused = std::fs::File::open(entry.path().join(LOCK_FILE)).is_ok_and(|lock| lock.try_lock().is_ok());
-        if unused && std::fs::remove_dir_all(entry.path()).is_ok() {
-            crate::terminal::line(format_args!("removed data of a killed run: {}", entry.path().display()));
-        }
-    }
-    let _ = std::fs::remove_dir(parent);
 }

@@ -16,9 +16,9 @@ pub mod rules;
 pub mod target;
 pub mod timeline;
 
-use run_folder::spec::MechanismChoice;
+use run_folder::spec::{Effect, MechanismChoice};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Ways to do a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -38,6 +38,22 @@ impl Mechanism {
             MechanismChoice::Auto | MechanismChoice::Queue => {
                 rules::Iptables::find()?;
                 Ok(Self::Queue)
+            }
+        }
+    }
+
+    /// Tries the mechanism for real in the calling thread's network namespace, without a packet being touched.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Environment`] with what the kernel refuses.
+    pub fn try_here(self) -> Result<()> {
+        match self {
+            Self::Queue => {
+                let address = std::net::Ipv4Addr::LOCALHOST;
+                let selectors = [protocol::Selector { member: 0, address, port: Some(1), way: protocol::Way::Egress }];
+                hold::Prepared::new(&selectors, Effect::Delay { delay_us: 1000, jitter_us: 0 }, 0)
+                    .and_then(hold::Prepared::discard)
+                    .map_err(|error| Error::environment(format!("the queue shaper does not work here: {error}")))
             }
         }
     }

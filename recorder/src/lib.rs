@@ -6,9 +6,11 @@
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod describe;
 pub mod error;
 pub mod faults;
 pub mod host;
+pub mod machine;
 pub mod plan;
 pub mod programs;
 pub mod progress;

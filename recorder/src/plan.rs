@@ -32,6 +32,16 @@ pub struct PlannedRun {
     pub etcd_version: Option<String>,
 }
 
+/// Folder beside the run folders, or in `--data-dir`, that holds members' data while runs last.
+const DATA_FOLDER: &str = ".laggard-data";
+
+impl PlannedRun {
+    /// Folder in which this and other recorders keep members' data, each in a folder of its run's name.
+    pub fn data_folder(&self) -> PathBuf {
+        self.data_dir.as_ref().unwrap_or(&self.results).join(DATA_FOLDER)
+    }
+}
+
 /// Length of a slow-leader run whose arguments give none.
 const SLOW_LEADER_DEFAULT_MS: u64 = 120_000;
 /// Number of puts in a slow-leader run, as in the older script.
@@ -40,6 +50,15 @@ const RUN_DEFAULT_MS: u64 = 30_000;
 const CLOSED_CONCURRENCY: u32 = 16;
 const EVEN_CONCURRENCY: u32 = 512;
 const CONCURRENCY_MAX: u32 = 10_000;
+/// Bounds that keep memory and arithmetic in hand, far beyond what one machine can drive.
+const OPERATIONS_MAX: u64 = 10_000_000_000;
+const RATE_PER_S_MAX: u64 = 1_000_000;
+const KEYS_MAX: u32 = 10_000_000;
+const DEADLINE_MS_MAX: u64 = 600_000;
+/// What `--target` is when it is not typed.
+pub const DEFAULT_TARGET: &str = "follower";
+/// Strengths that mean no fault, whatever its kind.
+const NO_FAULT_VALUES: [&str; 6] = ["none", "0", "0us", "0ms", "0s", "0%"];
 /// etcd refuses requests of more than 1.5 MiB; the rest is room for the key and the envelope.
 const VALUE_BYTES_MAX: u32 = 1_500_000;
 const KEY_BYTES_MAX: u32 = 4096;
@@ -58,8 +77,8 @@ pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
     if duration_ms == Some(0) {
         return Err(Error::usage("--duration is 0; give the length of the run, as in 30s"));
     }
-    if typed.operations == Some(0) {
-        return Err(Error::usage("--operations is 0; give the number of operations"));
+    if typed.operations.is_some_and(|operations| !(1..=OPERATIONS_MAX).contains(&operations)) {
+        return Err(Error::usage(format!("--operations must be between 1 and {OPERATIONS_MAX}")));
     }
     let pacing = match typed.pacing {
         PacingKind::Closed => Pacing::Closed,
@@ -68,12 +87,16 @@ pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
     if pacing == Pacing::Even && (typed.operations.is_none() || duration_ms.is_none()) {
         return Err(Error::usage("--pacing even needs both --operations and --duration"));
     }
+    if let (Pacing::Even, Some(operations), Some(duration_ms)) = (pacing, typed.operations, duration_ms)
+        && operations * 1000 > RATE_PER_S_MAX * duration_ms
+    {
+        return Err(Error::usage(format!("--operations over --duration is more than {RATE_PER_S_MAX} a second")));
+    }
     let fault = match (effect(typed.fault, typed.value.as_deref(), "--value", shared)?, &typed.at, &typed.lasting) {
-        (None, None, None) => None,
-        (None, ..) if typed.fault == FaultKind::None => {
-            return Err(Error::usage("--at and --for need a fault; add --fault delay --value 100ms"));
+        (None, at, lasting) => {
+            no_fault_options(typed, at.is_some() || lasting.is_some())?;
+            None
         }
-        (None, ..) => None,
         (Some(effect), at, lasting) => Some(FaultSpec {
             at_ms: at.as_ref().map_or(Ok(0), |at| units::seconds_ms("--at", at))?,
             for_ms: lasting.as_ref().map(|lasting| units::seconds_ms("--for", lasting)).transpose()?,
@@ -169,9 +192,24 @@ fn planned(
                 seconds(duration_ms)
             )));
         }
-        if fault.for_ms == Some(0) {
+    }
+    if let Some(FaultSpec { for_ms: Some(for_ms), effect, .. }) = &fault {
+        if *for_ms == 0 {
             return Err(Error::usage(format!("{} is 0, so the fault would be lifted at once", names[1])));
         }
+        if let Effect::Delay { delay_us, jitter_us } = effect
+            && for_ms * 1000 <= delay_us + jitter_us
+        {
+            return Err(Error::usage(format!(
+                "{} is no longer than the delay, so the healing would let every packet go early",
+                names[1]
+            )));
+        }
+    }
+    if let Some(FaultSpec { target: Target::All, .. }) = &fault
+        && workload.attachment == Attachment::HealthyFollower
+    {
+        return Err(Error::usage("--attach healthy-follower: with --target all there is none"));
     }
     let spec = RunSpec {
         label: label.clone(),
@@ -185,8 +223,14 @@ fn planned(
         spec,
         results: shared.dir.clone(),
         data_dir: shared.data_dir.clone(),
-        etcd: shared.etcd.clone(),
-        etcd_version: shared.etcd_version.clone(),
+        etcd: shared
+            .etcd
+            .clone()
+            .or_else(|| std::env::var_os("ETCD").filter(|path| !path.is_empty()).map(PathBuf::from)),
+        etcd_version: shared
+            .etcd_version
+            .clone()
+            .or_else(|| std::env::var("ETCD_VERSION").ok().filter(|version| !version.is_empty())),
     })
 }
 
@@ -196,25 +240,40 @@ fn drawn_seed() -> u64 {
     u64::from(now.subsec_nanos() ^ (now.as_secs() as u32).rotate_left(16) ^ std::process::id())
 }
 
+/// Refuses what only means something with a fault, in a run that has none.
+fn no_fault_options(typed: &RunCommand, has_window: bool) -> Result<()> {
+    if typed.fault == FaultKind::None && (has_window || typed.value.is_some()) {
+        return Err(Error::usage("--value, --at and --for need a fault; add --fault delay --value 100ms"));
+    }
+    if typed.target != DEFAULT_TARGET && typed.shared.attach.as_deref() == Some("target") {
+        return Err(Error::usage(
+            "--attach target without a fault means the follower that would be hit by default; \
+             name other members by --attach leader or --attach etcd2",
+        ));
+    }
+    Ok(())
+}
+
 fn effect(kind: FaultKind, value: Option<&str>, value_name: &str, shared: &SharedOptions) -> Result<Option<Effect>> {
     let jitter_us = shared.jitter.as_ref().map_or(Ok(0), |jitter| units::time_us("--jitter", jitter))?;
     if jitter_us > 0 && kind != FaultKind::Delay {
         return Err(Error::usage("--jitter needs a fault of type delay"));
     }
-    let value = |example: &str| {
-        value.ok_or_else(|| Error::usage(format!("{value_name} is missing; give the strength, as in {example}")))
-    };
+    let missing = |example: &str| Error::usage(format!("{value_name} is missing; give the strength, as in {example}"));
+    if value.is_some_and(|value| NO_FAULT_VALUES.contains(&value)) {
+        return Ok(None);
+    }
     match kind {
         FaultKind::None => Ok(None),
         FaultKind::Delay => {
-            let delay_us = units::time_us(value_name, value("100ms")?)?;
+            let delay_us = units::time_us(value_name, value.ok_or_else(|| missing("100ms"))?)?;
             if jitter_us > delay_us {
                 return Err(Error::usage(format!("--jitter is larger than the delay in {value_name}")));
             }
             Ok((delay_us > 0).then_some(Effect::Delay { delay_us, jitter_us }))
         }
         FaultKind::Loss => {
-            let loss_percent = units::percent(value_name, value("20%")?)?;
+            let loss_percent = units::percent(value_name, value.ok_or_else(|| missing("20%"))?)?;
             Ok((loss_percent > 0.0).then_some(Effect::Loss { loss_percent }))
         }
     }
@@ -277,14 +336,14 @@ fn workload(pacing: Pacing, attachment: Attachment, shared: &SharedOptions) -> R
         Pacing::Even => EVEN_CONCURRENCY,
     });
     in_range("--concurrency", concurrency, 1, CONCURRENCY_MAX)?;
-    in_range("--keys", shared.keys, 1, i32::MAX as u32)?;
+    in_range("--keys", shared.keys, 1, KEYS_MAX)?;
     // A key is its number, padded with zeros; it must fit.
     let digits = (shared.keys - 1).max(1).ilog10() + 1;
     in_range("--key-size", shared.key_size, digits, KEY_BYTES_MAX)?;
     in_range("--value-size", shared.value_size, 0, VALUE_BYTES_MAX)?;
     let deadline_ms = units::seconds_ms("--deadline", &shared.deadline)?;
-    if deadline_ms == 0 {
-        return Err(Error::usage("--deadline is 0; give a time such as 5s"));
+    if !(1..=DEADLINE_MS_MAX).contains(&deadline_ms) {
+        return Err(Error::usage("--deadline must be longer than 0 and at most 10 minutes"));
     }
     Ok(WorkloadSpec {
         pacing,
@@ -329,7 +388,9 @@ fn mix(text: &str) -> Result<Mix> {
                 )));
             }
         };
-        *slot = weight;
+        if std::mem::replace(slot, weight) != 0 {
+            return Err(Error::usage(format!("--mix: {kind} is there twice")));
+        }
     }
     if mix == Mix::default() {
         return Err(Error::usage("--mix: all weights are 0"));

@@ -1,21 +1,19 @@
 //! Finding the programs that the recorder starts.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// `PATH` with the folders of system programs added, which unprivileged users often lack.
-pub fn search_path() -> OsString {
-    let mut path = std::env::var_os("PATH").unwrap_or_default();
-    for folder in ["/usr/local/sbin", "/usr/sbin", "/sbin"] {
-        path.push(":");
-        path.push(folder);
-    }
-    path
-}
+/// Folders of system programs, which unprivileged users often lack on their `PATH`.
+const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// Finds a program by name on [`search_path`].
+/// Finds a program by name on `PATH` and in [`SYSTEM_FOLDERS`]. Relative entries of `PATH` are passed over: what lies in
+/// the current folder is not run by accident.
 pub fn find(name: &str) -> Option<PathBuf> {
-    std::env::split_paths(&search_path()).map(|folder| folder.join(name)).find(|path| is_executable(path))
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(SYSTEM_FOLDERS.map(PathBuf::from))
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|path| is_executable(path))
 }
 
 fn is_executable(path: &Path) -> bool {

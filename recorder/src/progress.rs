@@ -1,11 +1,10 @@
 //! Progress on standard error: one line that is redrawn on a terminal, plain lines elsewhere.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use run_folder::RunSpec;
+use tokio::sync::watch;
 
 use crate::clock::RunClock;
 use crate::recording::LiveView;
@@ -16,10 +15,10 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const PLAIN_INTERVALS: u32 = 10;
 
 /// Where the run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Phase {
     /// No fault so far.
+    #[default]
     Before,
     /// The fault is in force.
     FaultOn,
@@ -28,21 +27,13 @@ pub enum Phase {
 }
 
 /// The phase, shared between the window and the display.
-#[derive(Debug, Clone, Default)]
-pub struct PhaseCell(Arc<AtomicU8>);
+#[derive(Debug, Default)]
+pub struct PhaseCell(watch::Sender<Phase>);
 
 impl PhaseCell {
     /// Changes the phase.
     pub fn enter(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> Phase {
-        match self.0.load(Ordering::Relaxed) {
-            0 => Phase::Before,
-            1 => Phase::FaultOn,
-            _ => Phase::Healed,
-        }
+        self.0.send_replace(phase);
     }
 }
 
@@ -55,7 +46,7 @@ pub struct Progress {
 
 impl Progress {
     /// Starts the display.
-    pub fn start(spec: &RunSpec, clock: RunClock, live: LiveView, phase: PhaseCell) -> Self {
+    pub fn start(spec: &RunSpec, clock: RunClock, live: LiveView, phase: &PhaseCell) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
         let display = Display {
             planned_s: spec.planned_ms().map(|ms| ms as f64 / 1000.0),
@@ -63,7 +54,7 @@ impl Progress {
             has_fault: spec.fault.is_some(),
             clock,
             live,
-            phase,
+            phase: phase.0.subscribe(),
         };
         Self { task: tokio::spawn(display.run(on_terminal)).abort_handle(), on_terminal }
     }
@@ -84,18 +75,22 @@ struct Display {
     has_fault: bool,
     clock: RunClock,
     live: LiveView,
-    phase: PhaseCell,
+    phase: watch::Receiver<Phase>,
 }
 
 impl Display {
-    async fn run(self, on_terminal: bool) {
+    async fn run(mut self, on_terminal: bool) {
         let mut ticks = tokio::time::interval(INTERVAL);
         let mut last_phase = "";
         let mut silent = 0;
         // The first tick comes at once, when there is nothing to show yet.
         ticks.tick().await;
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                // At once, so that no phase is too short to be shown.
+                Ok(()) = self.phase.changed() => {}
+            }
             let phase = self.phase_text();
             let line = self.line(phase);
             if on_terminal {
@@ -111,7 +106,7 @@ impl Display {
     }
 
     fn phase_text(&self) -> &'static str {
-        match self.phase.get() {
+        match *self.phase.borrow() {
             _ if self.clock.now_ns() < 0 => "warm-up",
             Phase::Before if self.has_fault => "before",
             Phase::Before => "no fault",
@@ -135,7 +130,7 @@ impl Display {
         };
         format!(
             "{now_s:7.1} s  {phase:8}  {:6.0} ops/s  p99 {p99:>9}  errors {}  {left}",
-            recent.ok as f64 / INTERVAL.as_secs_f64(),
+            recent.ok as f64 / recent.over.as_secs_f64().max(1e-3),
             counts.not_ok
         )
     }

@@ -140,7 +140,7 @@ pub struct OperationSink {
 impl OperationSink {
     /// Records an operation.
     pub fn push(&self, operation: Operation) {
-        count_lost(&self.shared, self.channel.try_send(operation).map_err(drop_value));
+        count_lost(&self.shared, self.channel.try_send(operation));
     }
 
     /// Keeps an example of an error that no class of ours fits.
@@ -171,14 +171,13 @@ impl NoteSink {
     }
 
     fn send(&self, note: Note) {
-        count_lost(&self.shared, self.channel.try_send(note).map_err(drop_value));
+        count_lost(&self.shared, self.channel.try_send(note));
     }
 }
 
-fn drop_value<T>(_: TrySendError<T>) {}
-
-fn count_lost(shared: &Shared, sent: std::result::Result<(), ()>) {
-    if sent.is_err() {
+/// A writer that is gone has failed, which ends the run, or has finished, after which only samples may come.
+fn count_lost<T>(shared: &Shared, sent: std::result::Result<(), TrySendError<T>>) {
+    if matches!(sent, Err(TrySendError::Full(_))) {
         shared.lost.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -1,24 +1,22 @@
-//! A run: cluster up, warm-up, workload beside faults and samplers, cluster down. The whole course is on this page.
+//! A run: cluster up, warm-up, workload beside fault and samplers, cluster down. The whole course is on this page.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use run_folder::manifest::{Clock, Generator, Leaders, Manifest, Member, Rows, Status};
-use run_folder::spec::{Attachment, Scope, Target};
-use run_folder::{FORMAT_VERSION, RunFolder, RunSpec, older_files};
+use run_folder::manifest::{Manifest, Status};
+use run_folder::spec::{Attachment, RunSpec, Scope, Target};
+use run_folder::{RunFolder, older_files};
 use tokio::sync::watch;
 
-use crate::clock::{self, RunClock};
+use crate::clock::{self, RunClock, ms_to_ns};
 use crate::cluster::{Cluster, etcd};
+use crate::describe::{self, Usage};
 use crate::error::{Error, Result};
 use crate::faults::probe::Probes;
-use crate::faults::timeline::{self, Injected, Over};
+use crate::faults::timeline::{self, Injected, LEAD_NS, Over};
 use crate::faults::{Mechanism, target};
-use crate::host;
 use crate::plan::PlannedRun;
 use crate::progress::{PhaseCell, Progress};
-use crate::recording::live::Live;
 use crate::recording::samplers::Samplers;
 use crate::recording::{Finished, Recording};
 use crate::terminal;
@@ -29,8 +27,6 @@ use crate::workload::route::Route;
 const LEAD: Duration = Duration::from_millis(100);
 /// How often the members' processes are looked at.
 const PROCESS_POLL: Duration = Duration::from_millis(100);
-/// Folder beside the run folders that holds members' data while runs last.
-const DATA_FOLDER: &str = ".data";
 
 /// The first signal that came, if one has.
 pub type Signals = watch::Receiver<Option<&'static str>>;
@@ -40,54 +36,62 @@ pub type Signals = watch::Receiver<Option<&'static str>>;
 /// # Errors
 /// [`Error::Run`] when the run failed; its folder says why. Before anything was recorded the folder is removed.
 pub async fn run(planned: &PlannedRun, program: &etcd::Program, signals: Signals) -> Result<RunFolder> {
-    let spec = &planned.spec;
-    let folder = RunFolder::create(&planned.results, &spec.label, chrono::Utc::now())?;
-    // First of all: its lock tells `recorder recover` that this run is alive.
-    let recording = Recording::start(&folder)?;
-    let mut manifest = manifest_of(planned);
-    manifest.write(&folder.manifest_json())?;
-    folder.reserve_space()?;
-
-    let data = data_folder(planned).join(folder.name());
-    let cluster = tokio::select! {
-        cluster = Cluster::up(program, spec.cluster.nodes, &data, client_threads()) => cluster,
+    let folder = RunFolder::create(&planned.results, &planned.spec.label, chrono::Utc::now())?;
+    let started = tokio::select! {
+        started = start(planned, program, &folder) => started,
         signal = first_signal(signals.clone()) => Err(Error::Interrupted(format!("interrupted by {signal}"))),
     };
-    let cluster = match cluster {
-        Ok(cluster) => cluster,
+    let (cluster, recording, mut manifest) = match started {
+        Ok(started) => started,
         Err(error) => {
-            remove_unused(&folder);
+            // Nothing was recorded, so nothing is left.
+            std::fs::remove_dir_all(folder.dir()).map_err(run_folder::Error::io(folder.dir(), "cannot remove"))?;
             return Err(error);
         }
     };
-    describe_cluster(&mut manifest, &cluster);
-
-    let mut finished = None;
-    let course = record(spec, &cluster, recording, &folder, &mut manifest, &mut finished, signals).await;
+    let course = carry_out(&planned.spec, &cluster, &folder, &recording, &mut manifest, signals).await;
+    let finished = recording.finish();
     manifest.leaders.end = cluster.leader().await.ok().flatten();
     drop(cluster);
     close(&folder, manifest, finished, course)?;
     Ok(folder)
 }
 
-/// From the first row to the last one.
-async fn record(
+/// Everything before time is measured.
+async fn start(
+    planned: &PlannedRun,
+    program: &etcd::Program,
+    folder: &RunFolder,
+) -> Result<(Cluster, Recording, Manifest)> {
+    // First of all: its lock tells `recorder recover` that this run is alive.
+    let recording = Recording::start(folder)?;
+    let mut manifest = describe::manifest(planned);
+    manifest.write(&folder.manifest_json())?;
+    folder.reserve_space()?;
+    if let Some(fault) = &planned.spec.fault {
+        Mechanism::choose(fault.mechanism)?.try_here()?;
+    }
+    let data = planned.data_folder().join(folder.name());
+    let cluster = Cluster::up(program, planned.spec.cluster.nodes, &data, client_threads()).await?;
+    describe::cluster(&mut manifest, &cluster);
+    Ok((cluster, recording, manifest))
+}
+
+/// From the first operation to the last one.
+async fn carry_out(
     spec: &RunSpec,
     cluster: &Cluster,
-    recording: Recording,
     folder: &RunFolder,
+    recording: &Recording,
     manifest: &mut Manifest,
-    finished: &mut Option<Finished>,
     signals: Signals,
 ) -> Result<()> {
-    let clock = RunClock::starting_in(LEAD + Duration::from_millis(spec.workload.warm_up_ms));
-    manifest.clock.origin_unix_ns = clock.origin_unix_ns();
-    let names: Vec<_> = cluster.members.iter().map(|member| member.name.clone()).collect();
     let leader = cluster.leader().await?.ok_or_else(|| Error::run("the cluster lost its leader before the start"))?;
+    let route = Arc::new(route(spec, cluster, leader));
+    let workload = Workload::prepare(spec, cluster, route.clone(), recording.operations()).await?;
+    let clock = RunClock::starting_in(lead(spec));
     manifest.leaders.start = Some(leader);
-    let fault_target = spec.fault.as_ref().map_or(&Target::Follower, |fault| &fault.target);
-    let first_target = target::resolve(fault_target, &names, leader)[0];
-    let route = Arc::new(Route::resolve(&spec.workload.attachment, &names, leader, first_target)?);
+    manifest.clock.origin_unix_ns = clock.origin_unix_ns();
     manifest.write(&folder.manifest_json())?;
 
     let (stop, stopped) = watch::channel(false);
@@ -96,41 +100,37 @@ async fn record(
     let usage_at_start = Usage::now();
     let probes = Probes::start(cluster, scope, clock, &recording.notes());
     let samplers = Samplers::start(cluster, clock, &recording.notes(), &recording.live());
-    let operations = recording.operations();
-    let workload = Arc::new(
-        Workload::new(&spec.workload, spec.seed, clock, cluster, route.clone(), operations, stopped.clone()).await?,
-    );
     let phase = PhaseCell::default();
-    let progress = Progress::start(spec, clock, recording.live(), phase.clone());
+    let progress = Progress::start(spec, clock, recording.live(), &phase);
+    let mut injected = Injected::default();
 
-    let (trouble, (end_ns, injected)) = {
-        let load = async {
-            let end_ns = workload.carry_out(cluster).await;
-            end_workload.send_replace(true);
-            end_ns
+    let load = async {
+        let end_ns = workload.carry_out(cluster, clock, stopped.clone()).await;
+        end_workload.send_replace(true);
+        end_ns
+    };
+    let fault = async {
+        let Some(fault) = &spec.fault else { return Ok(()) };
+        let context = timeline::Context {
+            cluster,
+            clock,
+            sink: recording.notes(),
+            route: &route,
+            route_follows_target: spec.workload.attachment == Attachment::Target,
+            probes: &probes,
+            phase: &phase,
+            seed: spec.seed,
+            workload_end_ns: spec.workload.duration_ms.map(ms_to_ns),
         };
-        let fault = async {
-            let Some(fault) = &spec.fault else { return Ok(Injected::default()) };
-            let context = timeline::Context {
-                cluster,
-                clock,
-                sink: recording.notes(),
-                route: &route,
-                route_follows_target: spec.workload.attachment == Attachment::Target,
-                probes: &probes,
-                phase: &phase,
-                seed: spec.seed,
-                workload_end_ns: spec.workload.duration_ms.map(clock::ms_to_ns),
-            };
-            let over = Over { workload_ended: workload_ended.clone(), stopped: stopped.clone() };
-            let injected = timeline::carry_out(fault, &context, over).await;
-            if injected.is_err() {
-                stop.send_replace(true);
-            }
-            injected
-        };
-        let course = async { tokio::join!(load, fault) };
-        tokio::pin!(course);
+        let over = Over { workload_ended: workload_ended.clone(), stopped: stopped.clone() };
+        let held = timeline::carry_out(fault, &context, over, &mut injected).await;
+        if held.is_err() {
+            stop.send_replace(true);
+        }
+        held
+    };
+    let (trouble, (end_ns, held)) = {
+        let mut course = std::pin::pin!(async { tokio::join!(load, fault) });
         tokio::select! {
             ended = &mut course => (None, ended),
             trouble = first_trouble(cluster, recording.failure(), signals) => {
@@ -141,26 +141,32 @@ async fn record(
     };
 
     drop((progress, samplers, probes));
-    let live = recording.live();
-    manifest.warnings.extend(recording.error_examples().iter().map(|error| format!("an unclassified error: {error}")));
     manifest.clock.workload_end_ns = *end_ns.as_ref().unwrap_or(&clock.now_ns());
     manifest.clock.ended_unix_ns = clock::unix_ns();
-    if let Ok(injected) = &injected {
-        manifest.fault_targets.clone_from(&injected.targets);
-        manifest.leaders.injection = injected.leader;
-        manifest.warnings.extend_from_slice(&injected.warnings);
-    }
-    let ended = finished.insert(recording.finish());
-    manifest.rows = ended.rows.as_ref().copied().unwrap_or_default();
-    usage_at_start.describe(manifest, live.live());
+    let unconfirmed = injected.unconfirmed.take();
+    describe::fault(manifest, injected);
+    describe::generator(manifest, &usage_at_start, recording);
     // What ended the run comes first: the other errors follow from it.
     trouble.map_or(Ok(()), Err)?;
-    injected?;
+    held?;
     end_ns?;
-    match ended.lost {
-        0 => Ok(()),
-        lost => Err(Error::run(format!("{lost} rows were lost because the disk could not keep up"))),
-    }
+    unconfirmed.map_or(Ok(()), |problem| Err(Error::Run(problem)))
+}
+
+/// Whom the clients ask from the warm-up on.
+fn route(spec: &RunSpec, cluster: &Cluster, leader: usize) -> Route {
+    let names: Vec<_> = cluster.members.iter().map(|member| member.name.clone()).collect();
+    let fault_target = spec.fault.as_ref().map_or(&Target::Follower, |fault| &fault.target);
+    Route::resolve(&spec.workload.attachment, &names, leader, &target::resolve(fault_target, &names, leader))
+}
+
+/// Time from now to the run's time 0: room for the warm-up, and for preparing a fault that begins soon.
+fn lead(spec: &RunSpec) -> Duration {
+    let warm_up = Duration::from_millis(spec.workload.warm_up_ms);
+    let until_fault =
+        spec.fault.as_ref().map_or(u64::MAX, |fault| fault.at_ms.saturating_add(spec.workload.warm_up_ms));
+    let for_fault = Duration::from_nanos(LEAD_NS.unsigned_abs()).saturating_sub(Duration::from_millis(until_fault));
+    LEAD + warm_up + for_fault
 }
 
 /// Waits for whatever makes the run pointless or unwanted.
@@ -199,28 +205,34 @@ async fn first_signal(mut signals: Signals) -> &'static str {
 }
 
 /// Brings the folder into its final state: whole tables and the older files, or journals to recover from.
-fn close(folder: &RunFolder, mut manifest: Manifest, finished: Option<Finished>, course: Result<()>) -> Result<()> {
-    let (rows, _lock) = match finished {
-        Some(Finished { rows, lock, .. }) => (rows, Some(lock)),
-        None => (Err(Error::run("the recording never began")), None),
-    };
-    folder.release_reserve()?;
-    let tables_whole = rows.is_ok();
-    // What ended the run comes first: a table that is not whole may follow from it.
-    let mut fate = course.and(rows.map(drop));
+fn close(folder: &RunFolder, mut manifest: Manifest, finished: Finished, course: Result<()>) -> Result<()> {
+    // The lock is held until the manifest says how the run ended.
+    let Finished { rows, lost, lock: _lock } = finished;
+    manifest.rows = rows.as_ref().copied().unwrap_or_default();
+    let recorded = rows.and_then(|_| match lost {
+        0 => Ok(()),
+        lost => Err(Error::run(format!("{lost} rows were lost because the disk could not keep up"))),
+    });
+    let tables_whole = recorded.is_ok();
+    // What ended the run comes first: tables that are not whole may follow from it.
+    let mut fate = course.and(recorded);
     manifest.status = status_of(&fate);
     if tables_whole && let Err(error) = older_files::write(folder, &manifest) {
         fate = fate.and(Err(error.into()));
         manifest.status = status_of(&fate);
     }
+    // On a full disk the manifest needs the room that was held back for it.
+    folder.release_reserve()?;
     manifest.write(&folder.manifest_json())?;
     if tables_whole {
         folder.remove_journals()?;
-    } else {
-        terminal::line(format_args!(
-            "what was recorded is brought back by: recorder recover {}",
-            folder.dir().display()
-        ));
+    }
+    if fate.is_err() {
+        let (dir, whole) = (folder.dir().display(), tables_whole);
+        terminal::line(format_args!("what was recorded is in {dir}"));
+        if !whole {
+            terminal::line(format_args!("its tables are not whole; `recorder recover {dir}` rebuilds them"));
+        }
     }
     fate
 }
@@ -232,113 +244,6 @@ fn status_of(fate: &Result<()>) -> Status {
     }
 }
 
-/// Removes the folder of a run that never began.
-fn remove_unused(folder: &RunFolder) {
-    if let Err(error) = std::fs::remove_dir_all(folder.dir()) {
-        terminal::line(format_args!("{}: cannot be removed: {error}", folder.dir().display()));
-    }
-}
-
 fn client_threads() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
-}
-
-fn manifest_of(planned: &PlannedRun) -> Manifest {
-    Manifest {
-        format_version: FORMAT_VERSION,
-        tool_version: env!("CARGO_PKG_VERSION").into(),
-        command: planned.command.into(),
-        spec: planned.spec.clone(),
-        status: Status::Running,
-        clock: Clock::default(),
-        cluster: run_folder::manifest::Cluster::default(),
-        leaders: Leaders::default(),
-        fault_targets: Vec::new(),
-        host: host::facts(),
-        generator: None,
-        rows: Rows::default(),
-        warnings: Vec::new(),
-    }
-}
-
-fn describe_cluster(manifest: &mut Manifest, cluster: &Cluster) {
-    manifest.cluster = run_folder::manifest::Cluster {
-        backend: "sandbox".into(),
-        etcd_version: cluster.version.clone(),
-        members: cluster
-            .members
-            .iter()
-            .map(|member| Member {
-                name: member.name.clone(),
-                id: format!("{:x}", member.id),
-                client_url: member.client_url(),
-                peer_url: format!("http://{}", member.peer_address()),
-            })
-            .collect(),
-        flags: cluster.flags.clone(),
-        data_file_system: cluster.data_file_system.clone(),
-    };
-    if cluster.data_file_system == "tmpfs" {
-        manifest.warnings.push("the members' data lie on a tmpfs, where fsync costs nothing".into());
-    }
-}
-
-/// What the recorder and the host had used at a moment.
-struct Usage {
-    cpu_ns: u64,
-    ticks: (u64, u64),
-}
-
-impl Usage {
-    fn now() -> Self {
-        Self { cpu_ns: host::own_usage().0, ticks: host::cpu_ticks() }
-    }
-
-    /// Puts what was used since into the manifest.
-    fn describe(&self, manifest: &mut Manifest, live: &Live) {
-        let now = Self::now();
-        let total_ticks = now.ticks.1.saturating_sub(self.ticks.1).max(1);
-        manifest.host.steal_percent = now.ticks.0.saturating_sub(self.ticks.0) as f64 * 100.0 / total_ticks as f64;
-        manifest.host.load_average[1] = host::load_average();
-        let (lag, counts) = (live.lag(), live.counts());
-        let workload_s = manifest.clock.workload_end_ns.max(1) as f64 / 1e9;
-        manifest.generator = Some(Generator {
-            lag_p50_us: lag.p50_us,
-            lag_p99_us: lag.p99_us,
-            lag_max_us: lag.max_us,
-            cpu_us_per_operation: (now.cpu_ns - self.cpu_ns) as f64 / 1000.0 / manifest.rows.operations.max(1) as f64,
-            achieved_rate_per_s: counts.ok as f64 / workload_s,
-        });
-    }
-}
-
-/// Checks what the run needs of this machine before anything is started.
-///
-/// # Errors
-/// [`Error::Environment`] with what to install, [`Error::Usage`] for a place that cannot be used.
-pub fn check_machine(planned: &PlannedRun) -> Result<etcd::Program> {
-    let program = etcd::Program::find(planned.etcd.as_deref(), planned.etcd_version.as_deref())?;
-    if crate::programs::find("ip").is_none() {
-        return Err(Error::environment("no `ip` on PATH, which the sandbox needs; install it (apt install iproute2)"));
-    }
-    if let Some(fault) = &planned.spec.fault {
-        Mechanism::choose(fault.mechanism)?;
-    }
-    // Made now, so that an unwritable place is an error before anything starts, and to resolve links.
-    std::fs::create_dir_all(&planned.results)
-        .map_err(run_folder::Error::io(&planned.results, "cannot make the results folder (--dir)"))?;
-    for (option, place) in [("--dir", Some(&planned.results)), ("--data-dir", planned.data_dir.as_ref())] {
-        let resolved = place.and_then(|place| place.canonicalize().ok());
-        if resolved.is_some_and(|place| place.starts_with("/run")) {
-            return Err(Error::usage(format!(
-                "{option} lies below /run, which the sandbox replaces; choose another place"
-            )));
-        }
-    }
-    Ok(program)
-}
-
-/// Folder in which a planned run keeps members' data.
-pub fn data_folder(planned: &PlannedRun) -> PathBuf {
-    planned.data_dir.clone().unwrap_or_else(|| planned.results.join(DATA_FOLDER))
 }

@@ -2,7 +2,7 @@
 
 /// Asks the kernel to wake the calling thread as promptly as an ordinary process may: timers are not coalesced
 /// (slack 1 ns), and a short time slice (EEVDF, Linux 6.12 and later) lets it run soon after it wakes on a busy
-/// CPU. Priorities stay as they are: raising them would starve etcd and change the experiment.
+/// CPU. The priority is the ordinary one: raising it would starve etcd and change the experiment.
 pub fn wake_promptly() {
     // Both are best effort: on an older kernel the thread merely wakes later, and its lag is reported anyway.
     // SAFETY: prctl takes plain integers here.

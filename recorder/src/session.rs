@@ -7,16 +7,15 @@ use crate::cluster::{self, etcd, sandbox};
 use crate::error::{Error, Result};
 use crate::faults::target;
 use crate::plan::PlannedRun;
-use crate::run::{self, check_machine, data_folder};
-use crate::{signals, terminal};
+use crate::{machine, run, signals, terminal};
 
 /// Records a planned run and returns the exit code. Must be called while the process has a single thread.
 ///
 /// # Errors
 /// What can be said before the sandbox is entered; later errors are printed inside.
 pub fn record(planned: &PlannedRun) -> Result<u8> {
-    let program = check_machine(planned)?;
-    cluster::remove_stale_data(&data_folder(planned));
+    let program = machine::check(planned)?;
+    cluster::data::remove_stale(&planned.data_folder());
     let code = sandbox::run_inside(|| match record_inside(planned, &program) {
         Ok(()) => 0,
         Err(error) => {
@@ -24,10 +23,8 @@ pub fn record(planned: &PlannedRun) -> Result<u8> {
             error.code()
         }
     });
-    if code.is_err() {
-        // The sandbox died without clearing up; nothing in it holds the data any more.
-        cluster::remove_stale_data(&data_folder(planned));
-    }
+    // A sandbox that was ended at once has not cleared up; nothing in it holds the data any more.
+    cluster::data::remove_stale(&planned.data_folder());
     code
 }
 

@@ -1,18 +1,18 @@
-//! Signals that end a run cleanly: the first asks it to stop, the second ends it at once.
+//! Signals that end a run cleanly. The sandbox's parent passes the first one on and ends everything at the second, so
+//! that it works however busy this process is.
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::error::{Error, Result, exit_code};
+use crate::error::{Error, Result};
 
 /// The signals that end a run.
 pub fn handled() -> SigSet {
     SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP])
 }
 
-/// Installs the handlers and lets the signals through. The receiver changes to the first signal's name; a second
-/// signal ends the process, and with it the sandbox and everything in it.
+/// Installs the handlers and lets the signals through. The receiver changes to the first signal's name.
 ///
 /// # Errors
 /// [`Error::Environment`] when a handler cannot be installed.
@@ -25,11 +25,7 @@ pub fn install() -> Result<watch::Receiver<Option<&'static str>>> {
         let sender = sender.clone();
         tokio::spawn(async move {
             while stream.recv().await.is_some() {
-                let first = sender.send_if_modified(|seen| seen.replace(name).is_none());
-                if !first {
-                    crate::terminal::line("stopped at once; `recorder recover` makes the run folder whole");
-                    std::process::exit(i32::from(exit_code::INTERRUPTED));
-                }
+                sender.send_if_modified(|seen| seen.replace(name).is_none());
             }
         });
     }

@@ -23,6 +23,9 @@ pub fn time_us(what: &str, text: &str) -> Result<u64> {
     if !(0.0..=86_400e6).contains(&time_us) {
         return Err(Error::usage(format!("{what}: {text:?} is not between 0 and 24 hours")));
     }
+    if time_us == 0.0 && number != 0.0 {
+        return Err(Error::usage(format!("{what}: {text:?} is less than a microsecond")));
+    }
     Ok(time_us as u64)
 }
 

@@ -8,10 +8,12 @@ mod even;
 mod outcome;
 mod pacer;
 pub mod route;
+mod seen;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use run_folder::RunSpec;
 use run_folder::spec::{Pacing, WorkloadSpec};
 use tokio::sync::watch;
 
@@ -19,71 +21,86 @@ use crate::clock::{RunClock, ms_to_ns};
 use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::recording::OperationSink;
-use client::Clients;
+use client::{Clients, Due};
 use draw::Draws;
 use route::Route;
+use seen::SeenRevisions;
 
-/// What all operations of a run share.
+/// Everything slow about a workload, done before time is measured.
 #[derive(Debug)]
 pub struct Workload {
     spec: WorkloadSpec,
-    clock: RunClock,
     draws: Draws,
     route: Arc<Route>,
     clients: Clients,
+    seen: SeenRevisions,
     sink: OperationSink,
+}
+
+/// A workload under way: what all its operations share.
+#[derive(Debug)]
+struct Course {
+    workload: Workload,
+    clock: RunClock,
     stop: watch::Receiver<bool>,
     next_op_id: AtomicI64,
 }
 
 impl Workload {
-    /// Prepares the workload against `cluster`; `stop` turning true ends the issuing of operations.
+    /// Prepares the workload of `spec` against `cluster`.
     ///
     /// # Errors
     /// When the clients cannot be made.
-    pub async fn new(
-        spec: &WorkloadSpec,
-        seed: u64,
-        clock: RunClock,
-        cluster: &Cluster,
-        route: Arc<Route>,
-        sink: OperationSink,
-        stop: watch::Receiver<bool>,
-    ) -> Result<Self> {
+    pub async fn prepare(spec: &RunSpec, cluster: &Cluster, route: Arc<Route>, sink: OperationSink) -> Result<Self> {
+        let (seed, spec) = (spec.seed, spec.workload.clone());
         Ok(Self {
-            spec: spec.clone(),
-            clock,
-            draws: Draws::new(seed, spec),
+            draws: Draws::new(seed, &spec),
             route,
-            clients: Clients::connect(cluster, spec.keys).await?,
+            clients: Clients::of(cluster).await?,
+            seen: SeenRevisions::new(&spec),
             sink,
-            stop,
-            next_op_id: AtomicI64::new(0),
+            spec,
         })
     }
 
     /// Carries out the whole workload from the clients' place, warm-up first, and returns when every operation that
-    /// became due has its row. Returns the time at which the last one became due or would have, in nanoseconds
-    /// after time 0.
+    /// became due has its row; `stop` turning true ends it early. Returns the time at which the last operation became
+    /// due or could have, in nanoseconds after time 0.
     ///
     /// # Errors
     /// When a task of the generator fails.
-    pub async fn carry_out(self: Arc<Self>, cluster: &Cluster) -> Result<i64> {
-        match self.spec.pacing {
-            Pacing::Closed => closed::carry_out(self, &cluster.client).await,
-            Pacing::Even => even::carry_out(self, &cluster.client).await,
+    pub async fn carry_out(self, cluster: &Cluster, clock: RunClock, stop: watch::Receiver<bool>) -> Result<i64> {
+        let pacing = self.spec.pacing;
+        let course = Arc::new(Course { workload: self, clock, stop, next_op_id: AtomicI64::new(0) });
+        match pacing {
+            Pacing::Closed => closed::carry_out(course, &cluster.client).await,
+            Pacing::Even => even::carry_out(course, &cluster.client).await,
         }
+    }
+}
+
+impl Course {
+    fn spec(&self) -> &WorkloadSpec {
+        &self.workload.spec
     }
 
     fn deadline_ns(&self) -> i64 {
-        ms_to_ns(self.spec.deadline_ms)
+        ms_to_ns(self.spec().deadline_ms)
+    }
+
+    /// The next operation, due at `intended_ns`.
+    fn due(&self, worker: i32, intended_ns: i64) -> Due {
+        let op_id = self.next_op_id.fetch_add(1, Ordering::Relaxed);
+        Due { op_id, worker, intended_ns, endpoint: self.workload.route.endpoint(op_id) }
     }
 
     fn stopped(&self) -> bool {
         *self.stop.borrow()
     }
 
-    fn next_op_id(&self) -> i64 {
-        self.next_op_id.fetch_add(1, Ordering::Relaxed)
+    /// Returns when the workload is to stop.
+    async fn stopping(&self) {
+        // An error means that the run is gone, and with it the reason to go on.
+        let _ = self.stop.clone().wait_for(|stop| *stop).await;
     }
 }

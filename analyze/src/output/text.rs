@@ -1,6 +1,7 @@
 //! Tables for people: aligned columns, numbers with as many digits as one reads.
 
 use std::fmt;
+use std::ops::Range;
 
 use polars::prelude::*;
 
@@ -9,12 +10,18 @@ use polars::prelude::*;
 pub struct Column {
     name: String,
     heading: String,
+    above: String,
 }
 
 impl Column {
     /// Shows the frame's column `name` under `heading`.
     pub fn new(name: &str, heading: &str) -> Self {
-        Self { name: name.to_owned(), heading: heading.to_owned() }
+        Self { name: name.to_owned(), heading: heading.to_owned(), above: String::new() }
+    }
+
+    /// Puts `above` over the headings of this column and its neighbours that have the same.
+    pub fn under(self, above: &str) -> Self {
+        Self { above: above.to_owned(), ..self }
     }
 
     /// Every column of a frame under its own name, but not the one that groups the rows, nor the label, which is part
@@ -29,6 +36,7 @@ impl Column {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextTable {
     headings: Vec<String>,
+    above: Vec<String>,
     right: Vec<bool>,
     rows: Vec<(Option<String>, Vec<String>)>,
     notes: Vec<String>,
@@ -50,6 +58,7 @@ impl TextTable {
         }
         Ok(Self {
             headings: columns.iter().map(|column| column.heading.clone()).collect(),
+            above: columns.iter().map(|column| column.above.clone()).collect(),
             right: shown.iter().map(|column| is_right_aligned(column)).collect(),
             rows,
             notes: Vec::new(),
@@ -69,7 +78,32 @@ impl TextTable {
                 *widest = (*widest).max(width(cell));
             }
         }
+        for (columns, above) in self.spans() {
+            let missing = width(&above).saturating_sub(span_width(&widths[columns.clone()]));
+            widths[columns.start] += missing;
+        }
         widths
+    }
+
+    /// The columns that have a heading in common, and that heading.
+    fn spans(&self) -> Vec<(Range<usize>, String)> {
+        let mut spans: Vec<(Range<usize>, String)> = Vec::new();
+        for (at, above) in self.above.iter().enumerate() {
+            match spans.last_mut().filter(|(_, last)| last == above) {
+                Some((columns, _)) => columns.end = at + 1,
+                None => spans.push((at..at + 1, above.clone())),
+            }
+        }
+        spans
+    }
+
+    fn write_spans(&self, f: &mut fmt::Formatter<'_>, widths: &[usize]) -> fmt::Result {
+        let mut line = String::new();
+        for (columns, above) in self.spans() {
+            let width = span_width(&widths[columns]);
+            line += &format!("{above:^width$}  ");
+        }
+        if line.trim().is_empty() { Ok(()) } else { writeln!(f, "{}", line.trim_end()) }
     }
 
     fn write_line(&self, f: &mut fmt::Formatter<'_>, cells: &[String], widths: &[usize]) -> fmt::Result {
@@ -84,6 +118,7 @@ impl TextTable {
 impl fmt::Display for TextTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
+        self.write_spans(f, &widths)?;
         self.write_line(f, &self.headings, &widths)?;
         let mut group_before = &None;
         for (group, cells) in &self.rows {
@@ -98,6 +133,11 @@ impl fmt::Display for TextTable {
         }
         self.notes.iter().try_for_each(|note| writeln!(f, "{note}"))
     }
+}
+
+/// Width of neighbouring columns with the gaps between them.
+fn span_width(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1)
 }
 
 /// Numbers are aligned right; so is text that stands for a number, as in `>= 5000`.

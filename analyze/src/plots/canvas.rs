@@ -86,6 +86,7 @@ pub(super) fn draw(
     paint: impl FnOnce(&Canvas<'_>) -> Result<()>,
 ) -> Result<String> {
     let mut svg = String::new();
+    let (width, height) = (width.ceil(), height.ceil());
     let size = ((width * SCALE) as u32, (height * SCALE) as u32);
     let canvas = Canvas { area: SVGBackend::with_string(&mut svg, size).into_drawing_area() };
     canvas.area.fill(&plotters::style::WHITE).map_err(failed)?;

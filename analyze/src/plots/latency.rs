@@ -16,8 +16,8 @@ const Y_TITLE: &str = "latency (ms, logarithmic)";
 const X_TITLE: &str = "time at which operations were due, after the start of the measurement (s)";
 /// Values below this are drawn at it: a logarithm has no zero.
 const LEAST_MS: f64 = 1e-3;
-/// Service time is drawn apart where it lies this much below response time, in log10.
-const APART: f64 = 0.01;
+/// Service time is drawn apart where its p50 or p99 lies this much below that of response time, in log10: 10 %.
+const APART: f64 = 0.0414;
 
 /// Number of bins that a plot of this many runs has room for.
 pub fn bins(runs: usize) -> usize {
@@ -49,7 +49,7 @@ pub fn draw_svg(runs: &[PlottedRun], summaries: &[DataFrame], subject: &str) -> 
     }
     lines.extend(shared(runs.iter().map(|run| run.workload.as_str())).map(str::to_owned));
     if bands.iter().all(|bands| !bands.service_is_apart) {
-        lines.push("shown: response time, from when an operation was due; service time, from when it was sent, is the same here".to_owned());
+        lines.push("shown: response time, from when an operation was due; service time, from when it was sent, is less than 10 % away".to_owned());
     } else {
         lines.push(
             "bands: response time, from when an operation was due; lines: service time, from when it was sent"
@@ -65,10 +65,8 @@ pub fn draw_svg(runs: &[PlottedRun], summaries: &[DataFrame], subject: &str) -> 
 fn described(summary: &DataFrame) -> Result<String> {
     let mut words = String::new();
     let (kind, phase) = (summary.column("kind")?.str()?, summary.column("phase")?.str()?);
-    let columns = ["response_p50_ms", "response_p99_ms", "response_max_ms"];
-    let quantiles = columns.map(|name| values(summary, name));
-    let [p50, p99, max] = quantiles;
-    let (p50, p99, max) = (p50?, p99?, max?);
+    let (p50, p99) = (values(summary, "response_p50_ms")?, values(summary, "response_p99_ms")?);
+    let max = values(summary, "response_max_ms")?;
     for row in 0..summary.height() {
         if let (Some(p50), Some(p99), Some(max)) = (p50[row], p99[row], max[row]) {
             let (kind, phase) = (kind.get(row).unwrap_or_default(), phase.get(row).unwrap_or_default());
@@ -291,7 +289,7 @@ fn small_multiples(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, word
             if let Some(window) = run.window_s {
                 panel.shade(canvas, window, 1.0)?;
             }
-            panel.axes(canvas, &linear_ticks(x, 4), &y_ticks, labelled)?;
+            panel.axes(canvas, &linear_ticks(x, 5), &y_ticks, labelled)?;
             bands.draw(canvas, &panel, 0.7)?;
             run.leader_changes.iter().try_for_each(|change| panel.marker(canvas, change.at_s, INK))?;
             let repeat = runs[..=at].iter().filter(|other| other.label == run.label).count();

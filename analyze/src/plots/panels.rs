@@ -57,6 +57,11 @@ pub(super) struct Panel {
     pub(super) y: Axis,
 }
 
+/// Between the mark of a leader change and its label.
+const LABEL_GAP: f64 = 9.0;
+/// Changes that one label names; of more it tells the number.
+const LEADERS_NAMED: usize = 4;
+
 /// Which ticks of a panel get their labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Labelled {
@@ -123,22 +128,33 @@ impl Panel {
         Ok(())
     }
 
-    /// Marks leader changes by lines over the whole height, with the members where they fit.
+    /// Marks leader changes by lines over the whole height. Changes too close for labels of their own share one.
     pub(super) fn leader_changes(&self, canvas: &Canvas<'_>, changes: &[PlottedLeaderChange]) -> Result<()> {
-        let mut free_from = f64::MIN;
         for change in changes {
             let at = self.x.at(change.at_s);
-            canvas.line(&[(at, self.top() - 4.0), (at, self.bottom())], INK, 0.8, 0.9)?;
+            canvas.line(&[(at, self.top()), (at, self.bottom())], INK, 0.8, 0.9)?;
             self.marker(canvas, change.at_s, INK)?;
-            let label = format!("leader {} → {}", change.from, change.to);
-            let width = text_width(&label, NOTE);
-            let fits_right = at + 8.0 + width <= self.right();
-            let (x, anchor) = if fits_right { (at + 8.0, Anchor::Left) } else { (at - 8.0, Anchor::Right) };
-            let left = if fits_right { x } else { x - width };
-            if left > free_from {
-                canvas.text((x, self.top() - 8.0), anchor, NOTE, &label)?;
-                free_from = left + width;
+        }
+        let mut rest = changes;
+        while let Some((first, mut after)) = rest.split_first() {
+            let mut last = first;
+            let mut count = 1;
+            let mut label = format!("leader {} → {}", first.from, first.to);
+            while let Some((next, others)) = after.split_first()
+                && self.x.at(next.at_s) < self.x.at(last.at_s) + 2.0 * LABEL_GAP + text_width(&label, NOTE)
+            {
+                count += 1;
+                label = match count {
+                    0..=LEADERS_NAMED => format!("{label} → {}", next.to),
+                    _ => format!("leader changed {count} times"),
+                };
+                (last, after) = (next, others);
             }
+            let (left, right) = (self.x.at(first.at_s) - LABEL_GAP, self.x.at(last.at_s) + LABEL_GAP);
+            let fits_right = right + text_width(&label, NOTE) <= self.right();
+            let (x, anchor) = if fits_right { (right, Anchor::Left) } else { (left, Anchor::Right) };
+            canvas.text((x, self.top() - 8.0), anchor, NOTE, &label)?;
+            rest = after;
         }
         Ok(())
     }

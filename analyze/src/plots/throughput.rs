@@ -39,7 +39,8 @@ pub fn draw_svg(runs: &[PlottedRun], subject: &str) -> Result<String> {
     picture(runs, &lines, (&title, &description), subject)
 }
 
-/// The points of a run: the middle of each whole second, and its rate.
+/// A run as steps: the start and the end of each whole second, at its rate. A slope between seconds would seem to
+/// begin before the fault does.
 struct Line {
     points: Vec<(f64, f64)>,
     end_s: f64,
@@ -51,17 +52,14 @@ impl Line {
         let length_s = values(&run.table, "length_s")?;
         let ops_per_s = values(&run.table, "ops_per_s")?;
         let rows = second.into_iter().zip(length_s).zip(ops_per_s);
-        let points = rows.filter_map(|((second, length_s), rate)| (length_s? >= 1.0).then_some((second? + 0.5, rate?)));
-        Ok(Self { points: points.collect(), end_s: run.end_s })
+        let whole = rows.filter_map(|((second, length_s), rate)| (length_s? >= 1.0).then_some((second?, rate?)));
+        let points = whole.flat_map(|(second, rate)| [(second, rate), (second + 1.0, rate)]).collect();
+        Ok(Self { points, end_s: run.end_s })
     }
 
     fn draw(&self, canvas: &Canvas<'_>, panel: &Panel, colour: RGBColor, alpha: f64, width: f64) -> Result<()> {
         let points: Vec<_> = self.points.iter().map(|&point| panel.at(point)).collect();
-        match points.as_slice() {
-            [] => Ok(()),
-            [only] => canvas.dot(*only, width.max(2.0), colour),
-            points => canvas.line(points, colour, alpha, width),
-        }
+        if points.is_empty() { Ok(()) } else { canvas.line(&points, colour, alpha, width) }
     }
 }
 
@@ -191,7 +189,7 @@ impl Caption {
         let acknowledged: u64 = group.iter().map(|run| run.acknowledged()).sum();
         let runs = if group.len() > 1 { format!("{}, ", counted(group.len(), "run")) } else { String::new() };
         let count = format!("{runs}n = {}", grouped(acknowledged));
-        Self { label: label.to_owned(), count, short: short_count(acknowledged) }
+        Self { label: label.to_owned(), count, short: format!("{runs}{}", short_count(acknowledged)) }
     }
 
     fn width(&self) -> f64 {
@@ -246,7 +244,7 @@ fn one_panel_each(runs: &[PlottedRun], lines: &[Line], words: (&str, &str), subj
     let heading = heading(runs, title, subject);
     let groups = by_label(runs);
     let (x, y) = ranges(lines);
-    let y_ticks = linear_ticks(y, 4);
+    let y_ticks = linear_ticks(y, 6);
     let left = MARGIN + y_ticks.iter().map(tick_width).fold(0.0, f64::max) + 10.0;
     let grid = Grid::new(groups.len(), WIDTH, (left, heading.bottom() + 52.0));
     let height = grid.bottom() + 84.0;
@@ -258,7 +256,7 @@ fn one_panel_each(runs: &[PlottedRun], lines: &[Line], words: (&str, &str), subj
         canvas.text((MARGIN, heading.bottom() + 14.0), Anchor::Left, TICK, Y_TITLE)?;
         for (at, (label, group)) in groups.iter().enumerate() {
             let (panel, labelled) = grid.panel(at, x, y);
-            let x_ticks = linear_ticks(x, 4);
+            let x_ticks = linear_ticks(x, 5);
             if let Some(window) = group.iter().find_map(|run| run.window_s) {
                 panel.shade(canvas, window, 1.0)?;
             }

@@ -53,8 +53,8 @@ pub fn table(operations: &DataFrame, facts: &Facts, bin_ns: i64) -> PolarsResult
         let bin = (intended_ns / bin_ns) as usize;
         counts[bin].add(outcome);
         if outcome == Outcome::Ok {
-            response_ns[bin].push(ended_ns - intended_ns);
-            service_ns[bin].extend(start_ns.map(|start_ns| ended_ns - start_ns));
+            response_ns[bin].push(ended_ns.saturating_sub(intended_ns));
+            service_ns[bin].extend(start_ns.map(|start_ns| ended_ns.saturating_sub(start_ns)));
         }
     }
     let seconds = |ns: i64| ns as f64 / NS_PER_S as f64;

@@ -98,11 +98,11 @@ fn groups(operations: &DataFrame, facts: &Facts) -> PolarsResult<BTreeMap<(KindK
         let group = found[kind_at][facts.phases.of(intended_ns) as usize].get_or_insert_default();
         group.counts.add(outcome);
         if outcome == Outcome::Ok {
-            group.response_ns.push(end_ns - intended_ns);
+            group.response_ns.push(end_ns.saturating_sub(intended_ns));
             let Some(start_ns) = start_ns else {
                 polars_bail!(ComputeError: "an ok operation, due at {intended_ns} ns, has no start_ns");
             };
-            group.service_ns.push(end_ns - start_ns);
+            group.service_ns.push(end_ns.saturating_sub(start_ns));
         }
     }
     let mut groups = BTreeMap::new();
@@ -269,15 +269,17 @@ pub fn text(summary: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
         Shown::new("unknown", "unknown"),
         Shown::new("unsent", "unsent"),
         Shown::new("ops_per_s", "ops/s"),
-        Shown::new("service_p50_ms", "service p50"),
-        Shown::new("service_p99_ms", "p99"),
-        Shown::new("response_p50_ms", "response p50"),
-        Shown::new("response_p99_ms", "p99"),
-        Shown::new("response_max_ms", "max"),
-        Shown::new("response_due_p99_ms", "p99 of due"),
+        Shown::new("service_p50_ms", "p50").under("service time"),
+        Shown::new("service_p99_ms", "p99").under("service time"),
+        Shown::new("response_p50_ms", "p50").under("response time"),
+        Shown::new("response_p99_ms", "p99").under("response time"),
+        Shown::new("response_max_ms", "max").under("response time"),
+        Shown::new("response_due_p99_ms", "p99").under("of due"),
     ];
     let mut text = TextTable::new(&summary, &columns, Some("run"))?;
-    text.note("times in milliseconds, over ok operations; \"of due\": over all that were due, >= where no answer came");
+    text.note(
+        "milliseconds, over ok operations; \"of due\": response time over all that were due, >= where no answer came",
+    );
     text.note("more columns: --wide; all of them at full precision: --format csv");
     Ok(text)
 }

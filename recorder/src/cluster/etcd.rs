@@ -17,6 +17,9 @@ pub const PEER_PORT: u16 = 2380;
 /// How many of a member's last log lines an error quotes.
 const LOG_LINES_QUOTED: usize = 5;
 
+/// Environment variables that members inherit.
+const ENVIRONMENT_KEPT: [&str; 6] = ["PATH", "HOME", "TMPDIR", "ETCD_UNSUPPORTED_ARCH", "GOMAXPROCS", "GODEBUG"];
+
 /// An etcd program of known version.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -32,9 +35,8 @@ impl Program {
     /// [`Error::Environment`] that says how to install etcd or where to put the binary.
     pub fn find(asked: Option<&Path>, version_asked: Option<&str>) -> Result<Self> {
         let path = match asked {
-            // Canonical, because members start in folders of their own.
             Some(path) => path.canonicalize().ok().or_else(|| programs::find(path.to_str()?)).ok_or_else(|| {
-                Error::environment(format!("--etcd: there is no program {}; name etcd's path", path.display()))
+                Error::environment(format!("--etcd or $ETCD: there is no program {}; name etcd's path", path.display()))
             })?,
             None => programs::find("etcd").ok_or_else(|| {
                 Error::environment(
@@ -53,7 +55,7 @@ impl Program {
         let version = version.trim().to_owned();
         match version_asked {
             Some(asked) if asked.trim_start_matches('v') != version => Err(Error::environment(format!(
-                "{} is etcd {version}, but ETCD_VERSION asks for {asked}; put that version's binary anywhere and name it \
+                "{} is etcd {version}, but --etcd-version or $ETCD_VERSION asks for {asked}; put that version's binary anywhere and name it \
                  with --etcd or $ETCD",
                 path.display()
             ))),
@@ -99,10 +101,12 @@ impl Program {
         let (out, err) =
             open().map_err(|error| Error::run(format!("{}: cannot write the member's log: {error}", log.display())))?;
         let mut command = Command::new(&self.path);
-        // Variables such as ETCD_NAME would override the flags; ETCD_UNSUPPORTED_ARCH and Go's own are wanted.
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("ETCD")) {
-                command.env_remove(name);
+        // Nothing of the caller's environment but what is known to be harmless: ETCD_NAME and the like would override
+        // flags, and a proxy would come between the members.
+        command.env_clear();
+        for name in ENVIRONMENT_KEPT {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
             }
         }
         command.args(flags).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
@@ -128,6 +132,11 @@ pub struct Process {
 }
 
 impl Process {
+    /// The member's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Says how the member ended, when it has.
     pub fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok().flatten()?;

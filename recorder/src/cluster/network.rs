@@ -116,9 +116,9 @@ fn router_address(net: u8) -> Ipv4Addr {
 
 /// Runs `ip -batch` on `commands`, inside `host` or in the calling thread's namespace.
 fn ip_batch(commands: &str, host: Option<&Host>) -> Result<()> {
-    let mut ip = Command::new("ip");
+    let not_there = || network_error("there is no `ip`; install iproute2".into());
+    let mut ip = Command::new(crate::programs::find("ip").ok_or_else(not_there)?);
     ip.args(["-batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    ip.env("PATH", crate::programs::search_path());
     if let Some(host) = host {
         host.namespace.enter_on_exec(&mut ip);
     }
@@ -127,7 +127,7 @@ fn ip_batch(commands: &str, host: Option<&Host>) -> Result<()> {
         child.stdin.take().expect("stdin is piped").write_all(commands.as_bytes())?;
         child.wait_with_output()
     };
-    let output = run().map_err(|error| network_error(format!("`ip` cannot be run: {error}; install iproute2")))?;
+    let output = run().map_err(|error| network_error(format!("`ip` cannot be run: {error}")))?;
     if output.status.success() {
         return Ok(());
     }

@@ -97,17 +97,24 @@ fn become_init(parent_alive: OwnedFd) -> Result<()> {
         .map_err(|errno| refused("mounting a tmpfs on /run", errno))
 }
 
-/// The parent's part: pass signals on, and wait.
+/// The parent's part: pass the first signal on, end everything at the second, and wait.
 fn forward_signals_until_exit(child: Pid, watched: &SigSet) -> Result<u8> {
+    let mut signals = 0;
     loop {
         let signal = watched.wait().map_err(|errno| refused("waiting for signals", errno))?;
         if signal != Signal::SIGCHLD {
+            signals += 1;
             // An error means that the child has just ended; SIGCHLD follows.
-            let _ = kill(child, signal);
+            let _ = kill(child, if signals == 1 { signal } else { Signal::SIGKILL });
             continue;
         }
         match waitpid(child, Some(nix::sys::wait::WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(_, code)) => return Ok(u8::try_from(code).unwrap_or(u8::MAX)),
+            Ok(WaitStatus::Signaled(..)) if signals > 1 => {
+                return Err(Error::Interrupted(
+                    "ended at once; `recorder recover` makes the newest run folder whole".into(),
+                ));
+            }
             Ok(WaitStatus::Signaled(_, signal, _)) => {
                 return Err(Error::run(format!(
                     "the recorder's sandbox was ended by {signal}; run `recorder recover` on the newest run folder"

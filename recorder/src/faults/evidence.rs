@@ -14,10 +14,21 @@ use super::protocol::Counters;
 /// for the judgement.
 const Z_SHOWN: f64 = 3.290_527;
 const Z_JUDGED: f64 = 4.891_638;
-/// A delay counts as shown when the connect time has risen by this share of what was asked.
-const SHOWN_SHARE: f64 = 0.8;
-/// Fewer probes than this in the window show nothing; then the shaper's own hold times must do.
-const PROBES_MIN: usize = 3;
+/// Mean hold times below this share of the delay asked for, or above [`HELD_SHARE_MAX`] of it plus [`SLACK_US`], are
+/// not what was asked.
+const HELD_SHARE_MIN: f64 = 0.95;
+const HELD_SHARE_MAX: f64 = 1.2;
+/// The same for what the probes show; on a busy machine connecting itself takes longer during the fault.
+const SHOWN_SHARE_MIN: f64 = 0.8;
+const SHOWN_SHARE_MAX: f64 = 1.5;
+/// What a busy machine may add to a packet's hold time, and four times that to a connect time.
+const SLACK_US: f64 = 5_000.0;
+/// Connect times vary by this much without any fault, so smaller delays are judged by hold times alone.
+const NOISE_US: f64 = 1_000.0;
+/// Fewer probes than this in the window show nothing.
+const PROBES_MIN: usize = 5;
+/// With fewer drops to be expected, the counters cannot tell the loss that was asked for from none.
+const DROPS_EXPECTED_MIN: f64 = 5.0;
 /// How long before the window probes count as "before".
 const BEFORE_NS: i64 = 10_000_000_000;
 
@@ -67,7 +78,10 @@ pub fn judge(
         Err("no packet crossed the faulted link".to_owned())
     } else {
         match effect {
-            Effect::Delay { delay_us, jitter_us } => judge_delay(event, delay_us, jitter_us, direction, &links),
+            Effect::Delay { delay_us, jitter_us } => {
+                let crossings = links.crossings(window, direction);
+                judge_delay(event, delay_us, jitter_us, crossings, &links, counters.held)
+            }
             Effect::Loss { loss_percent } => judge_loss(event, loss_percent, counters),
         }
     };
@@ -75,41 +89,47 @@ pub fn judge(
     event.evidence = verdict.unwrap_or_else(|problem| problem);
 }
 
+/// The shaper's hold times are judged first: they are many and exact. Where the delay stands out of the noise, the
+/// probes must agree, which no shaper can feign.
 fn judge_delay(
     event: &mut FaultEvent,
     delay_us: u64,
     jitter_us: u64,
-    direction: Direction,
+    crossings: f64,
     links: &Links,
+    held: u64,
 ) -> Result<String, String> {
-    let ways = if direction == Direction::Both { 2.0 } else { 1.0 };
-    let asked_us = delay_us as f64 * ways;
-    // A delayed SYN or SYN+ACK shows the delay once a way; the jitter moves the median by less than itself.
-    let shown_us = SHOWN_SHARE * asked_us - jitter_us as f64;
-    let base_us = event.probe_before_us.or(event.probe_untouched_us).unwrap_or(0.0);
-    let ms = |us: f64| us / 1000.0;
-    let hold = event
-        .hold_mean_us
-        .map_or_else(String::new, |mean_us| format!("; packets were held {:.2} ms on average", ms(mean_us)));
-    event.confirmed_ns = links.first_during(|connect_us| connect_us - base_us >= shown_us);
-    match event.probe_during_us {
-        Some(during_us) if links.during.len() >= PROBES_MIN => {
-            let text = format!(
-                "connecting took {:.2} ms in the median, {:.2} ms without the fault: {:.2} ms achieved of {} ms asked{hold}",
-                ms(during_us),
-                ms(base_us),
-                ms(during_us - base_us),
-                ms(asked_us)
-            );
-            if during_us - base_us >= shown_us { Ok(text) } else { Err(text) }
-        }
-        _ => match event.hold_mean_us {
-            Some(mean_us) if mean_us >= SHOWN_SHARE * delay_us as f64 => {
-                Ok(format!("too few connect attempts were answered to show a delay{hold}"))
-            }
-            _ => Err(format!("neither connect times nor hold times show a delay{hold}")),
-        },
+    let (delay_us, jitter_us, ms) = (delay_us as f64, jitter_us as f64, |us: f64| us / 1000.0);
+    let Some(mean_us) = event.hold_mean_us else {
+        return Err(
+            "every packet was let go by the healing before its time; make the window longer than the delay".into()
+        );
+    };
+    let hold = format!("{held} packets were held {:.2} ms on average of {} ms asked", ms(mean_us), ms(delay_us));
+    // The mean of uniform jitter strays by at most a few standard errors.
+    let stray_us = 4.0 * jitter_us / (3.0 * held as f64).sqrt();
+    if !(HELD_SHARE_MIN * delay_us - stray_us..=HELD_SHARE_MAX * delay_us + SLACK_US + stray_us).contains(&mean_us) {
+        return Err(hold);
     }
+    let asked_us = delay_us * crossings;
+    let base_us = event.probe_before_us.or(event.probe_untouched_us).unwrap_or(0.0);
+    let stray_us = 2.0 * jitter_us * crossings / (links.during.len().max(1) as f64).sqrt();
+    let least_us = (SHOWN_SHARE_MIN * asked_us - stray_us).max(NOISE_US / 2.0);
+    let Some(during_us) = event.probe_during_us.filter(|_| asked_us >= NOISE_US && links.during.len() >= PROBES_MIN)
+    else {
+        return Ok(format!("{hold}; too short or too small for connect times to show it"));
+    };
+    let achieved_us = during_us - base_us;
+    event.confirmed_ns = links.first_during(|connect_us| connect_us - base_us >= least_us);
+    let text = format!(
+        "connecting took {:.2} ms in the median, {:.2} ms without the fault: {:.2} ms achieved of {} ms asked; {hold}",
+        ms(during_us),
+        ms(base_us),
+        ms(achieved_us),
+        ms(asked_us)
+    );
+    let most_us = SHOWN_SHARE_MAX * asked_us + 4.0 * SLACK_US + stray_us;
+    if (least_us..=most_us).contains(&achieved_us) { Ok(text) } else { Err(text) }
 }
 
 fn judge_loss(event: &mut FaultEvent, loss_percent: f64, counters: &Counters) -> Result<String, String> {
@@ -124,9 +144,12 @@ fn judge_loss(event: &mut FaultEvent, loss_percent: f64, counters: &Counters) ->
         low * 100.0,
         high * 100.0
     );
+    let asked = loss_percent / 100.0;
+    if counters.received as f64 * asked < DROPS_EXPECTED_MIN {
+        return Err(format!("{text}; too few packets to show it, so make the window longer"));
+    }
     let (low, high) = wilson(counters.dropped, counters.received, Z_JUDGED);
     // The interval's ends may miss 0 and 1 by rounding.
-    let asked = loss_percent / 100.0;
     if counters.dropped > 0 && (low - 1e-9..=high + 1e-9).contains(&asked) { Ok(text) } else { Err(text) }
 }
 
@@ -147,6 +170,8 @@ pub fn clear_confirmed_ns(event: &FaultEvent, window: &Window<'_>, probes: &[Pro
 
 /// Connect times in microseconds of the faulted link in the three phases, and of an untouched link during the fault.
 struct Links {
+    /// Where the faulted link was probed from.
+    from: Option<usize>,
     before: Vec<f64>,
     during: Vec<f64>,
     during_count: i64,
@@ -158,6 +183,7 @@ struct Links {
 impl Links {
     fn new(window: &Window<'_>, probes: &[Probe]) -> Self {
         let mut links = Self {
+            from: probes.iter().find(|probe| probe.member == window.member).and_then(|probe| probe.from),
             before: vec![],
             during: vec![],
             during_count: 0,
@@ -187,6 +213,13 @@ impl Links {
             }
         }
         links
+    }
+
+    /// How often a connect attempt pays: once for each direction at each faulted end.
+    fn crossings(&self, window: &Window<'_>, direction: Direction) -> f64 {
+        let ways = if direction == Direction::Both { 2.0 } else { 1.0 };
+        let ends = if self.from.is_some_and(|from| window.targets.contains(&from)) { 2.0 } else { 1.0 };
+        ways * ends
     }
 
     fn first_during(&self, shows: impl Fn(f64) -> bool) -> Option<i64> {
@@ -245,39 +278,79 @@ mod tests {
     const DELAY: Effect = Effect::Delay { delay_us: 10_000, jitter_us: 0 };
     const LOSS: Effect = Effect::Loss { loss_percent: 20.0 };
 
-    fn counters(received: u64, dropped: u64) -> Counters {
+    fn dropped(received: u64, dropped: u64) -> Counters {
         Counters { matched: received, received, dropped, ..Counters::default() }
     }
 
+    fn held(mean_us: u64) -> Counters {
+        Counters { held: 1000, hold_sum_ns: 1000 * mean_us * 1000, hold_max_ns: mean_us * 2000, ..dropped(1000, 0) }
+    }
+
     #[test]
-    fn a_delay_that_the_probes_show_is_confirmed() {
-        let event = judged(DELAY, &probes(10_400.0), counters(1000, 0));
+    fn a_delay_that_probes_and_shaper_show_is_confirmed() {
+        let mut all = probes(10_400.0);
+        all.push(Probe { member: 1, from: Some(2), start_ns: 9_995_000_000, connect_us: Some(7_000.0) });
+        let event = judged(DELAY, &all, held(10_100));
         assert_eq!(event.confirmed, Some(true), "{}", event.evidence);
         assert_eq!(event.probe_before_us, Some(300.0));
         assert_eq!(event.probe_during_us, Some(10_400.0));
         assert_eq!(event.probe_untouched_us, Some(310.0));
-        assert_eq!(event.probe_count, Some(49), "the probe that the healing cut short must not count");
+        assert_eq!(event.probe_count, Some(50), "the probe that the healing cut short must not count");
         assert_eq!(event.confirmed_ns, Some(5_010_400_000));
         assert_eq!(clear_confirmed_ns(&event, &WINDOW, &probes(10_400.0)), Some(10_000_300_000));
     }
 
     #[test]
-    fn a_delay_that_nothing_shows_is_not() {
-        assert_eq!(judged(DELAY, &probes(320.0), counters(1000, 0)).confirmed, Some(false));
-        assert_eq!(judged(DELAY, &probes(10_400.0), counters(0, 0)).confirmed, Some(false));
-        let bypassed = Counters { matched: 1001, ..counters(1000, 0) };
+    fn a_delay_that_is_not_what_was_asked_is_not() {
+        let check = |probe_us, counters| judged(DELAY, &probes(probe_us), counters).confirmed;
+        assert_eq!(check(320.0, held(10_100)), Some(false), "the probes show nothing");
+        assert_eq!(check(10_400.0, held(100)), Some(false), "the shaper held nothing");
+        assert_eq!(check(359_000.0, held(10_100)), Some(false), "the probes show far too much");
+        assert_eq!(check(10_400.0, held(40_000)), Some(false), "the shaper stalled");
+        assert_eq!(check(10_400.0, dropped(0, 0)), Some(false), "no packet came");
+        assert_eq!(check(10_400.0, dropped(10, 0)), Some(false), "every packet was let go early");
+        let bypassed = Counters { matched: 1001, ..held(10_100) };
         assert_eq!(judged(DELAY, &probes(10_400.0), bypassed).evidence, "1 of 1001 packets passed the shaper by");
     }
 
     #[test]
+    fn jitter_and_small_delays_are_judged_by_what_can_be_told() {
+        let wide = Effect::Delay { delay_us: 10_000, jitter_us: 10_000 };
+        assert_eq!(judged(wide, &probes(320.0), held(10_050)).confirmed, Some(false), "jitter hides no missing delay");
+        assert_eq!(judged(wide, &probes(9_000.0), held(10_050)).confirmed, Some(true));
+        let small = Effect::Delay { delay_us: 100, jitter_us: 0 };
+        let event = judged(small, &probes(380.0), held(190));
+        assert_eq!((event.confirmed, event.confirmed_ns), (Some(true), None), "{}", event.evidence);
+        assert_eq!(judged(small, &probes(380.0), held(20)).confirmed, Some(false));
+    }
+
+    #[test]
+    fn a_connect_pays_at_every_faulted_end_and_way() {
+        let check = |targets, direction, probe_us| {
+            let mut event = FaultEvent::default();
+            let window = Window { targets, ..WINDOW };
+            judge(&mut event, DELAY, direction, &window, &probes(probe_us), &held(10_100));
+            event.confirmed
+        };
+        assert_eq!(check(&[0, 1, 2], Direction::Egress, 20_400.0), Some(true));
+        assert_eq!(check(&[0, 1, 2], Direction::Egress, 10_400.0), Some(false));
+        assert_eq!(check(&[1], Direction::Both, 20_400.0), Some(true));
+        assert_eq!(check(&[0, 1, 2], Direction::Both, 40_400.0), Some(true));
+    }
+
+    #[test]
     fn a_loss_must_agree_with_its_counters() {
-        let event = judged(LOSS, &probes(300.0), counters(10_000, 2_050));
-        assert_eq!(event.confirmed, Some(true), "{}", event.evidence);
+        let check = |loss_percent, received, lost| {
+            judged(Effect::Loss { loss_percent }, &probes(300.0), dropped(received, lost)).confirmed
+        };
+        let event = judged(LOSS, &probes(300.0), dropped(10_000, 2_050));
         assert!(event.loss_low_percent.unwrap() < 20.0 && event.loss_high_percent.unwrap() > 20.5);
-        assert_eq!(judged(LOSS, &probes(300.0), counters(10_000, 1_500)).confirmed, Some(false));
-        assert_eq!(judged(LOSS, &probes(300.0), counters(10_000, 0)).confirmed, Some(false));
-        let all = Effect::Loss { loss_percent: 100.0 };
-        assert_eq!(judged(all, &probes(300.0), counters(50, 50)).confirmed, Some(true));
+        assert_eq!(event.confirmed, Some(true), "{}", event.evidence);
+        assert_eq!(check(20.0, 10_000, 1_500), Some(false));
+        assert_eq!(check(20.0, 10_000, 0), Some(false));
+        assert_eq!(check(100.0, 50, 50), Some(true));
+        assert_eq!(check(1.0, 61, 0), Some(false), "61 packets cannot show a loss of 1 %");
+        assert_eq!(check(1.0, 600, 2), Some(true));
     }
 
     #[test]

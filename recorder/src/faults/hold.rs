@@ -7,6 +7,9 @@ use std::io::{BufRead, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use run_folder::spec::Effect;
+
+use super::Mechanism;
 use super::protocol::{Counters, HealReason, Injection, Report, Request, Selector};
 use super::queue::Shaper;
 use super::rules::{self, Iptables};
@@ -20,7 +23,6 @@ const EXACT_STRETCH_NS: i64 = 2_000_000;
 
 /// Serves requests on standard input until it closes. Returns the exit code.
 pub fn serve() -> u8 {
-    // A signal to the recorder's process group must not take the holder first: it ends by its input closing.
     let requests = read_requests();
     loop {
         match requests.recv() {
@@ -37,11 +39,12 @@ pub fn serve() -> u8 {
 
 /// Holds one fault from its preparation to its healing.
 fn hold(injection: &Injection, requests: &Receiver<Request>) -> Result<()> {
-    let fault = Prepared::new(injection)?;
+    let fault = match injection.mechanism {
+        Mechanism::Queue => Prepared::new(&injection.selectors, injection.effect, injection.seed)?,
+    };
     wait_until(injection.at_ns);
-    let began_ns = monotonic_ns();
     let fault = fault.inject()?;
-    report(&Report::Applied { began_ns, done_ns: monotonic_ns(), commands: fault.commands.clone() });
+    report(&Report::Applied { done_ns: monotonic_ns(), commands: fault.commands.clone() });
     let reason = wait_for_end(injection.until_ns, requests);
     let (done_ns, counters) = fault.heal()?;
     report(&Report::Cleared { done_ns, reason, counters });
@@ -49,59 +52,75 @@ fn hold(injection: &Injection, requests: &Receiver<Request>) -> Result<()> {
 }
 
 /// Everything slow is done: queues are bound and rules wait to be hooked in.
-struct Prepared {
+pub struct Prepared {
     iptables: Iptables,
     selectors: Vec<Selector>,
     shapers: Vec<Shaper>,
 }
 
 impl Prepared {
-    fn new(injection: &Injection) -> Result<Self> {
-        let iptables = Iptables::find()?;
-        iptables.prepare(&injection.selectors)?;
+    /// Prepares a fault in the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// What the kernel or iptables refuse.
+    pub fn new(selectors: &[Selector], effect: Effect, seed: u64) -> Result<Self> {
+        let iptables = Iptables::prepare(selectors)?;
         let start = |(number, _): (usize, &Selector)| {
-            let seed = injection.seed.wrapping_add(number as u64);
-            Shaper::start(rules::queue_number(number), injection.effect, seed)
+            Shaper::start(rules::queue_number(number), effect, seed.wrapping_add(number as u64))
                 .map_err(|error| Error::run(format!("the kernel refused packet queue {number}: {error}")))
         };
-        let shapers = injection.selectors.iter().enumerate().map(start).collect::<Result<_>>()?;
-        Ok(Self { iptables, selectors: injection.selectors.clone(), shapers })
+        let shapers = selectors.iter().enumerate().map(start).collect::<Result<_>>()?;
+        Ok(Self { iptables, selectors: selectors.to_vec(), shapers })
+    }
+
+    /// Undoes the preparation of a fault that is not injected.
+    ///
+    /// # Errors
+    /// What the kernel or iptables refuse.
+    pub fn discard(self) -> Result<()> {
+        drain(self.shapers)?;
+        self.iptables.remove(&self.selectors)
     }
 
     fn inject(self) -> Result<Injected> {
         let commands = self.iptables.hook(&self.selectors)?;
-        Ok(Injected { prepared: Some(self), commands })
+        Ok(Injected { prepared: self, commands, hooked: true })
     }
 }
 
 /// A fault in force. Healing it is [`Injected::heal`]; dropping it on an error path heals it too.
 struct Injected {
-    prepared: Option<Prepared>,
+    prepared: Prepared,
     commands: String,
+    hooked: bool,
 }
 
 impl Injected {
-    /// Unhooks the rules, reads their counters, and lets the held packets go: in this order none is lost.
+    /// Unhooks the rules, lets the held packets go, and reads the counters: in this order no packet is lost.
     fn heal(mut self) -> Result<(i64, Vec<Counters>)> {
-        let Some(Prepared { iptables, selectors, shapers }) = self.prepared.take() else {
-            return Err(Error::run("the fault was healed already"));
-        };
-        iptables.unhook(&selectors)?;
+        let Prepared { iptables, selectors, shapers } = &mut self.prepared;
+        iptables.unhook(selectors)?;
+        self.hooked = false;
         let done_ns = monotonic_ns();
-        let matched = iptables.matched(&selectors);
-        let drained: std::io::Result<Vec<_>> = shapers.into_iter().map(Shaper::drain).collect();
-        let drained = drained.map_err(|error| Error::run(format!("the queue shaper failed: {error}")))?;
-        iptables.remove(&selectors)?;
-        let counters = drained.into_iter().zip(matched?).map(|(counters, matched)| Counters { matched, ..counters });
+        let drained = drain(std::mem::take(shapers))?;
+        // Nothing leads into the chains any more, so their counters stand still.
+        let matched = iptables.matched(selectors)?;
+        iptables.remove(selectors)?;
+        let counters = drained.into_iter().zip(matched).map(|(counters, matched)| Counters { matched, ..counters });
         Ok((done_ns, counters.collect()))
     }
 }
 
+fn drain(shapers: Vec<Shaper>) -> Result<Vec<Counters>> {
+    let drained: std::io::Result<Vec<_>> = shapers.into_iter().map(Shaper::drain).collect();
+    drained.map_err(|error| Error::run(format!("the queue shaper failed: {error}")))
+}
+
 impl Drop for Injected {
     fn drop(&mut self) {
-        if let Some(Prepared { iptables, selectors, .. }) = &self.prepared {
+        if self.hooked {
             // Nothing more can be done about an error; without a listener the rule lets packets pass.
-            let _ = iptables.unhook(selectors);
+            let _ = self.prepared.iptables.unhook(&self.prepared.selectors);
         }
     }
 }

@@ -58,13 +58,9 @@ impl Holder {
     /// Waits for the next report.
     ///
     /// # Errors
-    /// [`Error::Run`] when the holder reports a failure or is gone.
+    /// [`Error::Run`] when the holder is gone.
     pub async fn report(&mut self) -> Result<Report> {
-        match self.reports.recv().await {
-            Some(Report::Failed { message }) => Err(Error::run(format!("fault holder: {message}"))),
-            Some(report) => Ok(report),
-            None => Err(holder_gone()),
-        }
+        self.reports.recv().await.ok_or_else(holder_gone)
     }
 }
 

@@ -64,9 +64,9 @@ impl Probes {
         Self { tasks: cluster.members.iter().enumerate().map(probe).collect(), seen }
     }
 
-    /// All probes that have ended so far.
-    pub fn seen(&self) -> Vec<Probe> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Shows `look` all probes that have ended so far.
+    pub fn with_seen<T>(&self, look: impl FnOnce(&[Probe]) -> T) -> T {
+        look(&self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

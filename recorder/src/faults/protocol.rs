@@ -69,9 +69,7 @@ pub enum Way {
 pub enum Report {
     /// The fault is in force.
     Applied {
-        /// When the change began.
-        began_ns: i64,
-        /// When it was complete.
+        /// When the change was complete.
         done_ns: i64,
         /// The exact rules.
         commands: String,
@@ -113,7 +111,7 @@ pub struct Counters {
     pub received: u64,
     /// Packets that it dropped.
     pub dropped: u64,
-    /// Packets that it held to their full time; those released early by the healing are not among them.
+    /// Packets that it held to their full time; those let go early by the healing are not among them.
     pub held: u64,
     /// Sum of the time that those were held.
     pub hold_sum_ns: u64,

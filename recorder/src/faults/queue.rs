@@ -80,7 +80,10 @@ impl Work {
         crate::scheduling::wake_promptly();
         while !draining.load(Ordering::SeqCst) {
             self.wait(wake.as_fd())?;
-            while self.receive()? {}
+            // Between batches too: a flood of packets must not keep those back that are due.
+            while self.receive()? {
+                self.release_due()?;
+            }
             self.release_due()?;
         }
         // The rule is gone, so what is left in the socket is the last of it.

@@ -21,25 +21,39 @@ pub struct Iptables {
 }
 
 impl Iptables {
-    /// Finds the programs.
+    /// Finds the programs of every flavour that is installed, the better one first.
     ///
     /// # Errors
-    /// [`Error::Environment`] that says what to install.
-    pub fn find() -> Result<Self> {
-        for flavour in ["iptables-legacy", "iptables"] {
-            let (restore, save) = (format!("{flavour}-restore"), format!("{flavour}-save"));
-            if let (Some(restore), Some(save)) = (programs::find(&restore), programs::find(&save)) {
-                return Ok(Self { restore, save });
-            }
+    /// [`Error::Environment`] that says what to install when there are none.
+    pub fn find() -> Result<Vec<Self>> {
+        let found = ["iptables-legacy", "iptables"].into_iter().filter_map(|flavour| {
+            let program = |action: &str| programs::find(&format!("{flavour}-{action}"));
+            Some(Self { restore: program("restore")?, save: program("save")? })
+        });
+        match found.collect::<Vec<_>>() {
+            none if none.is_empty() => Err(Error::environment(
+                "no iptables on PATH, which the queue shaper needs; install it (apt install iptables)",
+            )),
+            found => Ok(found),
         }
-        Err(Error::environment("no iptables on PATH, which the queue shaper needs; install it (apt install iptables)"))
     }
 
-    /// Makes the chains, with nothing leading into them.
+    /// Makes the chains, with nothing leading into them, by the first flavour that this kernel works with.
     ///
     /// # Errors
-    /// [`Error::Run`] with the program's message.
-    pub fn prepare(&self, selectors: &[Selector]) -> Result<()> {
+    /// [`Error::Run`] with the last flavour's message.
+    pub fn prepare(selectors: &[Selector]) -> Result<Self> {
+        let mut refused = None;
+        for iptables in Self::find()? {
+            match iptables.make_chains(selectors) {
+                Ok(()) => return Ok(iptables),
+                Err(error) => refused = Some(error),
+            }
+        }
+        Err(refused.unwrap_or_else(|| Error::run("no iptables")))
+    }
+
+    fn make_chains(&self, selectors: &[Selector]) -> Result<()> {
         let mut lines = String::new();
         for number in 0..selectors.len() {
             let _ = writeln!(lines, ":{} - [0:0]", chain(number));
@@ -47,7 +61,7 @@ impl Iptables {
         for (number, selector) in selectors.iter().enumerate() {
             let _ = writeln!(lines, "{}", rule(number, *selector));
         }
-        self.transaction(&lines).map(drop)
+        self.transaction(&lines)
     }
 
     /// Leads packets into the chains. Returns the exact rules in force.

@@ -21,13 +21,15 @@ use crate::recording::NoteSink;
 use crate::workload::route::Route;
 
 /// How long before the window the target is resolved and everything slow is prepared.
-const LEAD_NS: i64 = 300_000_000;
+pub const LEAD_NS: i64 = 500_000_000;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the probes may take to show that a healed fault is gone.
 const CLEAR_TIMEOUT_NS: i64 = 5_000_000_000;
 /// How long after the healing probes are gathered in any case.
 const AFTER_NS: i64 = 1_000_000_000;
 const POLL: Duration = Duration::from_millis(50);
+/// An edge that is further from what was asked is worth a warning.
+const EDGE_LATE_NS: i64 = 20_000_000;
 
 /// What the window needs to see and to touch.
 #[derive(Debug)]
@@ -52,23 +54,28 @@ pub struct Context<'a> {
     pub workload_end_ns: Option<i64>,
 }
 
-/// How the window went.
+/// How the window went, as far as it went.
 #[derive(Debug, Default)]
 pub struct Injected {
     /// Members that were hit.
     pub targets: Vec<usize>,
     /// Who led at the injection.
     pub leader: Option<usize>,
+    /// When the fault was healed.
+    pub cleared_ns: Option<i64>,
+    /// Why the fault, though placed and healed, does not make the run an experiment.
+    pub unconfirmed: Option<String>,
     /// What a reader of the results should know.
     pub warnings: Vec<String>,
 }
 
-/// Carries out the window. `over` turning true (the workload has ended or the run is stopped) ends it early when it
-/// has no length of its own, or when it has not begun.
+/// Carries out the window and keeps in `injected` what became of it. `over` ends a window early that has no length of
+/// its own, and any window of a run that is stopped.
 ///
 /// # Errors
-/// [`Error::Run`] when the fault could not be placed, healed or confirmed. The fault is healed on every path.
-pub async fn carry_out(fault: &FaultSpec, context: &Context<'_>, over: Over) -> Result<Injected> {
+/// [`Error::Run`] when the fault could not be placed or healed in order; it is gone then all the same. A fault that
+/// could not be confirmed is no error here, so that the workload goes on and the judgement can be read later.
+pub async fn carry_out(fault: &FaultSpec, context: &Context<'_>, over: Over, injected: &mut Injected) -> Result<()> {
     let at_ns = ms_to_ns(fault.at_ms);
     let until_ns = fault.for_ms.map(|for_ms| at_ns + ms_to_ns(for_ms)).or(context.workload_end_ns);
     let mechanism = Mechanism::choose(fault.mechanism)?;
@@ -78,12 +85,15 @@ pub async fn carry_out(fault: &FaultSpec, context: &Context<'_>, over: Over) -> 
     tokio::select! {
         () = context.clock.sleep_until(at_ns - LEAD_NS) => {}
         () = over_before.wait(false) => {
-            return Err(Error::run("the run ended before the fault was injected"));
+            let at_s = fault.at_ms as f64 / 1000.0;
+            return Err(Error::run(format!(
+                "the workload ended before the fault was to begin at {at_s} s; let the run last longer"
+            )));
         }
     }
-    let mut injected = choose_targets(fault, context).await?;
+    choose_targets(fault, context, injected).await?;
     let selectors = selectors(fault, &injected.targets, context.cluster);
-    let mut events = asked_events(fault, mechanism, &injected, at_ns, until_ns);
+    let mut events = asked_events(fault, mechanism, injected, at_ns, until_ns);
     record(&events, context);
     holder.ask(&Request::Inject(Injection {
         mechanism,
@@ -94,29 +104,26 @@ pub async fn carry_out(fault: &FaultSpec, context: &Context<'_>, over: Over) -> 
         seed: context.seed,
     }))?;
 
-    let (applied_ns, commands) = match holder.report().await? {
-        Report::Applied { done_ns, commands, .. } => (context.clock.from_monotonic_ns(done_ns), commands),
-        other => return Err(Error::run(format!("fault holder: {other:?} came before the fault was in force"))),
-    };
-    context.phase.enter(Phase::FaultOn);
-    for event in &mut events {
-        event.applied_ns = Some(applied_ns);
-        event.commands.clone_from(&commands);
-    }
-    record(&events, context);
-
-    let (cleared_ns, reason, counters) = hold_until_cleared(&mut holder, fault.for_ms.is_some(), over, context).await?;
+    let held = hold(&mut holder, &mut events, fault.for_ms.is_some(), over, context).await;
+    let cleared_ns = held.as_ref().map_or_else(|_| context.clock.now_ns(), |held| held.cleared_ns);
+    injected.cleared_ns = Some(cleared_ns);
     context.phase.enter(Phase::Healed);
     for event in &mut events {
-        event.cleared_ns = Some(cleared_ns);
+        event.cleared_ns = event.applied_ns.map(|_| cleared_ns);
         event.asked_clear_ns = until_ns.unwrap_or(cleared_ns);
+        if let Err(error) = &held {
+            event.confirmed = Some(false);
+            event.evidence = error.to_string();
+        }
     }
     record(&events, context);
-    gather_after(&mut events, &injected.targets, applied_ns, cleared_ns, context).await;
-    judge(&mut events, fault, &injected.targets, &selectors, &counters, context);
+    let held = held?;
+    gather_after(&mut events, &injected.targets, cleared_ns, context).await;
+    for event in &mut events {
+        judge(event, fault, &injected.targets, &selectors, &held.counters, context);
+    }
     record(&events, context);
-    verdict(&events, reason, context, &mut injected)?;
-    Ok(injected)
+    conclude(&events, held.reason, context, injected)
 }
 
 /// Tells when a window without a length of its own, or any window of a run that is stopped, is over.
@@ -139,21 +146,22 @@ impl Over {
     }
 }
 
-async fn choose_targets(fault: &FaultSpec, context: &Context<'_>) -> Result<Injected> {
+async fn choose_targets(fault: &FaultSpec, context: &Context<'_>, injected: &mut Injected) -> Result<()> {
     let names: Vec<_> = context.cluster.members.iter().map(|member| member.name.clone()).collect();
     let leader = context.cluster.leader().await?;
     let leader = leader.ok_or_else(|| Error::run("the cluster has no leader, so the fault's target is not defined"))?;
-    let targets = target::resolve(&fault.target, &names, leader);
-    let mut warnings = Vec::new();
-    if context.route_follows_target && targets.first().copied() != context.route.sticky_member() {
-        context.route.move_to(targets[0]);
-        warnings.push(format!("the leader changed before the injection: the clients moved to {}", names[targets[0]]));
-    } else if !context.route_follows_target
-        && context.route.sticky_member().is_some_and(|member| targets.contains(&member))
-    {
-        warnings.push("the clients are attached to the fault's target, though not by --attach target".into());
+    injected.leader = Some(leader);
+    injected.targets = target::resolve(&fault.target, &names, leader);
+    let attached = context.route.sticky_member();
+    let is_hit = attached.is_some_and(|member| injected.targets.contains(&member));
+    if context.route_follows_target && !is_hit {
+        context.route.move_to(injected.targets[0]);
+        let name = &names[injected.targets[0]];
+        injected.warnings.push(format!("the leader changed before the injection: the clients moved to {name}"));
+    } else if !context.route_follows_target && is_hit {
+        injected.warnings.push("the clients are attached to the fault's target, though not by --attach target".into());
     }
-    Ok(Injected { targets, leader: Some(leader), warnings })
+    Ok(())
 }
 
 fn selectors(fault: &FaultSpec, targets: &[usize], cluster: &Cluster) -> Vec<Selector> {
@@ -213,22 +221,39 @@ fn record(events: &[FaultEvent], context: &Context<'_>) {
     events.iter().for_each(|event| context.sink.fault(event));
 }
 
-/// Keeps the holder alive until it reports that the fault is gone, asking for that when the window is over.
-async fn hold_until_cleared(
+/// What the holder says of a window that is over.
+struct Held {
+    cleared_ns: i64,
+    reason: HealReason,
+    counters: Vec<Counters>,
+}
+
+/// Waits until the fault is in force, keeps the holder alive until it reports that it is gone, and asks for that when
+/// the window is over.
+async fn hold(
     holder: &mut Holder,
+    events: &mut [FaultEvent],
     strict: bool,
     mut over: Over,
     context: &Context<'_>,
-) -> Result<(i64, HealReason, Vec<Counters>)> {
+) -> Result<Held> {
     let mut keep_alive = tokio::time::interval(KEEP_ALIVE_INTERVAL);
     let mut asked = false;
     loop {
         tokio::select! {
-            report = holder.report() => return match report? {
-                Report::Cleared { done_ns, reason, counters } => {
-                    Ok((context.clock.from_monotonic_ns(done_ns), reason, counters))
+            report = holder.report() => match report? {
+                Report::Applied { done_ns, commands } => {
+                    context.phase.enter(Phase::FaultOn);
+                    for event in events.iter_mut() {
+                        event.applied_ns = Some(context.clock.from_monotonic_ns(done_ns));
+                        event.commands.clone_from(&commands);
+                    }
+                    record(events, context);
                 }
-                other => Err(Error::run(format!("fault holder: {other:?} came while the fault was in force"))),
+                Report::Cleared { done_ns, reason, counters } => {
+                    return Ok(Held { cleared_ns: context.clock.from_monotonic_ns(done_ns), reason, counters });
+                }
+                Report::Failed { message } => return Err(Error::run(format!("fault holder: {message}"))),
             },
             () = over.wait(strict), if !asked => {
                 holder.ask(&Request::Heal { at_ns: monotonic_ns() })?;
@@ -240,18 +265,12 @@ async fn hold_until_cleared(
 }
 
 /// Waits until the probes show that the fault is gone, and at least so long that there are some.
-async fn gather_after(
-    events: &mut [FaultEvent],
-    targets: &[usize],
-    applied_ns: i64,
-    cleared_ns: i64,
-    context: &Context<'_>,
-) {
+async fn gather_after(events: &mut [FaultEvent], targets: &[usize], cleared_ns: i64, context: &Context<'_>) {
     loop {
-        let probes = context.probes.seen();
         for event in events.iter_mut() {
-            let window = Window { member: event.target as usize, targets, applied_ns, cleared_ns };
-            event.clear_confirmed_ns = evidence::clear_confirmed_ns(event, &window, &probes);
+            let window = window_of(event, targets);
+            event.clear_confirmed_ns =
+                context.probes.with_seen(|probes| evidence::clear_confirmed_ns(event, &window, probes));
         }
         let since_ns = context.clock.now_ns() - cleared_ns;
         let shown = events.iter().all(|event| event.clear_confirmed_ns.is_some());
@@ -262,32 +281,34 @@ async fn gather_after(
     }
 }
 
+fn window_of<'a>(event: &FaultEvent, targets: &'a [usize]) -> Window<'a> {
+    Window {
+        member: event.target as usize,
+        targets,
+        applied_ns: event.applied_ns.unwrap_or_default(),
+        cleared_ns: event.cleared_ns.unwrap_or_default(),
+    }
+}
+
 fn judge(
-    events: &mut [FaultEvent],
+    event: &mut FaultEvent,
     fault: &FaultSpec,
     targets: &[usize],
     selectors: &[Selector],
     counters: &[Counters],
     context: &Context<'_>,
 ) {
-    let probes = context.probes.seen();
-    for event in events {
-        let member = event.target as usize;
-        let own = selectors.iter().zip(counters).filter(|(selector, _)| selector.member == member);
-        let counters = own.fold(Counters::default(), |sum, (_, counters)| sum.joined(counters));
-        let (applied_ns, cleared_ns) = (event.applied_ns.unwrap_or_default(), event.cleared_ns.unwrap_or_default());
-        let window = Window { member, targets, applied_ns, cleared_ns };
-        evidence::judge(event, fault.effect, fault.direction, &window, &probes, &counters);
-        if let Some(first_drop_ns) = counters.first_drop_ns {
-            event.confirmed_ns = Some(context.clock.from_monotonic_ns(first_drop_ns));
-        }
-        event.clear_confirmed_ns = evidence::clear_confirmed_ns(event, &window, &probes);
-    }
+    let window = window_of(event, targets);
+    let own = selectors.iter().zip(counters).filter(|(selector, _)| selector.member == window.member);
+    let counters = own.fold(Counters::default(), |sum, (_, counters)| sum.joined(counters));
+    event.confirmed_ns = counters.first_drop_ns.map(|drop_ns| context.clock.from_monotonic_ns(drop_ns));
+    context.probes.with_seen(|probes| {
+        evidence::judge(event, fault.effect, fault.direction, &window, probes, &counters);
+    });
 }
 
-/// Turns what the events say into the run's fate.
-fn verdict(events: &[FaultEvent], reason: HealReason, context: &Context<'_>, injected: &mut Injected) -> Result<()> {
-    let name = |event: &FaultEvent| context.cluster.members[event.target as usize].name.clone();
+/// Turns what the events say into the run's fate and warnings.
+fn conclude(events: &[FaultEvent], reason: HealReason, context: &Context<'_>, injected: &mut Injected) -> Result<()> {
     match reason {
         HealReason::Asked => {}
         HealReason::Deadline => {
@@ -296,15 +317,24 @@ fn verdict(events: &[FaultEvent], reason: HealReason, context: &Context<'_>, inj
         HealReason::InputClosed => return Err(Error::run("the fault was healed early: the holder lost the recorder")),
     }
     for event in events {
+        let name = &context.cluster.members[event.target as usize].name;
         if event.confirmed == Some(false) {
-            return Err(Error::run(format!("fault not confirmed on {}: {}", name(event), event.evidence)));
+            injected.unconfirmed.get_or_insert_with(|| format!("fault not confirmed on {name}: {}", event.evidence));
         }
         if event.clear_confirmed_ns.is_none() {
-            injected.warnings.push(format!(
-                "{}: no connect attempt showed within {} s that the fault was gone",
-                name(event),
-                CLEAR_TIMEOUT_NS / 1_000_000_000
-            ));
+            let seconds = CLEAR_TIMEOUT_NS / 1_000_000_000;
+            injected
+                .warnings
+                .push(format!("{name}: no connect attempt showed within {seconds} s that the fault was gone"));
+        }
+        for (edge, time_ns, asked_ns) in
+            [("began", event.applied_ns, event.asked_ns), ("ended", event.cleared_ns, event.asked_clear_ns)]
+        {
+            let late_ns = time_ns.map_or(0, |time_ns| (time_ns - asked_ns).abs());
+            if late_ns > EDGE_LATE_NS {
+                let late_ms = late_ns as f64 / 1e6;
+                injected.warnings.push(format!("{name}: the fault {edge} {late_ms:.0} ms off its time"));
+            }
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 //! generator. The tables are the truth; this is not read by any analysis.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use run_folder::Operation;
@@ -20,6 +21,7 @@ struct State {
     /// Response times since the last look, in microseconds.
     recent_us: Histogram<u64>,
     recent_ok: u64,
+    looked_at: Instant,
     /// Start minus intended start of all operations after the warm-up, in nanoseconds.
     lag_ns: Histogram<u64>,
     recent_lag_max_ns: u64,
@@ -32,6 +34,7 @@ impl Default for State {
             counts: Counts::default(),
             recent_us: histogram(LATENCY_US_MAX),
             recent_ok: 0,
+            looked_at: Instant::now(),
             lag_ns: histogram(LATENCY_US_MAX * 1000),
             recent_lag_max_ns: 0,
         }
@@ -45,11 +48,15 @@ pub struct Counts {
     pub ok: u64,
     /// All others.
     pub not_ok: u64,
+    /// Both together, and those of the warm-up.
+    pub all: u64,
 }
 
 /// What has happened since the last look.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Recent {
+    /// Time since the last look.
+    pub over: Duration,
     /// Acknowledged operations.
     pub ok: u64,
     /// 99th percentile of the response time of acknowledged operations, in milliseconds, if there were any.
@@ -73,6 +80,7 @@ impl Live {
         let mut state = self.state();
         for operation in operations {
             let measured = operation.intended_ns >= 0;
+            state.counts.all += 1;
             if operation.outcome == Outcome::Ok {
                 state.recent_ok += 1;
                 let response_us = (operation.end_ns - operation.intended_ns).max(0).unsigned_abs() / 1000;
@@ -101,7 +109,8 @@ impl Live {
         let mut state = self.state();
         let p99_ms = (!state.recent_us.is_empty()).then(|| state.recent_us.value_at_quantile(0.99) as f64 / 1000.0);
         state.recent_us.reset();
-        Recent { ok: std::mem::take(&mut state.recent_ok), p99_ms }
+        let over = std::mem::replace(&mut state.looked_at, Instant::now()).elapsed();
+        Recent { over, ok: std::mem::take(&mut state.recent_ok), p99_ms }
     }
 
     /// Longest lag since the last look, in microseconds; meant for one sampler.

@@ -1,25 +1,22 @@
 //! Carrying out one operation against one member, and turning it into a row.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use etcd_client::{Compare, CompareOp, GetOptions, KvClient, ResponseHeader, Txn, TxnOp, TxnOpResponse};
 use run_folder::Operation;
 use run_folder::operation::{ErrorKind, Kind, Outcome};
 
-use super::Workload;
 use super::draw::Draw;
 use super::outcome::classify;
+use super::{Course, Workload};
 use crate::cluster::{self, Cluster};
 use crate::error::Result;
 
-/// What operations need of the members: a client for each, and what their answers have shown so far.
+/// A client for each member, and the way from etcd's ids to our indices.
 #[derive(Debug)]
-pub struct Clients {
+pub(super) struct Clients {
     kv: WorkerClients,
     member_ids: Vec<u64>,
-    /// Revision at which each key was last seen to be modified: what a compare-and-swap expects.
-    seen_mod_revisions: Vec<AtomicI64>,
 }
 
 /// One client a member, for one worker; those of different workers share the connections.
@@ -34,13 +31,15 @@ impl std::fmt::Debug for WorkerClients {
 
 /// A due operation on its way to a row.
 #[derive(Debug, Clone, Copy)]
-pub struct Due {
+pub(super) struct Due {
     /// Its number.
-    pub op_id: i64,
+    pub(super) op_id: i64,
     /// The worker that carries it out.
-    pub worker: i32,
+    pub(super) worker: i32,
     /// When it was due.
-    pub intended_ns: i64,
+    pub(super) intended_ns: i64,
+    /// The member that it asks.
+    pub(super) endpoint: usize,
 }
 
 /// What an answer says.
@@ -78,18 +77,14 @@ impl Clients {
     ///
     /// # Errors
     /// When one cannot be made.
-    pub async fn connect(cluster: &Cluster, keys: u32) -> Result<Self> {
+    pub(super) async fn of(cluster: &Cluster) -> Result<Self> {
         let mut kv = Vec::new();
         for member in &cluster.members {
             let address = member.client_address();
             let client = cluster.client.run(async move { cluster::client(address).await }).await??;
             kv.push(client.kv_client());
         }
-        Ok(Self {
-            kv: WorkerClients(kv),
-            member_ids: cluster.members.iter().map(|member| member.id).collect(),
-            seen_mod_revisions: (0..keys).map(|_| AtomicI64::new(0)).collect(),
-        })
+        Ok(Self { kv: WorkerClients(kv), member_ids: cluster.members.iter().map(|member| member.id).collect() })
     }
 
     /// Clients for a worker.
@@ -100,42 +95,36 @@ impl Clients {
     fn member_of(&self, id: u64) -> Option<u8> {
         self.member_ids.iter().position(|known| *known == id).map(|index| index as u8)
     }
-
-    fn seen(&self, draw: Draw) -> &AtomicI64 {
-        &self.seen_mod_revisions[draw.key as usize]
-    }
 }
 
-impl Workload {
+impl Course {
     /// Carries out a due operation, waiting no longer than its deadline, and returns its row.
     pub(super) async fn operate(&self, due: Due, clients: &mut WorkerClients) -> Operation {
-        let draw = self.draws.draw(due.op_id);
-        let endpoint = self.route.endpoint(due.op_id);
+        let draw = self.workload.draws.draw(due.op_id);
         let start_ns = self.clock.now_ns();
         let left_ns = (due.intended_ns + self.deadline_ns() - start_ns).max(0);
         let answer = tokio::time::timeout(
             Duration::from_nanos(left_ns.unsigned_abs()),
-            self.ask(&mut clients.0[endpoint], draw),
+            self.ask(&mut clients.0[due.endpoint], draw),
         )
         .await;
         let end_ns = self.clock.now_ns();
-        let row = self.row(due, draw, endpoint);
+        let row = self.row(due, draw);
         match answer {
             Ok(Ok(answer)) => {
-                let written_at = match draw.kind {
-                    Kind::Put => Some(answer.revision),
-                    Kind::Txn if answer.txn_succeeded == Some(true) => Some(answer.revision),
-                    _ => answer.seen_mod_revision,
+                let mod_revision = match draw.kind {
+                    Kind::Put => answer.revision,
+                    Kind::Delete => 0,
+                    // A read, or the read branch of a transaction; without one the transaction has written.
+                    _ => answer.seen_mod_revision.unwrap_or(answer.revision),
                 };
-                if let Some(revision) = written_at {
-                    self.clients.seen(draw).fetch_max(revision, Ordering::Relaxed);
-                }
+                self.workload.seen.observe(draw.key, answer.revision, mod_revision);
                 Operation {
                     start_ns: Some(start_ns),
                     end_ns,
                     outcome: Outcome::Ok,
                     error: None,
-                    member: self.clients.member_of(answer.member_id),
+                    member: self.workload.clients.member_of(answer.member_id),
                     raft_term: Some(answer.raft_term),
                     revision: Some(answer.revision),
                     seen_mod_revision: answer.seen_mod_revision,
@@ -147,7 +136,7 @@ impl Workload {
             Ok(Err(error)) => {
                 let (outcome, kind) = classify(&error);
                 if kind == ErrorKind::Other {
-                    self.sink.note_error(&error.to_string());
+                    self.workload.sink.note_error(&error.to_string());
                 }
                 Operation { start_ns: Some(start_ns), end_ns, outcome, error: Some(kind), ..row }
             }
@@ -160,8 +149,7 @@ impl Workload {
 
     /// The row of an operation that was never sent, given up now.
     pub(super) fn unsent(&self, due: Due, error: ErrorKind) -> Operation {
-        let draw = self.draws.draw(due.op_id);
-        let row = self.row(due, draw, self.route.endpoint(due.op_id));
+        let row = self.row(due, self.workload.draws.draw(due.op_id));
         Operation { end_ns: self.clock.now_ns(), outcome: Outcome::Unsent, error: Some(error), ..row }
     }
 
@@ -171,7 +159,7 @@ impl Workload {
     }
 
     /// What is known of an operation before it is sent.
-    fn row(&self, due: Due, draw: Draw, endpoint: usize) -> Operation {
+    fn row(&self, due: Due, draw: Draw) -> Operation {
         let writes = matches!(draw.kind, Kind::Put | Kind::Txn);
         Operation {
             op_id: due.op_id,
@@ -182,23 +170,24 @@ impl Workload {
             end_ns: due.intended_ns,
             outcome: Outcome::Unsent,
             error: None,
-            endpoint: endpoint as u8,
+            endpoint: due.endpoint as u8,
             member: None,
             raft_term: None,
             revision: None,
             key: draw.key,
             seen_mod_revision: None,
             txn_succeeded: None,
-            value_bytes: if writes { self.spec.value_bytes as i32 } else { 0 },
+            value_bytes: if writes { self.spec().value_bytes as i32 } else { 0 },
         }
     }
 
     async fn ask(&self, kv: &mut KvClient, draw: Draw) -> std::result::Result<Answer, etcd_client::Error> {
-        let key = self.draws.key(draw);
-        let written_bytes = self.spec.value_bytes as i32;
+        let Workload { draws, seen, .. } = &self.workload;
+        let key = draws.key(draw);
+        let written_bytes = self.spec().value_bytes as i32;
         Ok(match draw.kind {
             Kind::Put => {
-                let answer = kv.put(key, self.draws.value(draw), None).await?;
+                let answer = kv.put(key, draws.value(draw), None).await?;
                 Answer { value_bytes: written_bytes, ..Answer::new(answer.header()) }
             }
             Kind::Get => {
@@ -211,16 +200,16 @@ impl Workload {
             }
             Kind::Delete => Answer::new(kv.delete(key, None).await?.header()),
             Kind::Txn => {
-                let expected = self.clients.seen(draw).load(Ordering::Relaxed);
+                let expected = seen.mod_revision(draw.key);
                 let txn = Txn::new()
                     .when([Compare::mod_revision(key.clone(), CompareOp::Equal, expected)])
-                    .and_then([TxnOp::put(key.clone(), self.draws.value(draw), None)])
+                    .and_then([TxnOp::put(key.clone(), draws.value(draw), None)])
                     .or_else([TxnOp::get(key, None)]);
                 let answer = kv.txn(txn).await?;
-                let seen = Answer { txn_succeeded: Some(answer.succeeded()), ..Answer::new(answer.header()) };
+                let decided = Answer { txn_succeeded: Some(answer.succeeded()), ..Answer::new(answer.header()) };
                 match answer.op_responses().into_iter().next() {
-                    Some(TxnOpResponse::Get(get)) => seen.seeing(get.kvs()),
-                    _ => Answer { value_bytes: written_bytes, ..seen },
+                    Some(TxnOpResponse::Get(get)) => decided.seeing(get.kvs()),
+                    _ => Answer { value_bytes: written_bytes, ..decided },
                 }
             }
         })

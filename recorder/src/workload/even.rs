@@ -8,27 +8,27 @@ use std::time::Duration;
 use run_folder::operation::ErrorKind;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::Workload;
+use super::Course;
 use super::client::Due;
-use super::closed::interrupted;
 use super::pacer::{self, EvenSchedule, Pace};
 use crate::clock::ms_to_ns;
 use crate::cluster::vantage::Vantage;
 use crate::error::{Error, Result};
 
-pub(super) async fn carry_out(workload: Arc<Workload>, place: &Vantage) -> Result<i64> {
-    let spec = &workload.spec;
+pub(super) async fn carry_out(course: Arc<Course>, place: &Vantage) -> Result<i64> {
+    let spec = course.spec();
     let schedule = EvenSchedule {
         operations: spec.operations.unwrap_or(0),
         over_ns: ms_to_ns(spec.duration_ms.unwrap_or(0)),
         warm_up_ns: ms_to_ns(spec.warm_up_ms),
     };
-    // The queue is emptied at the latest when its head's deadline passes; twice that many never fill it.
-    let per_deadline =
-        schedule.operations as i128 * i128::from(workload.deadline_ns()) / i128::from(schedule.over_ns.max(1));
-    let (due, announced) = mpsc::channel(2 * per_deadline as usize + 1024);
-    let pacer = pacer::start(schedule, workload.clock, due)?;
-    let end_ns = place.run(dispatch(workload.clone(), announced, schedule)).await?;
+    // The queue is emptied at the latest when its head's deadline passes; twice that many never fill it. The plan bounds
+    // the rate and the deadline.
+    let per_deadline = u128::from(schedule.operations) * course.deadline_ns() as u128 / schedule.over_ns.max(1) as u128;
+    let room = usize::try_from((2 * per_deadline).min(u128::from(schedule.len()))).unwrap_or(usize::MAX / 2);
+    let (due, announced) = mpsc::channel(room.clamp(1024, Semaphore::MAX_PERMITS));
+    let pacer = pacer::start(schedule, course.clock, due)?;
+    let end_ns = place.run(dispatch(course.clone(), announced, schedule)).await?;
     match pacer.join() {
         Ok(Pace::Done) => Ok(end_ns),
         Ok(Pace::Overrun) => Err(Error::run("the generator could not keep up with its own schedule")),
@@ -36,52 +36,45 @@ pub(super) async fn carry_out(workload: Arc<Workload>, place: &Vantage) -> Resul
     }
 }
 
-/// Starts each announced operation as soon as the cap allows, and waits until all have their rows.
-async fn dispatch(workload: Arc<Workload>, mut announced: mpsc::Receiver<u64>, schedule: EvenSchedule) -> i64 {
-    let slots = Arc::new(Slots::new(workload.spec.concurrency));
-    let mut stop = workload.stop.clone();
-    let mut end_ns = schedule.over_ns;
-    loop {
-        let next = tokio::select! {
-            next = announced.recv() => next,
-            () = interrupted(&mut stop) => {
-                end_ns = workload.clock.now_ns();
-                None
-            }
-        };
-        let Some(index) = next else { break };
-        let intended_ns = schedule.intended_ns(index);
-        let due = Due { op_id: workload.next_op_id(), worker: 0, intended_ns };
-        let left_ns = intended_ns + workload.deadline_ns() - workload.clock.now_ns();
+/// Starts each announced operation as soon as the cap allows, and waits until all have their rows and the schedule's
+/// time is over. Returns the end of the schedule, or when it was stopped.
+async fn dispatch(course: Arc<Course>, mut announced: mpsc::Receiver<u64>, schedule: EvenSchedule) -> i64 {
+    let slots = Arc::new(Slots::new(course.spec().concurrency));
+    let mut stopping = std::pin::pin!(course.stopping());
+    while let Some(index) = tokio::select! { next = announced.recv() => next, () = &mut stopping => None } {
+        let due = course.due(0, schedule.intended_ns(index));
+        let left_ns = due.intended_ns + course.deadline_ns() - course.clock.now_ns();
         let wait = Duration::from_nanos(left_ns.max(0).unsigned_abs());
         match tokio::time::timeout(wait, slots.clone().take()).await {
             Ok(slot) if left_ns > 0 => {
                 let due = Due { worker: slot.number, ..due };
-                tokio::spawn(carry_out_one(workload.clone(), due, slot));
+                tokio::spawn(carry_out_one(course.clone(), due, slot));
             }
-            _ => workload.sink.push(workload.unsent(due, ErrorKind::Deadline)),
+            _ => course.workload.sink.push(course.unsent(due, ErrorKind::Deadline)),
         }
     }
     announced.close();
     // What was announced and not begun is still due: each gets its row.
     while let Ok(index) = announced.try_recv() {
-        let due = Due { op_id: workload.next_op_id(), worker: 0, intended_ns: schedule.intended_ns(index) };
-        workload.sink.push(workload.unsent(due, ErrorKind::Interrupted));
+        let due = course.due(0, schedule.intended_ns(index));
+        course.workload.sink.push(course.unsent(due, ErrorKind::Interrupted));
     }
     slots.all_free().await;
-    end_ns
+    if !course.stopped() {
+        tokio::select! { () = course.clock.sleep_until(schedule.over_ns) => {}, () = &mut stopping => {} }
+    }
+    course.clock.now_ns().min(schedule.over_ns)
 }
 
-async fn carry_out_one(workload: Arc<Workload>, due: Due, _slot: Slot) {
-    let start_ns = workload.clock.now_ns();
-    let mut stop = workload.stop.clone();
-    let mut clients = workload.clients.of_worker();
+async fn carry_out_one(course: Arc<Course>, due: Due, _slot: Slot) {
+    let start_ns = course.clock.now_ns();
+    let mut clients = course.workload.clients.of_worker();
     let row = tokio::select! {
         biased;
-        row = workload.operate(due, &mut clients) => row,
-        () = interrupted(&mut stop) => workload.cut_short(due, start_ns, ErrorKind::Interrupted),
+        row = course.operate(due, &mut clients) => row,
+        () = course.stopping() => course.cut_short(due, start_ns, ErrorKind::Interrupted),
     };
-    workload.sink.push(row);
+    course.workload.sink.push(row);
 }
 
 /// The cap on operations under way: numbered places, each held by one operation.

@@ -8,6 +8,7 @@ use tonic::Code;
 const ETCD_MESSAGES: &[(&str, Outcome, ErrorKind)] = &[
     ("etcdserver: no leader", Outcome::Failed, ErrorKind::NoLeader),
     ("etcdserver: not leader", Outcome::Failed, ErrorKind::NoLeader),
+    ("raft proposal dropped", Outcome::Failed, ErrorKind::NoLeader),
     ("etcdserver: leader changed", Outcome::Unknown, ErrorKind::LeaderChanged),
     ("etcdserver: request timed out", Outcome::Unknown, ErrorKind::RequestTimeout),
     ("etcdserver: too many requests", Outcome::Failed, ErrorKind::TooManyRequests),
@@ -54,12 +55,8 @@ fn connecting_failed(status: &tonic::Status) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(status);
     while let Some(error) = cause {
         if error.downcast_ref::<std::io::Error>().is_some_and(|error| {
-            matches!(
-                error.kind(),
-                std::io::ErrorKind::ConnectionRefused
-                    | std::io::ErrorKind::HostUnreachable
-                    | std::io::ErrorKind::NetworkUnreachable
-            )
+            // The one error that only connecting can bring.
+            error.kind() == std::io::ErrorKind::ConnectionRefused
         }) {
             return true;
         }
@@ -84,6 +81,7 @@ mod tests {
             ),
             (Status::unavailable("etcdserver: leader changed"), Outcome::Unknown, ErrorKind::LeaderChanged),
             (Status::unavailable("etcdserver: no leader"), Outcome::Failed, ErrorKind::NoLeader),
+            (Status::unknown("raft proposal dropped"), Outcome::Failed, ErrorKind::NoLeader),
             (Status::resource_exhausted("etcdserver: too many requests"), Outcome::Failed, ErrorKind::TooManyRequests),
             (
                 Status::resource_exhausted("etcdserver: mvcc: database space exceeded"),

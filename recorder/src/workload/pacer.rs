@@ -5,8 +5,11 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
 
-use crate::clock::{RunClock, sleep_until_monotonic};
+use crate::clock::{RunClock, monotonic_ns, sleep_until_monotonic};
 use crate::error::{Error, Result};
+
+/// How long the pacer sleeps without looking whether anybody still listens.
+const LOOK_ROUND_NS: i64 = 100_000_000;
 
 /// Evenly spaced times, the first ones before time 0.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +63,9 @@ pub(super) enum Pace {
 fn pace(schedule: EvenSchedule, clock: RunClock, due: &mpsc::Sender<u64>) -> Pace {
     crate::scheduling::wake_promptly();
     for index in 0..schedule.len() {
-        sleep_until_monotonic(clock.to_monotonic_ns(schedule.intended_ns(index)));
+        if !sleep_while_wanted(clock.to_monotonic_ns(schedule.intended_ns(index)), due) {
+            return Pace::Done;
+        }
         match due.try_send(index) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Closed(_)) => return Pace::Done,
@@ -68,6 +73,19 @@ fn pace(schedule: EvenSchedule, clock: RunClock, due: &mpsc::Sender<u64>) -> Pac
         }
     }
     Pace::Done
+}
+
+/// Sleeps until a time; false as soon as nobody listens any more.
+fn sleep_while_wanted(until_ns: i64, due: &mpsc::Sender<u64>) -> bool {
+    while !due.is_closed() {
+        let now_ns = monotonic_ns();
+        if until_ns - now_ns <= LOOK_ROUND_NS {
+            sleep_until_monotonic(until_ns);
+            return true;
+        }
+        sleep_until_monotonic(now_ns + LOOK_ROUND_NS);
+    }
+    false
 }
 
 #[cfg(test)]

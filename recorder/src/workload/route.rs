@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use run_folder::spec::Attachment;
 
-use crate::error::{Error, Result};
-
 /// The members that operations ask.
 #[derive(Debug)]
 pub enum Route {
@@ -17,25 +15,21 @@ pub enum Route {
 }
 
 impl Route {
-    /// Resolves an attachment: `leader` leads now, `target` is the fault's (first) target as of now.
-    ///
-    /// # Errors
-    /// A usage error when the attachment names nobody here.
-    pub fn resolve(attachment: &Attachment, names: &[String], leader: usize, target: usize) -> Result<Self> {
-        let sticky = |index| Ok(Self::Sticky(AtomicUsize::new(index)));
-        match attachment {
-            Attachment::RoundRobin => Ok(Self::RoundRobin(names.len())),
-            Attachment::Leader => sticky(leader),
-            Attachment::Target => sticky(target),
+    /// Resolves an attachment among the members of these names: `leader` leads now, `targets` are the fault's as of
+    /// now. The plan has made sure that the attachment names somebody; a follower takes the place of nobody.
+    pub fn resolve(attachment: &Attachment, names: &[String], leader: usize, targets: &[usize]) -> Self {
+        let members = 0..names.len();
+        let follower = || members.clone().find(|index| *index != leader);
+        let member = match attachment {
+            Attachment::RoundRobin => return Self::RoundRobin(names.len()),
+            Attachment::Leader => Some(leader),
+            Attachment::Target => targets.first().copied(),
             Attachment::HealthyFollower => {
-                let healthy = (0..names.len()).find(|index| *index != leader && *index != target);
-                sticky(healthy.ok_or_else(|| Error::usage("--attach healthy-follower: there is none"))?)
+                members.clone().find(|index| *index != leader && !targets.contains(index)).or_else(follower)
             }
-            Attachment::Member(name) => {
-                let index = names.iter().position(|known| known == name);
-                sticky(index.ok_or_else(|| Error::usage(format!("--attach: there is no member {name:?}")))?)
-            }
-        }
+            Attachment::Member(name) => names.iter().position(|known| known == name),
+        };
+        Self::Sticky(AtomicUsize::new(member.or_else(follower).unwrap_or(leader)))
     }
 
     /// The member that operation `op_id` asks.
@@ -59,5 +53,30 @@ impl Route {
             Self::RoundRobin(_) => None,
             Self::Sticky(index) => Some(index.load(Ordering::Relaxed)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attachments_name_members_by_role() {
+        let names: Vec<_> = ["etcd0", "etcd1", "etcd2"].map(str::to_owned).into();
+        let check = |attachment, leader, targets: &[usize], expected| {
+            assert_eq!(
+                Route::resolve(&attachment, &names, leader, targets).sticky_member(),
+                expected,
+                "{attachment:?}"
+            );
+        };
+        check(Attachment::RoundRobin, 0, &[1], None);
+        check(Attachment::Leader, 2, &[1], Some(2));
+        check(Attachment::Target, 0, &[1], Some(1));
+        check(Attachment::HealthyFollower, 0, &[1], Some(2));
+        check(Attachment::HealthyFollower, 2, &[0], Some(1));
+        check(Attachment::Member("etcd0".into()), 2, &[1], Some(0));
+        let all: Vec<_> = (0..6).map(|op_id| Route::RoundRobin(3).endpoint(op_id)).collect();
+        assert_eq!(all, [0, 1, 2, 0, 1, 2]);
     }
 }

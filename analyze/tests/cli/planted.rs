@@ -1,7 +1,5 @@
 //! Planted runs: folders whose every row is known.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
-
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -9,13 +7,15 @@ use chrono::{DateTime, TimeDelta};
 use run_folder::operation::{ErrorKind, Kind, Outcome};
 use run_folder::spec::Effect;
 use run_folder::synthetic::{self, Fault, Shape};
-use run_folder::{FaultsWriter, Label, Manifest, Operation, OperationsWriter, RunFolder, Sample, SamplesWriter};
+use run_folder::{
+    FaultEvent, FaultsWriter, Label, Manifest, Operation, OperationsWriter, RunFolder, Sample, SamplesWriter, reader,
+};
 
-pub const MS: i64 = 1_000_000;
-pub const S: i64 = 1_000 * MS;
+pub(crate) const MS: i64 = 1_000_000;
+pub(crate) const S: i64 = 1_000 * MS;
 
 /// A put that was due and sent at `at_ns`, and acknowledged `took_ns` later.
-pub fn put(at_ns: i64, took_ns: i64) -> Operation {
+pub(crate) fn put(at_ns: i64, took_ns: i64) -> Operation {
     Operation {
         op_id: 0,
         worker: 0,
@@ -37,7 +37,7 @@ pub fn put(at_ns: i64, took_ns: i64) -> Operation {
 }
 
 /// A put that was due at `at_ns` and given up after five seconds.
-pub fn lost(at_ns: i64, outcome: Outcome) -> Operation {
+pub(crate) fn lost(at_ns: i64, outcome: Outcome) -> Operation {
     let start_ns = (outcome != Outcome::Unsent).then_some(at_ns);
     let error = Some(ErrorKind::Deadline);
     Operation { outcome, error, start_ns, member: None, raft_term: None, revision: None, ..put(at_ns, 5 * S) }
@@ -45,7 +45,7 @@ pub fn lost(at_ns: i64, outcome: Outcome) -> Operation {
 
 /// A finished run with exactly these operations, of 30 seconds, with a delay of 20 ms from second 10 to second 20 where
 /// asked for. `edit` may change the manifest before it is written.
-pub fn plant(
+pub(crate) fn plant(
     results: &Path,
     label: &str,
     operations: &[Operation],
@@ -53,14 +53,8 @@ pub fn plant(
     edit: impl FnOnce(&mut Manifest),
 ) -> RunFolder {
     let fault = Fault { effect: Effect::Delay { delay_us: 20_000, jitter_us: 0 }, at_ms: 10_000, for_ms: Some(10_000) };
-    let shape = Shape {
-        label: Label::new(label).expect("a label"),
-        operations: 10,
-        concurrency: 2,
-        median_service_ns: MS as u64,
-        fault: has_fault.then_some(fault),
-        seed: 1,
-    };
+    let shape =
+        Shape { label: Label::new(label).expect("a label"), fault: has_fault.then_some(fault), ..Shape::busy(10, 1) };
     let now = DateTime::from_timestamp(1_800_000_000, 0).expect("a time") + TimeDelta::minutes(count(results) * 5);
     let folder = synthetic::write_run(results, &shape, now).expect("a run");
     let mut manifest = folder.manifest().expect("a manifest");
@@ -75,11 +69,17 @@ pub fn plant(
     edit(&mut manifest);
     manifest.write(&folder.manifest_json()).expect("a manifest");
     folder.remove_journals().expect("no journals");
+    let exact: Vec<FaultEvent> = reader::faults(&folder)
+        .expect("faults")
+        .into_iter()
+        .map(|event| FaultEvent { applied_ns: Some(10 * S), cleared_ns: Some(20 * S), ..event })
+        .collect();
+    plant_faults(&folder, &exact);
     folder
 }
 
 /// Gives a run other samples: at each time, every member names this leader.
-pub fn plant_leaders(folder: &RunFolder, leaders: &[(i64, i8)]) {
+pub(crate) fn plant_leaders(folder: &RunFolder, leaders: &[(i64, i8)]) {
     std::fs::remove_file(folder.samples_parquet()).expect("samples");
     let mut writer = SamplesWriter::create(folder).expect("a writer");
     let rows: Vec<Sample> = leaders
@@ -101,21 +101,23 @@ pub fn plant_leaders(folder: &RunFolder, leaders: &[(i64, i8)]) {
     folder.remove_journals().expect("no journals");
 }
 
-/// Gives a run no faults at all, as when it failed before the first.
-pub fn plant_no_faults(folder: &RunFolder) {
+/// Gives a run other faults; none, as when it failed before the first.
+pub(crate) fn plant_faults(folder: &RunFolder, events: &[FaultEvent]) {
     std::fs::remove_file(folder.faults_parquet()).expect("faults");
     let mut manifest = folder.manifest().expect("a manifest");
-    manifest.rows.faults = FaultsWriter::create(folder).expect("a writer").finish().expect("a table");
+    let mut writer = FaultsWriter::create(folder).expect("a writer");
+    events.iter().try_for_each(|event| writer.push(event)).expect("rows");
+    manifest.rows.faults = writer.finish().expect("a table");
     manifest.write(&folder.manifest_json()).expect("a manifest");
     folder.remove_journals().expect("no journals");
 }
 
-fn count(results: &Path) -> i32 {
-    RunFolder::list(results).map_or(0, |runs| runs.len() as i32)
+fn count(results: &Path) -> i64 {
+    RunFolder::list(results).map_or(0, |runs| runs.len() as i64)
 }
 
 /// A steady run with a slow middle: 100 puts a second of 2 ms, 22 ms during the fault, and some that were lost.
-pub fn slow_middle() -> Vec<Operation> {
+pub(crate) fn slow_middle() -> Vec<Operation> {
     let mut operations: Vec<Operation> = (-100..3000)
         .map(|at| {
             let at_ns = i64::from(at) * 10 * MS;
@@ -130,12 +132,12 @@ pub fn slow_middle() -> Vec<Operation> {
 }
 
 /// Runs the program.
-pub fn analyze(args: &[&str]) -> Output {
+pub(crate) fn analyze(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_analyze")).args(args).output().expect("the program")
 }
 
 /// Runs the program on a results folder, and gives exit code, standard output and standard error.
-pub fn analyze_in(results: &Path, args: &[&str]) -> (i32, String, String) {
+pub(crate) fn analyze_in(results: &Path, args: &[&str]) -> (i32, String, String) {
     let dir = results.to_str().expect("a path");
     let output = analyze(&[&args[..1], &["--dir", dir], &args[1..]].concat());
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");

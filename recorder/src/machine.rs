@@ -1,0 +1,34 @@
+//! What a run needs of this machine, checked before anything is started.
+
+use crate::cluster::etcd;
+use crate::error::{Error, Result};
+use crate::faults::Mechanism;
+use crate::plan::PlannedRun;
+use crate::programs;
+
+/// Checks that a planned run can be made here, and makes the folders that it writes to.
+///
+/// # Errors
+/// [`Error::Environment`] with what to install, [`Error::Usage`] for a place that cannot be used.
+pub fn check(planned: &PlannedRun) -> Result<etcd::Program> {
+    let program = etcd::Program::find(planned.etcd.as_deref(), planned.etcd_version.as_deref())?;
+    if programs::find("ip").is_none() {
+        return Err(Error::environment("no `ip` on PATH, which the sandbox needs; install it (apt install iproute2)"));
+    }
+    if let Some(fault) = &planned.spec.fault {
+        Mechanism::choose(fault.mechanism)?;
+    }
+    for (option, place) in [("--dir", Some(&planned.results)), ("--data-dir", planned.data_dir.as_ref())] {
+        let Some(place) = place else { continue };
+        let message = |problem: String| format!("{option}: {}: {problem}; choose another place", place.display());
+        // Made first, because only what is there can be resolved.
+        let resolved = std::fs::create_dir_all(place).and_then(|()| place.canonicalize());
+        let resolved = resolved.map_err(|error| Error::run(message(error.to_string())))?;
+        if resolved.starts_with("/run") {
+            // An error means that it was not empty, and then it was not made here.
+            let _ = std::fs::remove_dir(&resolved);
+            return Err(Error::usage(message("lies below /run, which the sandbox replaces".into())));
+        }
+    }
+    Ok(program)
+}
