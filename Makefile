@@ -4,8 +4,9 @@
 
 SHELL := /bin/bash
 RESULTS ?= etcd_bench_results
-RECORDER := cargo run --quiet --package recorder --
-ANALYZE := cargo run --quiet --package analyze --
+PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
+RECORDER := $(PROGRAMS)/recorder
+ANALYZE := $(PROGRAMS)/analyze
 
 # program=package pairs, as .ci/need takes them.
 BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/descriptor.proto=libprotobuf-dev
@@ -37,7 +38,7 @@ lint: ## Formatting and lints
 	cargo clippy --workspace --all-targets --all-features -- --deny warnings
 
 build: ## Build the two programs
-	cargo build --package recorder --package analyze
+	cargo build --workspace --bins
 
 needs-demo:
 	@.ci/need $(BUILD_NEEDS) $(RUN_NEEDS)

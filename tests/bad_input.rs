@@ -23,6 +23,9 @@ fn strengths() {
     check("slow-follower 20ms 10 x loss 0", USAGE, &["fault_value", "percentage"]);
     check("slow-leader fast 10 x delay 0", USAGE, &["delay_value", "\"fast\""]);
     check("run x --fault delay", USAGE, &["--value", "missing"]);
+    check("run x --value 100ms", USAGE, &["--value", "--fault"]);
+    check("run x --fault delay --value 500ms --for 0.3", USAGE, &["--for", "no longer than the delay"]);
+    check("run x --fault delay --value 0.4us", USAGE, &["--value", "microsecond"]);
     check("run x --fault delay --value 10ms --jitter 20ms", USAGE, &["--jitter"]);
     check("run x --fault loss --value 10% --jitter 2ms", USAGE, &["--jitter"]);
 }
@@ -50,6 +53,15 @@ fn kinds_and_names() {
     check("run x --key-size 2", USAGE, &["--key-size"]);
     check("run x --value-size 99999999", USAGE, &["--value-size"]);
     check("run x --pacing even", USAGE, &["--pacing even", "--operations"]);
+    check("run x --pacing even --operations 9000000000 --duration 1", USAGE, &["--operations", "a second"]);
+    check("run x --operations 9000000000000000000", USAGE, &["--operations"]);
+    check("run x --mix put=1,put=2", USAGE, &["--mix", "twice"]);
+    check("run x --attach target --target leader", USAGE, &["--attach target"]);
+    check(
+        "run x --fault loss --value 1% --target all --attach healthy-follower",
+        USAGE,
+        &["--attach healthy-follower"],
+    );
 }
 
 #[test]

@@ -63,10 +63,10 @@ fn kill_9_during_the_fault_leaves_the_host_clean_and_loses_at_most_a_second() {
         recorded.faults
     );
     // Its data are found and removed by the next recorder in the same place.
-    assert!(place.results().join(".data").exists());
+    assert!(place.results().join(".laggard-data").exists());
     let next = run(&mut place.recorder("run next --operations 50 --warm-up 0")).expect_code(0);
     assert!(next.stderr.contains("removed data of a killed run"), "{}", next.stderr);
-    assert!(!place.results().join(".data").exists());
+    assert!(!place.results().join(".laggard-data").exists());
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn the_first_interrupt_ends_a_run_cleanly() {
     recorded.assert_consistent();
     recorded.assert_older_files_agree();
     assert!(recorded.faults[0].cleared_ns.is_some(), "the fault was healed: {:?}", recorded.faults);
-    assert!(!recorded.folder.operations_journal().exists() && !place.results().join(".data").exists());
+    assert!(!recorded.folder.operations_journal().exists() && !place.results().join(".laggard-data").exists());
 }
 
 #[test]
@@ -130,8 +130,42 @@ fn a_second_interrupt_ends_it_at_once() {
     std::thread::sleep(Duration::from_secs(1));
     signal(recorder.id() as i32, Signal::SIGTERM);
     signal(recorder.id() as i32, Signal::SIGINT);
+    let asked = std::time::Instant::now();
     wait(recorder).expect_code(130);
+    assert!(asked.elapsed() < Duration::from_secs(3), "at once, not after {:?}", asked.elapsed());
     assert_nothing_left(place.path());
+    assert!(!place.results().join(".laggard-data").exists(), "members' data were left behind");
+}
+
+#[test]
+fn a_run_that_cannot_begin_leaves_nothing() {
+    let _one = one_at_a_time();
+    let place = Workplace::new();
+    // 0 bytes are left after a few pages, so not even the reserve fits.
+    let script = r#"
+        mkdir etcd_bench_results && mount -t tmpfs -o size=64k tmpfs etcd_bench_results || exit 99
+        "$1" run tiny --duration 5 --data-dir data
+        echo "exit code $?"
+        ls -A etcd_bench_results
+    "#;
+    let finished = in_own_mounts(&place, script);
+    if finished.code == Some(99) {
+        return skip("no file system can be mounted here");
+    }
+    assert_eq!(finished.stdout, "exit code 1\n", "{}", finished.stderr);
+    assert!(finished.stderr.contains("No space left on device"), "{}", finished.stderr);
+}
+
+#[test]
+fn data_of_others_is_never_removed() {
+    let _one = one_at_a_time();
+    let place = Workplace::new();
+    let precious = place.path().join("data/precious");
+    std::fs::create_dir_all(&precious).unwrap();
+    std::fs::write(precious.join("lock"), "").unwrap();
+    run(&mut place.recorder("run polite --operations 20 --warm-up 0 --data-dir data")).expect_code(0);
+    assert!(precious.join("lock").exists());
+    assert!(!place.path().join("data/.laggard-data").exists(), "members' data were left behind");
 }
 
 #[test]

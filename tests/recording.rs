@@ -28,7 +28,7 @@ fn assert_whole(place: &Workplace, recorded: &Recorded) {
     recorded.assert_older_files_agree();
     assert_nothing_left(place.path());
     assert!(!recorded.folder.operations_journal().exists(), "a journal was left behind");
-    assert!(!place.results().join(".data").exists(), "members' data were left behind");
+    assert!(!place.results().join(".laggard-data").exists(), "members' data were left behind");
 }
 
 fn assert_window(fault: &FaultEvent, from_s: i64, to_s: i64) {
@@ -122,4 +122,66 @@ fn mixed_kinds_record_what_reads_saw_and_transactions_decided() {
     }
     let decided = arrow::array::AsArray::as_boolean(decided);
     assert!(decided.true_count() > 0 && decided.false_count() > 0, "with 50 keys some transactions must lose");
+}
+
+/// One short run for each factor of a fault that the other tests leave at its default; the evidence must fit each.
+#[test]
+fn every_factor_of_a_fault_is_placed_and_shown() {
+    let _one = one_at_a_time();
+    let cases = [
+        ("--fault delay --value 20ms --target all --for 2", 3, 40_000.0),
+        ("--fault delay --value 20ms --direction both --for 2", 1, 40_000.0),
+        ("--fault delay --value 20ms --direction ingress --scope peers --for 2", 1, 20_000.0),
+        ("--fault delay --value 20ms --jitter 10ms --scope clients --attach target --for 2", 1, 20_000.0),
+        ("--fault delay --value 20ms --target etcd2 --attach healthy-follower --for 2", 1, 20_000.0),
+    ];
+    for (arguments, members, crossing_us) in cases {
+        let (_place, run) = record(&format!("run factor {arguments} --at 2 --duration 5 --warm-up 0.5"));
+        assert_eq!(run.faults.len(), members, "{arguments}");
+        for fault in &run.faults {
+            assert_window(fault, 2, 4);
+            let achieved_us = fault.probe_during_us.unwrap() - fault.probe_before_us.unwrap();
+            let room_us = 0.8 * crossing_us..1.5 * crossing_us + 20_000.0;
+            assert!(room_us.contains(&achieved_us), "{arguments}: {achieved_us} us");
+        }
+    }
+}
+
+#[test]
+fn a_fault_shorter_than_a_second_is_shown_by_its_packets() {
+    let _one = one_at_a_time();
+    let (_place, run) = record("run short --fault delay --value 1ms --at 0.5 --for 0.3 --duration 1 --warm-up 0");
+    assert_eq!(run.faults[0].confirmed, Some(true), "{}", run.faults[0].evidence);
+}
+
+#[test]
+fn a_loss_that_its_packets_cannot_show_fails_the_run_and_keeps_the_facts() {
+    let _one = one_at_a_time();
+    let place = Workplace::new();
+    let arguments = "run rare --fault loss --value 0.01% --at 1 --for 0.2 --duration 2 --warm-up 0.5 --concurrency 1";
+    let finished = run(&mut place.recorder(arguments)).expect_code(1);
+    assert!(finished.stderr.contains("too few packets"), "{}", finished.stderr);
+    let recorded = Recorded::only_one_in(&place.results());
+    assert!(recorded.manifest.status.to_string().contains("fault not confirmed"), "{}", recorded.manifest.status);
+    assert_eq!(recorded.manifest.fault_targets, [recorded.faults[0].target as usize]);
+    let last_s = recorded.longs("intended_ns").into_iter().flatten().max().unwrap() as f64 / 1e9;
+    assert!(last_s > 1.8, "the workload went on after the judgement: {last_s} s");
+    recorded.assert_consistent();
+}
+
+#[test]
+fn an_open_window_under_even_pacing_lasts_to_the_end_of_the_schedule() {
+    let _one = one_at_a_time();
+    let (_place, run) =
+        record("run sparse --pacing even --operations 4 --duration 6 --at 1 --fault delay --value 5ms --warm-up 0");
+    assert_window(&run.faults[0], 1, 6);
+}
+
+#[test]
+fn transactions_go_on_succeeding_beside_deletions() {
+    let _one = one_at_a_time();
+    let (_place, run) = record("run cas --mix txn=5,delete=1 --keys 20 --operations 3000 --concurrency 4 --warm-up 0");
+    let decided = run.operations.column_by_name("txn_succeeded").unwrap();
+    let decided = arrow::array::AsArray::as_boolean(decided);
+    assert!(decided.true_count() > decided.false_count() / 4, "{} of {}", decided.true_count(), decided.len());
 }

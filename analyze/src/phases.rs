@@ -78,7 +78,9 @@ impl Phases {
         let in_force: Vec<&FaultEvent> = faults.iter().filter(|fault| fault.applied_ns.is_some()).collect();
         let window = in_force.iter().filter_map(|fault| fault.applied_ns).min().map(|applied_ns| {
             let from_start = in_force.iter().all(|fault| fault.asked_ns <= 0);
-            let to_end = in_force.iter().any(|fault| fault.cleared_ns.is_none() || fault.asked_clear_ns >= end_ns);
+            let to_end = in_force.iter().any(|fault| {
+                fault.cleared_ns.is_none() || fault.asked_clear_ns.is_none_or(|asked_ns| asked_ns >= end_ns)
+            });
             let cleared_ns = in_force.iter().filter_map(|fault| fault.cleared_ns).max().unwrap_or(end_ns);
             let from_ns = if from_start { 0 } else { applied_ns.clamp(0, end_ns) };
             let to_ns = if to_end { end_ns } else { cleared_ns.clamp(from_ns, end_ns) };
@@ -149,7 +151,7 @@ mod tests {
     fn fault(asked: (i64, i64), measured: (Option<i64>, Option<i64>)) -> FaultEvent {
         FaultEvent {
             asked_ns: asked.0,
-            asked_clear_ns: asked.1,
+            asked_clear_ns: Some(asked.1),
             applied_ns: measured.0,
             cleared_ns: measured.1,
             ..FaultEvent::default()

@@ -28,7 +28,7 @@ fn operations(rows: &[Row]) -> DataFrame {
 fn facts(has_fault: bool) -> Facts {
     let fault = FaultEvent {
         asked_ns: S,
-        asked_clear_ns: 2 * S,
+        asked_clear_ns: Some(2 * S),
         applied_ns: Some(S),
         cleared_ns: Some(2 * S),
         ..FaultEvent::default()

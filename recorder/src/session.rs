@@ -49,13 +49,15 @@ fn report(folder: &RunFolder) -> Result<()> {
         let member = manifest.member_name(event.target as usize);
         terminal::line(format_args!("fault confirmed on {member} ({}): {}", event.role, event.evidence));
         if let (Some(applied_ns), Some(cleared_ns)) = (event.applied_ns, event.cleared_ns) {
+            // Without an end asked for, the one that came is what was asked.
+            let asked_clear_ns = event.asked_clear_ns.unwrap_or(cleared_ns);
             let late_ms = |time_ns: i64, asked_ns: i64| (time_ns - asked_ns) as f64 / 1e6;
             terminal::line(format_args!(
                 "  in force from {:.3} s to {:.3} s; edges {:.1} ms and {:.1} ms after what was asked",
                 applied_ns as f64 / 1e9,
                 cleared_ns as f64 / 1e9,
                 late_ms(applied_ns, event.asked_ns),
-                late_ms(cleared_ns, event.asked_clear_ns)
+                late_ms(cleared_ns, asked_clear_ns)
             ));
         }
     }

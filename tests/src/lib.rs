@@ -27,7 +27,8 @@ pub fn binaries() -> &'static Binaries {
     static BUILT: OnceLock<Binaries> = OnceLock::new();
     BUILT.get_or_init(|| {
         let output = Command::new(env!("CARGO"))
-            .args(["build", "-p", "recorder", "-p", "analyze", "--bins", "--message-format=json"])
+            // The whole workspace, as everywhere: another choice would select other features and build polars anew.
+            .args(["build", "--workspace", "--bins", "--message-format=json"])
             .current_dir(workspace())
             .stderr(Stdio::inherit())
             .output()

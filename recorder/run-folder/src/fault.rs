@@ -35,8 +35,8 @@ pub struct FaultEvent {
     pub commands: String,
     /// Start of the window as asked.
     pub asked_ns: i64,
-    /// End of the window as asked.
-    pub asked_clear_ns: i64,
+    /// End of the window as asked; absent while it is to last to an end of the workload that is not known yet.
+    pub asked_clear_ns: Option<i64>,
     /// When the fault was in force.
     pub applied_ns: Option<i64>,
     /// When the evidence first showed it.
@@ -91,7 +91,7 @@ table_row!(FaultEvent {
     mechanism: String,
     commands: String,
     asked_ns: i64,
-    asked_clear_ns: i64,
+    asked_clear_ns: Option<i64>,
     applied_ns: Option<i64>,
     confirmed_ns: Option<i64>,
     cleared_ns: Option<i64>,

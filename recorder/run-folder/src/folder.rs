@@ -34,7 +34,10 @@ impl RunFolder {
             let reservation = results.join(format!(".{stamp}"));
             match OpenOptions::new().write(true).create_new(true).open(&reservation) {
                 Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    remove_if_stale(&reservation);
+                    continue;
+                }
                 Err(error) => return Err(Error::io(results, "cannot write into the results folder")(error)),
             }
             let made = Self::make_unless_taken(results, &stamp, label);
@@ -153,6 +156,16 @@ files! {
     throughput_csv = "throughput.csv";
     /// Older file: operations that were not acknowledged.
     anomaly_log = "anomaly.log";
+}
+
+/// Removes the reservation of a recorder that was killed while it had it, which takes milliseconds.
+fn remove_if_stale(reservation: &Path) {
+    const HELD_AT_MOST: std::time::Duration = std::time::Duration::from_secs(60);
+    let age = reservation.metadata().and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());
+    if age.is_some_and(|age| age > HELD_AT_MOST) {
+        // An error means that somebody else has removed it.
+        let _ = fs::remove_file(reservation);
+    }
 }
 
 fn split_name(name: &str) -> Option<(&str, Label)> {

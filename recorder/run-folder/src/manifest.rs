@@ -109,7 +109,7 @@ pub struct Member {
 /// Who led when, as indices into the members; absent where nobody did or nobody was asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leaders {
-    /// At the run's time 0.
+    /// When the clients were attached, just before the warm-up.
     pub start: Option<usize>,
     /// When the fault was injected.
     pub injection: Option<usize>,
@@ -137,7 +137,7 @@ pub struct Host {
 /// How well the recorder itself kept up.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Generator {
-    /// Real start minus intended start of paced operations, and of closed-loop ones 0: median.
+    /// Real start minus intended start, of operations after the warm-up: median.
     pub lag_p50_us: f64,
     /// Its 99th percentile.
     pub lag_p99_us: f64,

@@ -34,6 +34,12 @@ pub fn recover(folder: &RunFolder) -> Result<Recovery> {
     if let Some(journal) = &journal {
         lock::lock(folder, journal)?;
     }
+    if !folder.manifest_json().exists() {
+        return Err(Error::corrupt(
+            folder.dir(),
+            "has no manifest: its recorder was killed before anything was recorded; the folder can be removed",
+        ));
+    }
     // Only now: a recorder that was about to finish has done so.
     let mut manifest = folder.manifest()?;
     let is_recovered = matches!(manifest.status, Status::Failed { recovered: true, .. });

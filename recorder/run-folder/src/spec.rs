@@ -118,9 +118,10 @@ impl Default for Mix {
 pub enum Attachment {
     /// Each operation asks the next member.
     RoundRobin,
-    /// The member that leads at the run's time 0.
+    /// The member that leads just before the warm-up.
     Leader,
-    /// The fault's target: chosen at time 0, and again when the fault is injected.
+    /// The fault's target: chosen just before the warm-up, and again when the fault is injected; without a fault, the
+    /// follower that would be hit by default.
     Target,
     /// The first follower that is not the fault's target.
     HealthyFollower,

@@ -110,7 +110,6 @@ pub async fn carry_out(fault: &FaultSpec, context: &Context<'_>, over: Over, inj
     context.phase.enter(Phase::Healed);
     for event in &mut events {
         event.cleared_ns = event.applied_ns.map(|_| cleared_ns);
-        event.asked_clear_ns = until_ns.unwrap_or(cleared_ns);
         if let Err(error) = &held {
             event.confirmed = Some(false);
             event.evidence = error.to_string();
@@ -206,7 +205,7 @@ fn asked_events(
         direction: name_of(&fault.direction),
         mechanism: mechanism.as_str().into(),
         asked_ns: at_ns,
-        asked_clear_ns: until_ns.unwrap_or(at_ns),
+        asked_clear_ns: until_ns,
         ..FaultEvent::default()
     };
     injected.targets.iter().enumerate().map(event).collect()
@@ -328,9 +327,9 @@ fn conclude(events: &[FaultEvent], reason: HealReason, context: &Context<'_>, in
                 .push(format!("{name}: no connect attempt showed within {seconds} s that the fault was gone"));
         }
         for (edge, time_ns, asked_ns) in
-            [("began", event.applied_ns, event.asked_ns), ("ended", event.cleared_ns, event.asked_clear_ns)]
+            [("began", event.applied_ns, Some(event.asked_ns)), ("ended", event.cleared_ns, event.asked_clear_ns)]
         {
-            let late_ns = time_ns.map_or(0, |time_ns| (time_ns - asked_ns).abs());
+            let late_ns = time_ns.zip(asked_ns).map_or(0, |(time_ns, asked_ns)| (time_ns - asked_ns).abs());
             if late_ns > EDGE_LATE_NS {
                 let late_ms = late_ns as f64 / 1e6;
                 injected.warnings.push(format!("{name}: the fault {edge} {late_ms:.0} ms off its time"));

@@ -35,7 +35,7 @@ pub(super) fn fault_event(shape: &Shape, last_end_ns: i64) -> Option<FaultEvent>
         mechanism: "queue".to_owned(),
         commands: "-A FORWARD -s 10.0.1.2 -j NFQUEUE --queue-num 1 --queue-bypass".to_owned(),
         asked_ns,
-        asked_clear_ns,
+        asked_clear_ns: Some(asked_clear_ns),
         applied_ns: Some(asked_ns + NS_PER_MS),
         confirmed_ns: Some(asked_ns + 150 * NS_PER_MS),
         cleared_ns: Some(asked_clear_ns + NS_PER_MS),
