@@ -88,7 +88,7 @@ fn metadata_has_the_older_keys() {
     for (key, value) in [
         ("endpoints", "http://10.0.0.2:2379,http://10.0.1.2:2379,http://10.0.2.2:2379"),
         ("mode", "slow-leader"),
-        ("inject_at", "300ms"),
+        ("inject_at", "0.3"),
         ("label", "loss50_mid"),
         ("leader", "etcd1"),
         ("target", "etcd1"),
