@@ -247,3 +247,44 @@ fn refused_namespaces_are_an_error_that_says_what_to_allow() {
     }
     assert!(RunFolder::list(&place.results()).unwrap_or_default().is_empty(), "nothing half-written");
 }
+
+#[test]
+fn a_recorder_that_falls_silent_loses_its_fault() {
+    let _one = one_at_a_time();
+    let place = Workplace::new();
+    let recorder = start(&place, "run silent --duration 60 --fault delay --value 20ms --warm-up 0.5");
+    wait_for_rows(&place);
+    std::thread::sleep(Duration::from_secs(2));
+    let own = mentioning(place.path(), "run silent");
+    let inner = *own.iter().find(|pid| **pid != recorder.id() as i32).expect("the inner process is there");
+    signal(inner, Signal::SIGSTOP);
+    let stopped_at = std::time::SystemTime::now();
+    // The holder's patience is five seconds.
+    std::thread::sleep(Duration::from_secs(8));
+    signal(inner, Signal::SIGCONT);
+    let finished = wait(recorder).expect_code(1);
+    assert!(finished.stderr.contains("healed early"), "{}", finished.stderr);
+    let recorded = Recorded::only_one_in(&place.results());
+    let stopped_ns = stopped_at.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as i64;
+    let cleared_ns =
+        recorded.faults[0].cleared_ns.expect("the fault was healed") + recorded.manifest.clock.origin_unix_ns;
+    let healed_after_ms = (cleared_ns - stopped_ns) / 1_000_000;
+    assert!((3_000..7_000).contains(&healed_after_ms), "healed {healed_after_ms} ms after the recorder fell silent");
+}
+
+#[test]
+fn a_holder_that_dies_fails_the_run_and_its_fault_has_an_end() {
+    let _one = one_at_a_time();
+    let place = Workplace::new();
+    let recorder = start(&place, "run held --duration 60 --fault delay --value 20ms --warm-up 0.5");
+    wait_for_rows(&place);
+    std::thread::sleep(Duration::from_secs(2));
+    signal(mentioning(place.path(), "hold")[0], Signal::SIGKILL);
+    let finished = wait(recorder).expect_code(1);
+    assert!(finished.stderr.contains("fault holder ended unexpectedly"), "{}", finished.stderr);
+    let recorded = Recorded::only_one_in(&place.results());
+    let fault = &recorded.faults[0];
+    assert!(fault.cleared_ns.is_some() && fault.confirmed == Some(false), "{fault:?}");
+    assert_eq!(recorded.manifest.fault_targets, [fault.target as usize]);
+    assert_nothing_left(place.path());
+}
