@@ -1,6 +1,7 @@
 //! The recorder's side of the fault holder process.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use tokio::sync::mpsc;
