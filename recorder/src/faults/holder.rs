@@ -24,9 +24,10 @@ impl Holder {
     /// [`Error::Run`] when it cannot be started.
     pub fn start() -> Result<Self> {
         let failed = |error: std::io::Error| Error::run(format!("the fault holder cannot be started: {error}"));
-        let program = std::env::current_exe().map_err(failed)?;
-        let mut child =
-            Command::new(program).arg("hold").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+        // The running program itself, even when its file has been moved or replaced since.
+        let mut holder = Command::new("/proc/self/exe");
+        holder.arg0("recorder").arg("hold").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = holder.spawn().map_err(failed)?;
         let input = child.stdin.take();
         let output = child.stdout.take().expect("stdout is piped");
         // A holder says two things in its life; the room is never filled.
