@@ -140,6 +140,8 @@ files! {
     samples_parquet = "samples.parquet";
     /// Operations that have not reached a finished Parquet file; gone after a clean finish.
     operations_journal = "operations.journal";
+    /// How to read the row groups of an operations table that has no footer yet; gone after a clean finish.
+    operations_checkpoint = "operations.checkpoint";
     /// Faults, likewise.
     faults_journal = "faults.journal";
     /// Samples, likewise.

@@ -4,6 +4,9 @@
 //! `write()` that the kernel keeps whatever happens to the process, to a journal that can be read up to its last whole
 //! row. Operations are many and get a fixed-width binary row ([`operations`]); faults and samples are JSON lines
 //! ([`lines`]). A clean finish removes the journals.
+//!
+//! The operations journal is five times as large as the table that it protects. It starts again after each row group,
+//! whose place in the table a checkpoint then describes; the other two are small and grow until the end.
 
 pub mod lines;
 pub mod operations;
@@ -14,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// A file that only ever grows by whole entries.
+/// A file that grows by whole entries.
 #[derive(Debug)]
 struct Appender {
     path: PathBuf,
@@ -43,6 +46,17 @@ impl Appender {
         }
         self.len_bytes += entries.len() as u64;
         Ok(())
+    }
+
+    /// Empties the file. It stays the same file, and so keeps its lock.
+    fn clear(&mut self) -> Result<()> {
+        self.file.set_len(0).map_err(Error::io(&self.path, "cannot empty the journal"))?;
+        self.len_bytes = 0;
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len_bytes == 0
     }
 
     fn path(&self) -> &Path {

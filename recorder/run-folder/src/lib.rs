@@ -11,6 +11,8 @@
 //!
 //! Nothing in here is Linux only: recordings are copied to other systems and read there.
 
+mod checkpoint;
+mod checksum;
 pub mod error;
 pub mod fault;
 pub mod folder;

@@ -1,15 +1,17 @@
 //! Recovery: makes a folder whole whose recorder was killed.
 
+mod operations;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::journal::lines::LinesReader;
-use crate::journal::operations::JournalReader;
 use crate::manifest::Rows;
-use crate::table::{Table, TableWriter};
-use crate::{Error, FaultEvent, Manifest, Operation, Result, RunFolder, Sample, Status, lock, older_files, reader};
+use crate::reserve::remove_if_there;
+use crate::table::{ROW_GROUP_ROWS, Table, TableWriter};
+use crate::{Error, FaultEvent, Manifest, Result, RunFolder, Sample, Status, lock, older_files, reader};
 
 /// What a recovery brought back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +24,19 @@ pub struct Recovery {
     pub reason: String,
 }
 
-/// Rebuilds the tables from the journals, writes the older files, marks the run as failed and recovered, and removes
-/// the journals. It may be killed at any moment and run again: nothing is removed before what replaces it is on the
-/// disk.
+/// Rebuilds the tables from the journals and the checkpoint, writes the older files, marks the run as failed and
+/// recovered, and removes the journals. It may be killed at any moment and run again: nothing is removed before what
+/// replaces it is on the disk.
 ///
 /// # Errors
-/// [`Error::StillRecording`]; [`Error::NothingToRecover`] for a run that is whole; else what reading and writing can
-/// bring.
+/// [`Error::StillRecording`]; [`Error::NothingToRecover`] for a run that is whole; [`Error::Corrupt`] when rows between
+/// others are missing or damaged, after a power cut for one; else what reading and writing can bring.
 pub fn recover(folder: &RunFolder) -> Result<Recovery> {
+    recover_in_groups(folder, ROW_GROUP_ROWS)
+}
+
+/// As [`recover`], with row groups of `group_rows`: tests want small ones.
+pub(crate) fn recover_in_groups(folder: &RunFolder, group_rows: usize) -> Result<Recovery> {
     let journal = open_if_there(&folder.operations_journal())?;
     if let Some(journal) = &journal {
         lock::lock(folder, journal)?;
@@ -50,7 +57,7 @@ pub fn recover(folder: &RunFolder) -> Result<Recovery> {
         Status::Failed { recovered, .. } => recovered || journal.is_none(),
     };
     if !is_whole {
-        return rebuild(folder, &mut manifest, journal);
+        return rebuild(folder, &mut manifest, journal.as_ref(), group_rows);
     }
     let was_interrupted = journal.is_some();
     clean_up(folder)?;
@@ -63,11 +70,12 @@ pub fn recover(folder: &RunFolder) -> Result<Recovery> {
     }
 }
 
-fn rebuild(folder: &RunFolder, manifest: &mut Manifest, journal: Option<File>) -> Result<Recovery> {
-    let modified = journal.as_ref().and_then(|journal| journal.metadata().ok()?.modified().ok());
+/// The journal keeps the lock until the end.
+fn rebuild(folder: &RunFolder, manifest: &mut Manifest, journal: Option<&File>, group_rows: usize) -> Result<Recovery> {
+    let modified = journal.and_then(|journal| journal.metadata().ok()?.modified().ok());
     let mut found = Found::default();
     let rows = Rows {
-        operations: rebuild_operations(folder, journal, &mut found)?,
+        operations: operations::rebuild(folder, journal, group_rows, &mut found)?,
         faults: rebuild_faults(folder, &mut found)?,
         samples: rebuild_samples(folder, &mut found)?,
     };
@@ -98,7 +106,7 @@ fn rebuild(folder: &RunFolder, manifest: &mut Manifest, journal: Option<File>) -
     Ok(Recovery { rows, dropped_bytes: found.dropped_bytes, reason })
 }
 
-/// What the journals tell besides rows.
+/// What the rows and journals tell besides.
 #[derive(Default)]
 struct Found {
     last_end_ns: Option<i64>,
@@ -109,20 +117,6 @@ impl Found {
     fn saw_time(&mut self, time_ns: i64) {
         self.last_end_ns = self.last_end_ns.max(Some(time_ns));
     }
-}
-
-fn rebuild_operations(folder: &RunFolder, journal: Option<File>, found: &mut Found) -> Result<u64> {
-    let path = folder.operations_journal();
-    let table_path = folder.operations_parquet();
-    let Some(journal) = journal else { return keep_or_make_empty::<Operation>(folder, &table_path) };
-    let mut journal = JournalReader::new(journal, path.clone())?;
-    let mut table = TableWriter::<Operation>::create(new(&table_path))?;
-    while let Some(operation) = journal.next_row().map_err(Error::io(&path, "cannot read the journal"))? {
-        found.saw_time(operation.end_ns);
-        table.push(&[operation])?;
-    }
-    found.dropped_bytes += journal.unread_bytes();
-    table.finish()
 }
 
 fn rebuild_faults(folder: &RunFolder, found: &mut Found) -> Result<u64> {
@@ -159,9 +153,14 @@ fn rebuild_samples(folder: &RunFolder, found: &mut Found) -> Result<u64> {
 /// Without a journal, a table is either whole (and stays) or was never begun.
 fn keep_or_make_empty<Row: Table>(folder: &RunFolder, path: &Path) -> Result<u64> {
     match reader::rows::<Row>(folder, path) {
-        Ok(rows) => Ok(rows),
+        Ok(rows) => keep(path).map(|()| rows),
         Err(_) => TableWriter::<Row>::create(new(path))?.finish(),
     }
+}
+
+/// Lets the table at `path` stay: nothing that an earlier recovery began may take its place.
+fn keep(path: &Path) -> Result<()> {
+    remove_if_there(&new(path))
 }
 
 /// Dates the end of the run by the last thing that is known of it.

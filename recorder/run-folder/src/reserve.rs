@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 
-use crate::{Error, Result, RunFolder};
+use crate::{Error, Result, RunFolder, checkpoint};
 
 /// Size of the reserve: many times a manifest.
 pub const RESERVE_BYTES: usize = 256 * 1024;
@@ -40,20 +40,27 @@ impl RunFolder {
         remove_if_there(&self.reserve())
     }
 
-    /// Removes the journals, which only an unfinished run needs: to be called when the manifest says how the run ended.
+    /// Removes the journals and the checkpoint, which only an unfinished run needs: to be called when the manifest says how the run ended.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn remove_journals(&self) -> Result<()> {
         // The operations journal goes last: as long as it is there, a recovery knows that there is something to do.
-        for journal in [self.samples_journal(), self.faults_journal(), self.operations_journal()] {
-            remove_if_there(&journal)?;
+        for file in [
+            self.samples_journal(),
+            self.faults_journal(),
+            checkpoint::unfinished(self),
+            self.operations_checkpoint(),
+            self.operations_journal(),
+        ] {
+            remove_if_there(&file)?;
         }
         Ok(())
     }
 }
 
-fn remove_if_there(path: &std::path::Path) -> Result<()> {
+/// Removes a file that may be missing.
+pub(crate) fn remove_if_there(path: &std::path::Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(path, "cannot remove")(error)),
         _ => Ok(()),

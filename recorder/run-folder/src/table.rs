@@ -10,6 +10,8 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
+use crate::checkpoint::Checkpoint;
+use crate::checksum::ChecksummedFile;
 use crate::table_row::TableRow;
 use crate::{Error, FaultEvent, Operation, Result, Sample};
 
@@ -17,8 +19,9 @@ use crate::{Error, FaultEvent, Operation, Result, Sample};
 /// takes a few milliseconds and not the tens of a whole row group, next to an etcd that is being measured.
 const BATCH_ROWS: usize = 8192;
 
-/// Rows of a row group. What is encoded of it waits in memory: 14 bytes a row.
-const ROW_GROUP_ROWS: usize = 1 << 20;
+/// Rows of a row group. What is encoded of it waits in memory (14 bytes a row), and all of it in the operations journal
+/// (80 bytes a row).
+pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
 
 /// Rows of a page: what is compressed together.
 const PAGE_ROWS: usize = 1 << 16;
@@ -77,46 +80,77 @@ fn with_dictionaries(properties: WriterPropertiesBuilder, columns: &[&str]) -> W
     })
 }
 
-fn properties<Row: Table>() -> WriterProperties {
+fn properties<Row: Table>(group_rows: usize) -> WriterProperties {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+        .set_max_row_group_row_count(Some(group_rows));
     Row::encoding(properties).build()
 }
 
 /// A Parquet file that rows stream into.
 pub(crate) struct TableWriter<Row: Table> {
     path: PathBuf,
-    file: ArrowWriter<File>,
+    file: ArrowWriter<ChecksummedFile>,
     waiting: Vec<Row>,
     rows: u64,
+    group_rows: usize,
 }
 
 impl<Row: Table> TableWriter<Row> {
     /// Makes the file at `path`, in place of one that is there.
     pub(crate) fn create(path: PathBuf) -> Result<Self> {
+        Self::create_in_groups(path, ROW_GROUP_ROWS)
+    }
+
+    /// As [`TableWriter::create`], with row groups of `group_rows`, at least one: tests want small ones.
+    pub(crate) fn create_in_groups(path: PathBuf, group_rows: usize) -> Result<Self> {
+        let group_rows = group_rows.max(1);
         let file = File::create(&path).map_err(Error::io(&path, "cannot make the table"))?;
+        let file = ChecksummedFile::new(file);
         // Without Arrow's own schema in the metadata, readers take the column types from Parquet's: plain strings.
-        let options = ArrowWriterOptions::new().with_properties(properties::<Row>()).with_skip_arrow_metadata(true);
+        let options =
+            ArrowWriterOptions::new().with_properties(properties::<Row>(group_rows)).with_skip_arrow_metadata(true);
         let file = ArrowWriter::try_new_with_options(file, Row::schema(), options).map_err(write_error(&path))?;
-        Ok(Self { path, file, waiting: Vec::with_capacity(BATCH_ROWS), rows: 0 })
+        Ok(Self { path, file, waiting: Vec::with_capacity(BATCH_ROWS), rows: 0, group_rows })
     }
 
     /// Adds rows; from time to time some are encoded, and full row groups go to the file.
     pub(crate) fn push(&mut self, mut rows: &[Row]) -> Result<()> {
-        self.rows += rows.len() as u64;
         while !rows.is_empty() {
-            let (now, later) = rows.split_at(rows.len().min(BATCH_ROWS - self.waiting.len()));
+            let room = self.group_room().min(BATCH_ROWS - self.waiting.len());
+            let (now, later) = rows.split_at(rows.len().min(room));
             self.waiting.extend_from_slice(now);
+            self.rows += now.len() as u64;
             rows = later;
-            if self.waiting.len() == BATCH_ROWS {
+            // At a group's edge the library sends the group to the file by itself.
+            if self.waiting.len() == BATCH_ROWS || self.is_at_group_edge() {
                 self.encode()?;
             }
         }
         Ok(())
+    }
+
+    /// Rows until the row group is full, at least one.
+    pub(crate) fn group_room(&self) -> usize {
+        self.group_rows - (self.rows % self.group_rows as u64) as usize
+    }
+
+    fn is_at_group_edge(&self) -> bool {
+        self.rows.is_multiple_of(self.group_rows as u64)
+    }
+
+    /// Describes the row groups in the file when they hold all rows that there are; `None` when they do not.
+    pub(crate) fn checkpoint(&mut self) -> Result<Option<Checkpoint>> {
+        if !self.is_at_group_edge() {
+            return Ok(None);
+        }
+        // The library buffers small writes.
+        self.file.sync().map_err(Error::io(&self.path, "cannot write the table"))?;
+        let checkpoint = Checkpoint::new(self.file.flushed_row_groups(), self.file.inner().checksum());
+        Ok(checkpoint.filter(|checkpoint| checkpoint.rows == self.rows))
     }
 
     fn encode(&mut self) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Tests that go through whole run folders.
 
+mod checkpoint;
 mod cut_short;
 mod kill;
 mod older_files;

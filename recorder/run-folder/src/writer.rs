@@ -3,6 +3,10 @@
 //! Each row goes to a journal with a plain `write()` and, encoded once, straight into the final Parquet file. Nothing
 //! here is asynchronous and nothing waits in a queue: the recorder calls it from one thread of its own.
 //!
+//! When a row group of operations is in the file, a checkpoint says how to read it without a footer, and the journal
+//! starts again. So the journal stays small in a run of any length; the page cache of one that grew to gigabytes cost
+//! a third of the recorder's CPU time.
+//!
 //! Order of a run: [`OperationsWriter::create`] right after the folder is made (it takes the lock that tells others that
 //! the recorder is alive), rows, `finish` of all three, [`crate::older_files::write`], the manifest, and last
 //! [`RunFolder::remove_journals`].
@@ -12,11 +16,12 @@ use std::collections::BTreeMap;
 use crate::journal::lines::LinesJournal;
 use crate::journal::operations::OperationsJournal;
 use crate::lock::RunLock;
-use crate::table::TableWriter;
+use crate::table::{ROW_GROUP_ROWS, TableWriter};
 use crate::{FaultEvent, Operation, Result, RunFolder, Sample};
 
-/// Writes `operations.journal` and `operations.parquet`.
+/// Writes `operations.journal`, `operations.checkpoint` and `operations.parquet`.
 pub struct OperationsWriter {
+    folder: RunFolder,
     journal: OperationsJournal,
     table: TableWriter<Operation>,
 }
@@ -27,8 +32,14 @@ impl OperationsWriter {
     /// # Errors
     /// [`crate::Error::Io`], also when the folder has a journal already.
     pub fn create(folder: &RunFolder) -> Result<Self> {
+        Self::create_in_groups(folder, ROW_GROUP_ROWS)
+    }
+
+    /// As [`OperationsWriter::create`], with row groups of `group_rows`: tests want small ones.
+    pub(crate) fn create_in_groups(folder: &RunFolder, group_rows: usize) -> Result<Self> {
         let journal = OperationsJournal::create(folder)?;
-        Ok(Self { journal, table: TableWriter::create(folder.operations_parquet())? })
+        let table = TableWriter::create_in_groups(folder.operations_parquet(), group_rows)?;
+        Ok(Self { folder: folder.clone(), journal, table })
     }
 
     /// Adds operations that have ended, in the order in which they did. One call costs one `write()`: pass many at once.
@@ -36,9 +47,28 @@ impl OperationsWriter {
     /// # Errors
     /// [`crate::Error::Io`]; then the run has lost rows and must be marked as failed, and what reached the journal can be
     /// recovered.
-    pub fn push(&mut self, operations: &[Operation]) -> Result<()> {
-        self.journal.append(operations)?;
-        self.table.push(operations)
+    pub fn push(&mut self, mut operations: &[Operation]) -> Result<()> {
+        // Cut at the edges of row groups, so that a journal that starts again has no rows to keep.
+        while !operations.is_empty() {
+            let (now, later) = operations.split_at(operations.len().min(self.table.group_room()));
+            self.journal.append(now)?;
+            self.table.push(now)?;
+            self.check_in()?;
+            operations = later;
+        }
+        Ok(())
+    }
+
+    /// At the end of a row group: makes the checkpoint, and only then starts the journal again.
+    fn check_in(&mut self) -> Result<()> {
+        match self.table.checkpoint()? {
+            // After an error, rows may be in the journal that did not reach the table: then the journal must stay.
+            Some(checkpoint) if checkpoint.rows == self.journal.end() => {
+                checkpoint.write(&self.folder)?;
+                self.journal.restart()
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Number of operations so far.
@@ -61,7 +91,7 @@ impl OperationsWriter {
     /// [`crate::Error::Io`].
     pub fn finish(self) -> Result<u64> {
         // The journal, and with it the lock, must outlive the writing of the footer.
-        let Self { journal, table } = self;
+        let Self { journal, table, .. } = self;
         let rows = table.finish();
         drop(journal);
         rows

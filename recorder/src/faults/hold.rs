@@ -12,7 +12,7 @@ use run_folder::spec::Effect;
 use super::Mechanism;
 use super::protocol::{Counters, HealReason, Injection, Report, Request, Selector};
 use super::queue::Shaper;
-use super::rules::{self, Iptables};
+use super::rules::{self, Armed, Iptables};
 use crate::clock::{monotonic_ns, sleep_until_monotonic};
 use crate::error::{Error, Result};
 
@@ -23,6 +23,8 @@ const EXACT_STRETCH_NS: i64 = 2_000_000;
 
 /// Serves requests on standard input until it closes. Returns the exit code.
 pub fn serve() -> u8 {
+    // The programs that it starts inherit this.
+    crate::scheduling::wake_promptly();
     let requests = read_requests();
     loop {
         match requests.recv() {
@@ -54,6 +56,7 @@ fn hold(injection: &Injection, requests: &Receiver<Request>) -> Result<()> {
 /// Everything slow is done: queues are bound and rules wait to be hooked in.
 pub struct Prepared {
     iptables: Iptables,
+    armed: Armed,
     selectors: Vec<Selector>,
     shapers: Vec<Shaper>,
 }
@@ -70,7 +73,7 @@ impl Prepared {
                 .map_err(|error| Error::run(format!("the kernel refused packet queue {number}: {error}")))
         };
         let shapers = selectors.iter().enumerate().map(start).collect::<Result<_>>()?;
-        Ok(Self { iptables, selectors: selectors.to_vec(), shapers })
+        Ok(Self { armed: iptables.arm()?, iptables, selectors: selectors.to_vec(), shapers })
     }
 
     /// Undoes the preparation of a fault that is not injected.
@@ -78,19 +81,26 @@ impl Prepared {
     /// # Errors
     /// What the kernel or iptables refuse.
     pub fn discard(self) -> Result<()> {
+        drop(self.armed);
         drain(self.shapers)?;
         self.iptables.remove(&self.selectors)
     }
 
     fn inject(self) -> Result<Injected> {
-        let commands = self.iptables.hook(&self.selectors)?;
-        Ok(Injected { prepared: self, commands, hooked: true })
+        let Self { iptables, armed, selectors, shapers } = self;
+        let commands = Iptables::hook(armed, &selectors)?;
+        let unhooking = iptables.arm().ok();
+        Ok(Injected { iptables, unhooking, selectors, shapers, commands, hooked: true })
     }
 }
 
 /// A fault in force. Healing it is [`Injected::heal`]; dropping it on an error path heals it too.
 struct Injected {
-    prepared: Prepared,
+    iptables: Iptables,
+    /// Ready to heal; where it could not be made ready, healing takes a millisecond more.
+    unhooking: Option<Armed>,
+    selectors: Vec<Selector>,
+    shapers: Vec<Shaper>,
     commands: String,
     hooked: bool,
 }
@@ -98,14 +108,14 @@ struct Injected {
 impl Injected {
     /// Unhooks the rules, lets the held packets go, and reads the counters: in this order no packet is lost.
     fn heal(mut self) -> Result<(i64, Vec<Counters>)> {
-        let Prepared { iptables, selectors, shapers } = &mut self.prepared;
-        iptables.unhook(selectors)?;
+        let armed = self.unhooking.take().map_or_else(|| self.iptables.arm(), Ok)?;
+        Iptables::unhook(armed, &self.selectors)?;
         self.hooked = false;
         let done_ns = monotonic_ns();
-        let drained = drain(std::mem::take(shapers))?;
+        let drained = drain(std::mem::take(&mut self.shapers))?;
         // Nothing leads into the chains any more, so their counters stand still.
-        let matched = iptables.matched(selectors)?;
-        iptables.remove(selectors)?;
+        let matched = self.iptables.matched(&self.selectors)?;
+        self.iptables.remove(&self.selectors)?;
         let counters = drained.into_iter().zip(matched).map(|(counters, matched)| Counters { matched, ..counters });
         Ok((done_ns, counters.collect()))
     }
@@ -120,7 +130,8 @@ impl Drop for Injected {
     fn drop(&mut self) {
         if self.hooked {
             // Nothing more can be done about an error; without a listener the rule lets packets pass.
-            let _ = self.prepared.iptables.unhook(&self.prepared.selectors);
+            let armed = self.unhooking.take().map_or_else(|| self.iptables.arm(), Ok);
+            let _ = armed.and_then(|armed| Iptables::unhook(armed, &self.selectors));
         }
     }
 }

@@ -5,9 +5,9 @@
 //! missed between the last count and the unhooking.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::protocol::{Selector, Way};
 use crate::error::{Error, Result};
@@ -68,13 +68,13 @@ impl Iptables {
     ///
     /// # Errors
     /// [`Error::Run`] with the program's message.
-    pub fn hook(&self, selectors: &[Selector]) -> Result<String> {
+    pub fn hook(armed: Armed, selectors: &[Selector]) -> Result<String> {
         let hooks: String = selectors
             .iter()
             .enumerate()
             .map(|(number, selector)| format!("-A {}\n", hook(number, *selector)))
             .collect();
-        self.transaction(&hooks)?;
+        armed.commit(&hooks)?;
         let rules = selectors.iter().enumerate().map(|(number, selector)| rule(number, *selector) + "\n");
         let rules: String = rules.chain([hooks]).collect();
         Ok(rules.lines().map(|line| format!("iptables -t mangle {line}")).collect::<Vec<_>>().join("\n"))
@@ -84,13 +84,13 @@ impl Iptables {
     ///
     /// # Errors
     /// [`Error::Run`] with the program's message.
-    pub fn unhook(&self, selectors: &[Selector]) -> Result<()> {
+    pub fn unhook(armed: Armed, selectors: &[Selector]) -> Result<()> {
         let hooks: String = selectors
             .iter()
             .enumerate()
             .map(|(number, selector)| format!("-D {}\n", hook(number, *selector)))
             .collect();
-        self.transaction(&hooks)
+        armed.commit(&hooks)
     }
 
     /// Packets that each selector's rule has matched.
@@ -117,24 +117,54 @@ impl Iptables {
         self.transaction(&(chains("-F") + &chains("-X")))
     }
 
+    /// Starts the program of a transaction whose lines come later.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when it cannot be started.
+    pub fn arm(&self) -> Result<Armed> {
+        let restore = Command::new(&self.restore)
+            .args(["--noflush", "-w", "5"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| Error::run(format!("{}: {error}", self.restore.display())))?;
+        Ok(Armed { restore, program: self.restore.clone() })
+    }
+
     fn transaction(&self, lines: &str) -> Result<()> {
-        let run = || -> std::io::Result<std::process::Output> {
-            let mut restore = Command::new(&self.restore)
-                .args(["--noflush", "-w", "5"])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::piped())
-                .spawn()?;
-            let input = format!("*mangle\n{lines}COMMIT\n");
-            restore.stdin.take().expect("stdin is piped").write_all(input.as_bytes())?;
-            restore.wait_with_output()
-        };
-        let failed = |problem: &str| Error::run(format!("{}: {problem}", self.restore.display()));
-        let output = run().map_err(|error| failed(&error.to_string()))?;
-        if output.status.success() {
-            return Ok(());
+        self.arm()?.commit(lines)
+    }
+}
+
+/// A transaction whose program is running already and waits for its lines, so that at the edge of a window neither a
+/// fork nor a start is left to do. Dropping it changes nothing.
+#[derive(Debug)]
+pub struct Armed {
+    restore: Child,
+    program: PathBuf,
+}
+
+impl Armed {
+    fn commit(mut self, lines: &str) -> Result<()> {
+        let failed = |problem: &str| Error::run(format!("{}: {problem}", self.program.display()));
+        // Taken, and so closed behind the last line: the program ends with its input.
+        let input = self.restore.stdin.take();
+        let written = input.map_or(Ok(()), |mut input| input.write_all(format!("*mangle\n{lines}COMMIT\n").as_bytes()));
+        let mut said = String::new();
+        let read = self.restore.stderr.take().map_or(Ok(0), |mut stderr| stderr.read_to_string(&mut said));
+        let status = self.restore.wait().map_err(|error| failed(&error.to_string()))?;
+        if !status.success() {
+            return Err(failed(said.trim()));
         }
-        Err(failed(String::from_utf8_lossy(&output.stderr).trim()))
+        written.and(read.map(drop)).map_err(|error| failed(&error.to_string()))
+    }
+}
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        self.restore.stdin = None;
+        let _ = self.restore.wait();
     }
 }
 

@@ -1,5 +1,17 @@
 //! `operations.journal`: a header, then one row of [`ROW_BYTES`] for each operation, all little-endian.
 //!
+//! The header, with the number of rows that are in the table already and so came before the journal's first one:
+//!
+//! | bytes | content |
+//! |---|---|
+//! | 0..8 | `LaggardO` |
+//! | 8..12 | format version, u32 |
+//! | 12..16 | bytes of a row, u32 |
+//! | 16..24 | rows before the first one, u64 |
+//! | 24..32 | checksum of the header before it, u64 |
+//!
+//! A row:
+//!
 //! | bytes | content |
 //! |---|---|
 //! | 0..56 | op_id, intended_ns, start_ns, end_ns, raft_term, revision, seen_mod_revision: i64 each |
@@ -14,6 +26,7 @@ use std::io::{BufReader, Read};
 use std::path::PathBuf;
 
 use super::Appender;
+use crate::checksum::Checksum;
 use crate::lock::{self, RunLock};
 use crate::operation::{ErrorKind, Kind, Outcome};
 use crate::{Error, FORMAT_VERSION, Operation, Result, RunFolder};
@@ -22,7 +35,8 @@ use crate::{Error, FORMAT_VERSION, Operation, Result, RunFolder};
 pub const ROW_BYTES: usize = 80;
 
 const MAGIC: &[u8; 8] = b"LaggardO";
-const HEADER_BYTES: usize = 16;
+const HEADER_BYTES: usize = 32;
+const HEADER_CHECKSUM_AT: usize = HEADER_BYTES - 8;
 const NONE: u8 = u8::MAX;
 const CHECKSUM_AT: usize = ROW_BYTES - 4;
 
@@ -38,6 +52,10 @@ const TXN_SUCCEEDED: u8 = 1 << 5;
 pub struct OperationsJournal {
     file: Appender,
     buffer: Vec<u8>,
+    /// Rows before the first one.
+    base: u64,
+    /// Rows in the file.
+    rows: u64,
 }
 
 impl OperationsJournal {
@@ -46,14 +64,11 @@ impl OperationsJournal {
     /// # Errors
     /// [`Error::Io`], also when there is a journal already.
     pub fn create(folder: &RunFolder) -> Result<Self> {
-        let mut file = Appender::create(folder.operations_journal())?;
+        let file = Appender::create(folder.operations_journal())?;
         lock::lock(folder, &file.file)?;
-        let mut header = Vec::with_capacity(HEADER_BYTES);
-        header.extend_from_slice(MAGIC);
-        header.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        header.extend_from_slice(&(ROW_BYTES as u32).to_le_bytes());
-        file.append(&header)?;
-        Ok(Self { file, buffer: Vec::new() })
+        let mut journal = Self { file, buffer: Vec::new(), base: 0, rows: 0 };
+        journal.append(&[])?;
+        Ok(journal)
     }
 
     /// Appends rows with one `write()`: all or, on an error, none of them.
@@ -62,10 +77,32 @@ impl OperationsJournal {
     /// [`Error::Io`], for one when the disk is full.
     pub fn append(&mut self, operations: &[Operation]) -> Result<()> {
         self.buffer.clear();
+        if self.file.is_empty() {
+            self.buffer.extend_from_slice(&header(self.base));
+        }
         for operation in operations {
             self.buffer.extend_from_slice(&encode(operation));
         }
-        self.file.append(&self.buffer)
+        self.file.append(&self.buffer)?;
+        self.rows += operations.len() as u64;
+        Ok(())
+    }
+
+    /// Number of rows since the start of the run, also those that the journal no longer holds.
+    pub fn end(&self) -> u64 {
+        self.base + self.rows
+    }
+
+    /// Forgets all rows. Whoever calls it has seen to it that they can be read from somewhere else.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; the journal can be used also then.
+    pub fn restart(&mut self) -> Result<()> {
+        self.file.clear()?;
+        self.base = self.end();
+        self.rows = 0;
+        // A full disk may refuse the header; then the next rows bring it.
+        self.append(&[])
     }
 
     /// A hold on the run's lock that lasts longer than the journal is open.
@@ -83,17 +120,20 @@ pub struct JournalReader {
     file: BufReader<File>,
     unread_bytes: u64,
     torn: bool,
+    base: Option<u64>,
 }
 
 impl JournalReader {
-    /// Starts to read `file`, the journal at `path`. A header that is cut short makes a journal without rows.
+    /// Starts to read `file`, the journal at `path`, at the position where it is: the beginning. A header that is cut
+    /// short makes a journal without rows.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Corrupt`] for some other file; [`Error::NewerFormat`].
     pub fn new(file: File, path: PathBuf) -> Result<Self> {
         let read = |error| Error::io(&path, "cannot read the journal")(error);
         let len_bytes = file.metadata().map_err(read)?.len();
-        let mut reader = Self { file: BufReader::with_capacity(1 << 20, file), unread_bytes: len_bytes, torn: false };
+        let file = BufReader::with_capacity(1 << 20, file);
+        let mut reader = Self { file, unread_bytes: len_bytes, torn: false, base: None };
         let mut header = [0; HEADER_BYTES];
         if len_bytes < HEADER_BYTES as u64 {
             reader.torn = true;
@@ -111,7 +151,16 @@ impl JournalReader {
         if number(12) as usize != ROW_BYTES {
             return Err(Error::corrupt(&path, "has rows of an unknown width; it cannot be recovered"));
         }
+        if bytes(&header, HEADER_CHECKSUM_AT) != Checksum::of(&header[..HEADER_CHECKSUM_AT]).to_le_bytes() {
+            return Err(Error::corrupt(&path, "has a damaged header; it cannot be recovered"));
+        }
+        reader.base = Some(u64::from_le_bytes(bytes(&header, 16)));
         Ok(reader)
+    }
+
+    /// Number of rows of the run before the journal's first one; `None` when the header is cut short.
+    pub fn base(&self) -> Option<u64> {
+        self.base
     }
 
     /// The next row; `None` after the last whole one.
@@ -134,6 +183,17 @@ impl JournalReader {
     pub fn unread_bytes(&self) -> u64 {
         self.unread_bytes
     }
+}
+
+fn header(base: u64) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[..8].copy_from_slice(MAGIC);
+    header[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    header[12..16].copy_from_slice(&(ROW_BYTES as u32).to_le_bytes());
+    header[16..24].copy_from_slice(&base.to_le_bytes());
+    let checksum = Checksum::of(&header[..HEADER_CHECKSUM_AT]);
+    header[HEADER_CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
+    header
 }
 
 fn encode(operation: &Operation) -> [u8; ROW_BYTES] {

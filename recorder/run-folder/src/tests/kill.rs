@@ -4,16 +4,21 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::checkpoint::Checkpoint;
 use crate::{Error, OperationsWriter, Status, recover, synthetic};
 
 const FOLDER: &str = "LAGGARD_TEST_RUN_FOLDER";
+/// Small, so that the victim is killed after many restarts of its journal, and now and then in one.
+const GROUP_ROWS: usize = 1000;
+/// What the victim has pushed before it is killed, at least.
+const CHECKPOINTED_ROWS_MIN: u64 = 10_000;
 
 /// The victim. Without the variable it is an ordinary test run and has nothing to do.
 #[test]
 fn record_until_killed() {
     let Some(dir) = std::env::var_os(FOLDER) else { return };
     let folder = RunFolder::open(dir.as_ref()).unwrap();
-    let mut writer = OperationsWriter::create(&folder).unwrap();
+    let mut writer = OperationsWriter::create_in_groups(&folder, GROUP_ROWS).unwrap();
     let operations: Vec<_> = Stream::new(&victim_shape()).collect();
     for operations in operations.chunks(100) {
         writer.push(operations).unwrap();
@@ -53,16 +58,17 @@ fn what_a_killed_process_had_pushed_is_recovered() {
         .unwrap();
     let victim = Victim(victim);
     let deadline = Instant::now() + Duration::from_secs(30);
-    let journal_bytes = || folder.operations_journal().metadata().map_or(0, |metadata| metadata.len());
-    while journal_bytes() < 1_000_000 {
+    let checkpointed_rows = || Checkpoint::read(&folder).unwrap().map_or(0, |checkpoint| checkpoint.rows);
+    while checkpointed_rows() < CHECKPOINTED_ROWS_MIN {
         assert!(Instant::now() < deadline, "the victim writes nothing");
         std::thread::sleep(Duration::from_millis(1));
     }
     assert!(matches!(recover(&folder).unwrap_err(), Error::StillRecording { .. }));
     drop(victim);
+    assert!(folder.operations_journal().metadata().unwrap().len() < 1000 * 80 + 100, "the journal did not restart");
 
     let rows = recover(&folder).unwrap().rows.operations;
-    assert!(rows * 80 >= 1_000_000 - 80, "{rows} rows");
+    assert!(rows >= CHECKPOINTED_ROWS_MIN, "{rows} rows");
     let expected: Vec<_> = Stream::new(&victim_shape()).take(rows as usize).collect();
     assert_eq!(read_operations(&folder), expected);
     reader::check(&folder, &folder.manifest().unwrap()).unwrap();
