@@ -55,6 +55,10 @@ fn kinds_and_names() {
     check("run x --pacing even", USAGE, &["--pacing even", "--operations"]);
     check("run x --pacing even --operations 9000000000 --duration 1", USAGE, &["--operations", "a second"]);
     check("run x --operations 9000000000000000000", USAGE, &["--operations"]);
+    check("run x --pacing poisson", USAGE, &["--rate"]);
+    check("run x --rate 0", USAGE, &["--rate"]);
+    check("run x --rate 100 --pacing even --operations 5", USAGE, &["--rate", "--pacing"]);
+    check("run x --rate 100 --operations 5", USAGE, &["--operations"]);
     check("run x --mix put=1,put=2", USAGE, &["--mix", "twice"]);
     check("run x --attach target --target leader", USAGE, &["--attach target"]);
     check(

@@ -185,3 +185,38 @@ fn transactions_go_on_succeeding_beside_deletions() {
     let decided = arrow::array::AsArray::as_boolean(decided);
     assert!(decided.true_count() > decided.false_count() / 4, "{} of {}", decided.true_count(), decided.len());
 }
+
+#[test]
+fn an_open_loop_never_waits_and_what_it_could_not_send_in_time_are_rows() {
+    let _one = one_at_a_time();
+    // One operation at a time, each at least 50 ms, and 200 a second due: most are never sent.
+    let arguments = "run overload --rate 200 --duration 4 --concurrency 1 --deadline 500ms --warm-up 0 --attach target \
+                     --fault delay --value 50ms --at 1 --for 3";
+    let (_place, run) = record(arguments);
+    assert_eq!(run.due_after_warm_up(), 800, "every operation that was due has its row");
+    let mut intended: Vec<_> = run.longs("intended_ns").into_iter().flatten().collect();
+    intended.sort_unstable();
+    assert!(intended.windows(2).all(|pair| pair[1] - pair[0] == 5_000_000), "the schedule waited for answers");
+    let outcome = run.texts("outcome");
+    let count = |name: &str| outcome.iter().filter(|outcome| outcome.as_deref() == Some(name)).count();
+    // One that is sent shortly before its deadline may have been done: unknown, not unsent.
+    let (unsent, unknown) = (count("unsent"), count("unknown"));
+    assert!(unsent + unknown > 300, "{unsent} unsent, {unknown} unknown, {} ok", count("ok"));
+    // What was sent late counts from when it was due.
+    let (intended, start) = (run.longs("intended_ns"), run.longs("start_ns"));
+    let latest = (0..intended.len()).filter_map(|row| Some(start[row]? - intended[row]?)).max().unwrap();
+    assert!((300_000_000..=550_000_000).contains(&latest), "held back for {latest} ns at most");
+}
+
+#[test]
+fn poisson_arrivals_and_zipfian_keys() {
+    let _one = one_at_a_time();
+    let (_place, run) = record(
+        "run poisson --rate 300 --pacing poisson --key-distribution zipfian --keys 100 --duration 4 --warm-up 0 --seed 5",
+    );
+    let due = run.due_after_warm_up() as f64;
+    assert!((due - 1200.0).abs() < 5.0 * 1200f64.sqrt(), "{due} operations at 300/s in 4 s");
+    let keys = arrow::array::AsArray::as_primitive::<arrow::datatypes::Int32Type>(&run.operations["key"]);
+    let first = keys.values().iter().filter(|key| **key == 0).count() as f64 / due;
+    assert!((0.13..0.25).contains(&first), "key 0 has a share of {first}");
+}

@@ -158,12 +158,7 @@ fn open_one(folder: &RunFolder, include_failed: bool) -> Result<std::result::Res
     let manifest = folder.manifest()?;
     match &manifest.status {
         Status::Finished => {}
-        Status::Running => {
-            let dir = folder.dir().display();
-            return Ok(Err(format!(
-                "unfinished; if its recorder is gone, make it whole with `recorder recover {dir}`"
-            )));
-        }
+        Status::Running => return Ok(Err(unfinished(folder))),
         Status::Failed { reason, .. } if !include_failed => {
             return Ok(Err(format!("failed: {reason}; take it in with --include-failed")));
         }

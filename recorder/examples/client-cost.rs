@@ -20,7 +20,7 @@ use recorder::recording::samplers::Samplers;
 use recorder::terminal;
 use recorder::workload::Workload;
 use recorder::workload::route::Route;
-use run_folder::spec::{Attachment, Backend, ClusterSpec, Mix, Pacing, Scope, WorkloadSpec};
+use run_folder::spec::{Attachment, Backend, ClusterSpec, KeyDistribution, Mix, Pacing, Scope, WorkloadSpec};
 use run_folder::{Label, RunFolder, RunSpec};
 use tokio::sync::watch;
 
@@ -125,6 +125,8 @@ async fn recorded_workload(cluster: &Cluster, place: &std::path::Path) -> Result
         duration_ms: Some(TURN_MS),
         operations: None,
         concurrency: CONCURRENCY,
+        rate_per_s: None,
+        key_distribution: KeyDistribution::Uniform,
         mix: Mix::PUTS,
         keys: 10_000,
         key_bytes: 16,

@@ -82,10 +82,12 @@ pub struct RunCommand {
     /// Number of operations, warm-up not counted
     #[arg(long, value_name = "N", help_heading = "Workload")]
     pub operations: Option<u64>,
-    /// When operations become due: closed (when the worker's last one has ended) or even (--operations spread
-    /// over --duration, never waiting for answers)
-    #[arg(long, value_enum, default_value = "closed", help_heading = "Workload")]
-    pub pacing: PacingKind,
+    /// When operations become due [default: closed; with --rate: constant]
+    #[arg(long, value_enum, help_heading = "Workload")]
+    pub pacing: Option<PacingKind>,
+    /// Operations that become due per second, whatever the answers do (open loop)
+    #[arg(long, value_name = "N", help_heading = "Workload")]
+    pub rate: Option<f64>,
     /// Options shared by all runs.
     #[command(flatten)]
     pub shared: SharedOptions,
@@ -151,8 +153,8 @@ pub struct SharedOptions {
     /// [default: round-robin; slow-follower: target]
     #[arg(long, value_name = "MEMBERS", help_heading = "Workload")]
     pub attach: Option<String>,
-    /// Operations under way at once: workers of a closed loop, or the cap for even pacing
-    /// [default: 16; even pacing: 512]
+    /// Operations under way at once: workers of a closed loop, or the cap of an open loop
+    /// [default: 16; open loop: 512]
     #[arg(long, value_name = "N", help_heading = "Workload")]
     pub concurrency: Option<u32>,
     /// Kinds of operation by weight: put, get, get_serializable, txn, delete
@@ -161,6 +163,9 @@ pub struct SharedOptions {
     /// Number of distinct keys
     #[arg(long, value_name = "N", default_value_t = 10_000, help_heading = "Workload")]
     pub keys: u32,
+    /// How keys are chosen
+    #[arg(long, value_enum, default_value = "uniform", help_heading = "Workload")]
+    pub key_distribution: KeyDistributionKind,
     /// Length of a key in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 16, help_heading = "Workload")]
     pub key_size: u32,
@@ -206,8 +211,23 @@ pub enum FaultKind {
 pub enum PacingKind {
     /// Each worker's next operation is due when its last one has ended
     Closed,
-    /// --operations spread evenly over --duration
+    /// --operations spread evenly over --duration; the schedule never waits for answers
     Even,
+    /// --rate operations a second at equal distances; the schedule never waits for answers
+    Constant,
+    /// --rate operations a second on average, at exponentially distributed distances
+    Poisson,
+}
+
+/// Key distributions as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeyDistributionKind {
+    /// Each key with the same probability
+    Uniform,
+    /// One key after the other
+    Sequential,
+    /// Few keys most of the time (exponent 0.99)
+    Zipfian,
 }
 
 /// Scope as typed.

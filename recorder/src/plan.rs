@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use run_folder::Label;
 use run_folder::spec::{
-    Attachment, Backend, ClusterSpec, Direction, Effect, FaultSpec, MechanismChoice, Mix, Pacing, RunSpec, Scope,
-    Target, WorkloadSpec,
+    Attachment, Backend, ClusterSpec, Direction, Effect, FaultSpec, KeyDistribution, MechanismChoice, Mix, Pacing,
+    RunSpec, Scope, Target, WorkloadSpec,
 };
 
 use crate::cli::{
-    DirectionKind, FaultKind, MechanismKind, PacingKind, RunCommand, ScopeKind, SharedOptions, SlowFollowerCommand,
-    SlowLeaderCommand,
+    DirectionKind, FaultKind, KeyDistributionKind, MechanismKind, PacingKind, RunCommand, ScopeKind, SharedOptions,
+    SlowFollowerCommand, SlowLeaderCommand,
 };
 use crate::error::{Error, Result};
 use crate::units;
@@ -48,11 +48,12 @@ const SLOW_LEADER_DEFAULT_MS: u64 = 120_000;
 const SLOW_LEADER_OPERATIONS: u64 = 10_000;
 const RUN_DEFAULT_MS: u64 = 30_000;
 const CLOSED_CONCURRENCY: u32 = 16;
-const EVEN_CONCURRENCY: u32 = 512;
+const OPEN_CONCURRENCY: u32 = 512;
 const CONCURRENCY_MAX: u32 = 10_000;
 /// Bounds that keep memory and arithmetic in hand, far beyond what one machine can drive.
 const OPERATIONS_MAX: u64 = 10_000_000_000;
 const RATE_PER_S_MAX: u64 = 1_000_000;
+const RATE_PER_S_MIN: f64 = 0.01;
 const KEYS_MAX: u32 = 10_000_000;
 const DEADLINE_MS_MAX: u64 = 600_000;
 /// What `--target` is when it is not typed.
@@ -71,8 +72,8 @@ pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
     let shared = &typed.shared;
     let duration_ms = match (&typed.duration, typed.operations) {
         (Some(text), _) => Some(units::seconds_ms("--duration", text)?),
-        (None, None) => Some(RUN_DEFAULT_MS),
-        (None, Some(_)) => None,
+        (None, Some(_)) if typed.rate.is_none() => None,
+        (None, _) => Some(RUN_DEFAULT_MS),
     };
     if duration_ms == Some(0) {
         return Err(Error::usage("--duration is 0; give the length of the run, as in 30s"));
@@ -80,10 +81,26 @@ pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
     if typed.operations.is_some_and(|operations| !(1..=OPERATIONS_MAX).contains(&operations)) {
         return Err(Error::usage(format!("--operations must be between 1 and {OPERATIONS_MAX}")));
     }
-    let pacing = match typed.pacing {
-        PacingKind::Closed => Pacing::Closed,
-        PacingKind::Even => Pacing::Even,
+    let pacing = match (typed.pacing, typed.rate) {
+        (None | Some(PacingKind::Closed), None) => Pacing::Closed,
+        (Some(PacingKind::Even), None) => Pacing::Even,
+        (None | Some(PacingKind::Constant), Some(_)) => Pacing::Constant,
+        (Some(PacingKind::Poisson), Some(_)) => Pacing::Poisson,
+        (Some(PacingKind::Constant | PacingKind::Poisson), None) => {
+            return Err(Error::usage("--pacing constant and poisson need --rate"));
+        }
+        (Some(PacingKind::Closed | PacingKind::Even), Some(_)) => {
+            return Err(Error::usage("--rate is for --pacing constant or poisson"));
+        }
     };
+    if let Some(rate) = typed.rate {
+        if !(rate >= RATE_PER_S_MIN && rate <= RATE_PER_S_MAX as f64) {
+            return Err(Error::usage(format!("--rate must be between {RATE_PER_S_MIN} and {RATE_PER_S_MAX} a second")));
+        }
+        if typed.operations.is_some() {
+            return Err(Error::usage("--operations does not go with --rate; limit the run by --duration"));
+        }
+    }
     if pacing == Pacing::Even && (typed.operations.is_none() || duration_ms.is_none()) {
         return Err(Error::usage("--pacing even needs both --operations and --duration"));
     }
@@ -104,8 +121,13 @@ pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
         }),
     };
     let attachment = attachment(shared, Attachment::RoundRobin)?;
-    let workload =
-        WorkloadSpec { pacing, duration_ms, operations: typed.operations, ..workload(pacing, attachment, shared)? };
+    let workload = WorkloadSpec {
+        pacing,
+        duration_ms,
+        operations: typed.operations,
+        rate_per_s: typed.rate,
+        ..workload(pacing, attachment, shared)?
+    };
     planned("run", &typed.label, workload, fault, shared, ["--at", "--for", "--duration"])
 }
 
@@ -333,7 +355,7 @@ fn member(option: &str, name: &str, nodes: u8) -> Result<String> {
 fn workload(pacing: Pacing, attachment: Attachment, shared: &SharedOptions) -> Result<WorkloadSpec> {
     let concurrency = shared.concurrency.unwrap_or(match pacing {
         Pacing::Closed => CLOSED_CONCURRENCY,
-        Pacing::Even => EVEN_CONCURRENCY,
+        Pacing::Even | Pacing::Constant | Pacing::Poisson => OPEN_CONCURRENCY,
     });
     in_range("--concurrency", concurrency, 1, CONCURRENCY_MAX)?;
     in_range("--keys", shared.keys, 1, KEYS_MAX)?;
@@ -351,7 +373,13 @@ fn workload(pacing: Pacing, attachment: Attachment, shared: &SharedOptions) -> R
         operations: None,
         concurrency,
         mix: mix(&shared.mix)?,
+        rate_per_s: None,
         keys: shared.keys,
+        key_distribution: match shared.key_distribution {
+            KeyDistributionKind::Uniform => KeyDistribution::Uniform,
+            KeyDistributionKind::Sequential => KeyDistribution::Sequential,
+            KeyDistributionKind::Zipfian => KeyDistribution::Zipfian,
+        },
         key_bytes: shared.key_size,
         value_bytes: shared.value_size,
         deadline_ms,

@@ -89,6 +89,10 @@ fn in_words(spec: &RunSpec, version: &str) -> String {
     let load = match workload.pacing {
         Pacing::Closed => format!("closed loop with {} workers, {amount}", workload.concurrency),
         Pacing::Even => format!("{amount}, evenly paced"),
+        Pacing::Constant => format!("open loop, {} operations a second, {amount}", workload.rate_per_s.unwrap_or(0.0)),
+        Pacing::Poisson => {
+            format!("open loop, {} operations a second (Poisson), {amount}", workload.rate_per_s.unwrap_or(0.0))
+        }
     };
     let attached = match &workload.attachment {
         Attachment::RoundRobin => "round-robin over all members".to_owned(),

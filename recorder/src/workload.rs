@@ -1,13 +1,14 @@
-//! The workload: which operations become due when ([`closed`], [`even`]), what they ask ([`draw`]), whom they ask
+//! The workload: which operations become due when ([`closed`], [`open`]), what they ask ([`draw`]), whom they ask
 //! ([`route`]), and how they are carried out and classified ([`client`], [`outcome`]).
 
 pub mod client;
 mod closed;
 pub mod draw;
-mod even;
+mod open;
 mod outcome;
 mod pacer;
 pub mod route;
+mod schedule;
 mod seen;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use seen::SeenRevisions;
 #[derive(Debug)]
 pub struct Workload {
     spec: WorkloadSpec,
+    seed: u64,
     draws: Draws,
     route: Arc<Route>,
     clients: Clients,
@@ -59,6 +61,7 @@ impl Workload {
             clients: Clients::of(cluster).await?,
             seen: SeenRevisions::new(&spec),
             sink,
+            seed,
             spec,
         })
     }
@@ -74,7 +77,7 @@ impl Workload {
         let course = Arc::new(Course { workload: self, clock, stop, next_op_id: AtomicI64::new(0) });
         match pacing {
             Pacing::Closed => closed::carry_out(course, &cluster.client).await,
-            Pacing::Even => even::carry_out(course, &cluster.client).await,
+            Pacing::Even | Pacing::Constant | Pacing::Poisson => open::carry_out(course, &cluster.client).await,
         }
     }
 }

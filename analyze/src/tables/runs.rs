@@ -126,6 +126,8 @@ pub fn workload_in_words(workload: &WorkloadSpec) -> String {
             }
             _ => "evenly paced".to_owned(),
         },
+        Pacing::Constant => format!("open loop, {:.1} ops/s", workload.rate_per_s.unwrap_or(0.0)),
+        Pacing::Poisson => format!("open loop, {:.1} ops/s Poisson", workload.rate_per_s.unwrap_or(0.0)),
     };
     let mix = &workload.mix;
     let kinds = [
@@ -184,6 +186,8 @@ fn pacing(pacing: Pacing) -> &'static str {
     match pacing {
         Pacing::Closed => "closed",
         Pacing::Even => "even",
+        Pacing::Constant => "constant",
+        Pacing::Poisson => "poisson",
     }
 }
 

@@ -55,12 +55,18 @@ pub struct WorkloadSpec {
     pub duration_ms: Option<u64>,
     /// Number of operations due after the run's time 0; with `duration_ms` alone it is absent.
     pub operations: Option<u64>,
-    /// Closed loop: number of workers, each with one operation under way. Even pacing: cap on operations under way.
+    /// Closed loop: number of workers, each with one operation under way. Open loop: cap on operations under way.
     pub concurrency: u32,
     /// Relative weights of the kinds of operation.
     pub mix: Mix,
-    /// Number of distinct keys, chosen uniformly.
+    /// Operations that become due per second, on average; for constant and Poisson pacing.
+    #[serde(default)]
+    pub rate_per_s: Option<f64>,
+    /// Number of distinct keys.
     pub keys: u32,
+    /// How keys are chosen.
+    #[serde(default)]
+    pub key_distribution: KeyDistribution,
     /// Length of a key in bytes.
     pub key_bytes: u32,
     /// Length of a value in bytes.
@@ -80,8 +86,25 @@ pub struct WorkloadSpec {
 pub enum Pacing {
     /// Closed loop: each worker's next operation is due when its last one has ended.
     Closed,
-    /// `operations` spread evenly over `duration_ms`; the schedule never waits for answers.
+    /// Open loop: `operations` spread evenly over `duration_ms`; the schedule never waits for answers.
     Even,
+    /// Open loop: `rate_per_s`, at equal distances.
+    Constant,
+    /// Open loop: `rate_per_s` on average, at exponentially distributed distances, as independent clients would ask.
+    Poisson,
+}
+
+/// How keys are chosen among the numbers from 0 on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyDistribution {
+    /// Each with the same probability.
+    #[default]
+    Uniform,
+    /// One after the other, in the order of the operations, and over again.
+    Sequential,
+    /// Key `k` with a probability proportional to `(k + 1)^-0.99`, as in YCSB but not scrambled.
+    Zipfian,
 }
 
 /// Relative weights of the kinds of operation; only their ratios matter.

@@ -2,9 +2,10 @@
 //! same seed asks the same things whatever the timing does.
 
 use rand::{Rng, RngExt, SeedableRng};
+use rand_distr::{Distribution, Zipf};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use run_folder::operation::Kind;
-use run_folder::spec::{Mix, WorkloadSpec};
+use run_folder::spec::{KeyDistribution, Mix, WorkloadSpec};
 
 /// Random bytes that values are cut from; larger than a value so that neighbours differ.
 const POOL_SLACK_BYTES: usize = 64 * 1024;
@@ -26,6 +27,7 @@ pub struct Draws {
     kinds: Vec<(u64, Kind)>,
     total_weight: u64,
     keys: u32,
+    key_choice: KeyChoice,
     key_bytes: usize,
     value_bytes: usize,
     pool: Vec<u8>,
@@ -47,7 +49,8 @@ impl Draws {
             })
             .collect();
         let key_bytes = spec.key_bytes as usize;
-        Self { seed, kinds, total_weight, keys: spec.keys, key_bytes, value_bytes, pool }
+        let key_choice = KeyChoice::new(spec);
+        Self { seed, kinds, total_weight, keys: spec.keys, key_choice, key_bytes, value_bytes, pool }
     }
 
     /// What operation `op_id` asks.
@@ -57,7 +60,16 @@ impl Draws {
             Xoshiro256PlusPlus::seed_from_u64(self.seed ^ (op_id as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let ticket = random.random_range(0..self.total_weight.max(1));
         let kind = self.kinds.iter().find(|(upper, _)| ticket < *upper).map_or(Kind::Put, |(_, kind)| *kind);
-        Draw { kind, key: random.random_range(0..self.keys) as i32, value_at: random.random_range(0..POOL_SLACK_BYTES) }
+        Draw {
+            kind,
+            key: match self.key_choice {
+                KeyChoice::Uniform => random.random_range(0..self.keys) as i32,
+                KeyChoice::Sequential => (op_id.unsigned_abs() % u64::from(self.keys)) as i32,
+                // The distribution counts from 1.
+                KeyChoice::Zipfian(zipf) => (zipf.sample(&mut random) as i32 - 1).clamp(0, self.keys as i32 - 1),
+            },
+            value_at: random.random_range(0..POOL_SLACK_BYTES),
+        }
     }
 
     /// The key's bytes: its number, padded with zeros to the key length.
@@ -77,6 +89,29 @@ impl Draws {
     /// The value's bytes.
     pub fn value(&self, draw: Draw) -> Vec<u8> {
         self.pool[draw.value_at..draw.value_at + self.value_bytes].to_vec()
+    }
+}
+
+/// Skew of the zipfian choice, that of YCSB.
+const ZIPF_EXPONENT: f64 = 0.99;
+
+#[derive(Debug, Clone, Copy)]
+enum KeyChoice {
+    Uniform,
+    Sequential,
+    Zipfian(Zipf<f64>),
+}
+
+impl KeyChoice {
+    fn new(spec: &WorkloadSpec) -> Self {
+        match spec.key_distribution {
+            KeyDistribution::Uniform => Self::Uniform,
+            KeyDistribution::Sequential => Self::Sequential,
+            // At least one key and a positive exponent are what it asks for.
+            KeyDistribution::Zipfian => {
+                Zipf::new(f64::from(spec.keys.max(1)), ZIPF_EXPONENT).map_or(Self::Uniform, Self::Zipfian)
+            }
+        }
     }
 }
 
@@ -101,6 +136,8 @@ mod tests {
             duration_ms: Some(1000),
             operations: None,
             concurrency: 1,
+            rate_per_s: None,
+            key_distribution: KeyDistribution::Uniform,
             mix,
             keys: 10_000,
             key_bytes: 16,
@@ -132,6 +169,23 @@ mod tests {
         assert!((share(Kind::Txn) - 0.1).abs() < 0.008);
         let low = all.iter().filter(|draw| draw.key < 5_000).count() as f64 / all.len() as f64;
         assert!((low - 0.5).abs() < 0.008, "{low}");
+    }
+
+    #[test]
+    fn keys_follow_their_distribution() {
+        let counts = |key_distribution| {
+            let draws = Draws::new(1, &WorkloadSpec { keys: 1000, key_distribution, ..spec(Mix::PUTS) });
+            let mut counts = vec![0; 1000];
+            (0..100_000).for_each(|op_id| counts[draws.draw(op_id).key as usize] += 1);
+            counts
+        };
+        assert_eq!(counts(KeyDistribution::Sequential), vec![100; 1000]);
+        let zipfian = counts(KeyDistribution::Zipfian);
+        // Probabilities over 1000 keys: 1 / (k^0.99 * H), H = sum of k^-0.99 = 7.7290.
+        for (key, expected) in [(0, 12_938.0), (1, 6_514.0), (9, 1_324.0)] {
+            let off: f64 = f64::from(zipfian[key]) - expected;
+            assert!(off.abs() < 5.0 * f64::sqrt(expected), "key {key}: {} of {expected}", zipfian[key]);
+        }
     }
 
     #[test]

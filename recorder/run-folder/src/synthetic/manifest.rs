@@ -6,8 +6,8 @@ use super::Shape;
 use super::stream::{DEADLINE_NS, KEYS, MEMBERS};
 use crate::manifest::{Clock, Cluster, Generator, Host, Leaders, Manifest, Member, Rows, Status};
 use crate::spec::{
-    Attachment, Backend, ClusterSpec, Direction, FaultSpec, MechanismChoice, Mix, Pacing, RunSpec, Scope, Target,
-    WorkloadSpec,
+    Attachment, Backend, ClusterSpec, Direction, FaultSpec, KeyDistribution, MechanismChoice, Mix, Pacing, RunSpec,
+    Scope, Target, WorkloadSpec,
 };
 
 /// Index of the member that leads, in every made-up run.
@@ -56,6 +56,8 @@ fn spec(shape: &Shape) -> RunSpec {
         cluster: ClusterSpec { backend: Backend::Sandbox, nodes: MEMBERS },
         workload: WorkloadSpec {
             pacing: Pacing::Closed,
+            rate_per_s: None,
+            key_distribution: KeyDistribution::Uniform,
             duration_ms: None,
             operations: Some(shape.operations),
             concurrency: shape.concurrency,

@@ -1,4 +1,4 @@
-//! Even pacing: operations become due on a fixed schedule that never waits for answers. One that is held back by the
+//! Open loop: operations become due on a fixed schedule that never waits for answers. One that is held back by the
 //! cap on operations under way is sent late and still counts from its intended time; it becomes `unsent` only when
 //! its deadline, counted from the intended time, has passed.
 
@@ -10,25 +10,23 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::Course;
 use super::client::Due;
-use super::pacer::{self, EvenSchedule, Pace};
-use crate::clock::ms_to_ns;
+use super::pacer::{self, Pace};
+use super::schedule::Schedule;
 use crate::cluster::vantage::Vantage;
 use crate::error::{Error, Result};
 
+/// Room in the queue of due operations beyond what its deadline asks for: bursts, and slow schedules.
+const QUEUE_SLACK: usize = 1024;
+
 pub(super) async fn carry_out(course: Arc<Course>, place: &Vantage) -> Result<i64> {
-    let spec = course.spec();
-    let schedule = EvenSchedule {
-        operations: spec.operations.unwrap_or(0),
-        over_ns: ms_to_ns(spec.duration_ms.unwrap_or(0)),
-        warm_up_ns: ms_to_ns(spec.warm_up_ms),
-    };
+    let schedule = Schedule::of(course.spec(), course.workload.seed);
+    let over_ns = schedule.over_ns();
     // The queue is emptied at the latest when its head's deadline passes; twice that many never fill it. The plan bounds
     // the rate and the deadline.
-    let per_deadline = u128::from(schedule.operations) * course.deadline_ns() as u128 / schedule.over_ns.max(1) as u128;
-    let room = usize::try_from((2 * per_deadline).min(u128::from(schedule.len()))).unwrap_or(usize::MAX / 2);
-    let (due, announced) = mpsc::channel(room.clamp(1024, Semaphore::MAX_PERMITS));
-    let pacer = pacer::start(schedule, course.clock, due)?;
-    let end_ns = place.run(dispatch(course.clone(), announced, schedule)).await?;
+    let per_deadline = schedule.rate_per_s() * course.deadline_ns() as f64 / 1e9;
+    let (due, announced) = mpsc::channel((2.0 * per_deadline) as usize + QUEUE_SLACK);
+    let pacer = pacer::start(schedule.times(), course.clock, due)?;
+    let end_ns = place.run(dispatch(course.clone(), announced, over_ns)).await?;
     match pacer.join() {
         Ok(Pace::Done) => Ok(end_ns),
         Ok(Pace::Overrun) => Err(Error::run("the generator could not keep up with its own schedule")),
@@ -38,11 +36,11 @@ pub(super) async fn carry_out(course: Arc<Course>, place: &Vantage) -> Result<i6
 
 /// Starts each announced operation as soon as the cap allows, and waits until all have their rows and the schedule's
 /// time is over. Returns the end of the schedule, or when it was stopped.
-async fn dispatch(course: Arc<Course>, mut announced: mpsc::Receiver<u64>, schedule: EvenSchedule) -> i64 {
+async fn dispatch(course: Arc<Course>, mut announced: mpsc::Receiver<i64>, over_ns: i64) -> i64 {
     let slots = Arc::new(Slots::new(course.spec().concurrency));
     let mut stopping = std::pin::pin!(course.stopping());
-    while let Some(index) = tokio::select! { next = announced.recv() => next, () = &mut stopping => None } {
-        let due = course.due(0, schedule.intended_ns(index));
+    while let Some(intended_ns) = tokio::select! { next = announced.recv() => next, () = &mut stopping => None } {
+        let due = course.due(0, intended_ns);
         let left_ns = due.intended_ns + course.deadline_ns() - course.clock.now_ns();
         let wait = Duration::from_nanos(left_ns.max(0).unsigned_abs());
         match tokio::time::timeout(wait, slots.clone().take()).await {
@@ -55,15 +53,15 @@ async fn dispatch(course: Arc<Course>, mut announced: mpsc::Receiver<u64>, sched
     }
     announced.close();
     // What was announced and not begun is still due: each gets its row.
-    while let Ok(index) = announced.try_recv() {
-        let due = course.due(0, schedule.intended_ns(index));
+    while let Ok(intended_ns) = announced.try_recv() {
+        let due = course.due(0, intended_ns);
         course.workload.sink.push(course.unsent(due, ErrorKind::Interrupted));
     }
     slots.all_free().await;
     if !course.stopped() {
-        tokio::select! { () = course.clock.sleep_until(schedule.over_ns) => {}, () = &mut stopping => {} }
+        tokio::select! { () = course.clock.sleep_until(over_ns) => {}, () = &mut stopping => {} }
     }
-    course.clock.now_ns().min(schedule.over_ns)
+    course.clock.now_ns().min(over_ns)
 }
 
 async fn carry_out_one(course: Arc<Course>, due: Due, _slot: Slot) {
