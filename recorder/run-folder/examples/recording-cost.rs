@@ -1,6 +1,10 @@
 //! What it costs to record an operation: bytes on disk, CPU time, and memory, for journal and Parquet file together.
 //!
-//! cargo run --release -p run-folder --features synthetic --example recording-cost -- --rows 1000000,60000000
+//! cargo run --release -p run-folder --features synthetic --example recording-cost -- --rows 1000000,8000000,60000000
+//!
+//! A row must cost as much in a long run as in a short one: the journal starts again after each row group, and the
+//! checkpoint that is written then is on the clock too. The first size also pays for the memory that a new process
+//! touches for the first time.
 //!
 //! The rows are those of a busy closed loop (128 workers, log-normal around 5 ms). Only the recording is on the clock,
 //! not the making up of rows. The same rows with Parquet's default settings, without a journal, are the yardstick that

@@ -20,7 +20,7 @@ use crate::{Error, FaultEvent, Operation, Result, Sample};
 const BATCH_ROWS: usize = 8192;
 
 /// Rows of a row group. What is encoded of it waits in memory (14 bytes a row), and all of it in the operations journal
-/// (80 bytes a row).
+/// (80 bytes a row). The checkpoint repeats all groups after each one; groups a quarter as large save no CPU time.
 pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
 
 /// Rows of a page: what is compressed together.

@@ -4,8 +4,8 @@
 //! here is asynchronous and nothing waits in a queue: the recorder calls it from one thread of its own.
 //!
 //! When a row group of operations is in the file, a checkpoint says how to read it without a footer, and the journal
-//! starts again. So the journal stays small in a run of any length; the page cache of one that grew to gigabytes cost
-//! a third of the recorder's CPU time.
+//! starts again. So the journal stays small in a run of any length. With one that grew to gigabytes of page cache, a
+//! row of a run of 60 M rows cost 313 ns of CPU time; now it costs about 226 ns.
 //!
 //! Order of a run: [`OperationsWriter::create`] right after the folder is made (it takes the lock that tells others that
 //! the recorder is alive), rows, `finish` of all three, [`crate::older_files::write`], the manifest, and last

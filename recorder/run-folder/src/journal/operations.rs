@@ -135,16 +135,18 @@ impl JournalReader {
         let file = BufReader::with_capacity(1 << 20, file);
         let mut reader = Self { file, unread_bytes: len_bytes, torn: false, base: None };
         let mut header = [0; HEADER_BYTES];
-        if len_bytes < HEADER_BYTES as u64 {
+        let header_bytes = len_bytes.min(HEADER_BYTES as u64) as usize;
+        reader.file.read_exact(&mut header[..header_bytes]).map_err(read)?;
+        let magic_bytes = header_bytes.min(MAGIC.len());
+        if header[..magic_bytes] != MAGIC[..magic_bytes] {
+            return Err(Error::corrupt(&path, "is not an operations journal; it cannot be recovered"));
+        }
+        if header_bytes < HEADER_BYTES {
             reader.torn = true;
             return Ok(reader);
         }
-        reader.file.read_exact(&mut header).map_err(read)?;
         reader.unread_bytes -= HEADER_BYTES as u64;
         let number = |at: usize| u32::from_le_bytes(bytes(&header, at));
-        if &header[..8] != MAGIC {
-            return Err(Error::corrupt(&path, "is not an operations journal; it cannot be recovered"));
-        }
         if number(8) > FORMAT_VERSION {
             return Err(Error::NewerFormat { path, found: number(8), known: FORMAT_VERSION });
         }

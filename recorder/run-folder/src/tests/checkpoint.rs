@@ -64,6 +64,11 @@ impl Killed {
 
     /// Recovers copies, with row groups as they were and with others, and compares them with a clean finish.
     fn check(&self, what: &str) {
+        self.check_rows(what, true);
+    }
+
+    /// The bytes differ where a table with other row groups is in place already and stays.
+    fn check_rows(&self, what: &str, bytes_too: bool) {
         let (_results, finished) = new_folder();
         push(&finished, &operations()[..self.rows]).finish().unwrap();
         let finished = fs::read(finished.operations_parquet()).unwrap();
@@ -79,7 +84,7 @@ impl Killed {
             let last_end_ns = expected.iter().map(|operation| operation.end_ns).max().unwrap_or(0);
             assert_eq!(manifest.clock.workload_end_ns.max(0), last_end_ns.max(0), "{what}");
             assert_eq!(fs::read_dir(folder.dir()).unwrap().count(), 9, "{what}: files of the recording are left");
-            if group_rows == GROUP_ROWS {
+            if bytes_too && group_rows == GROUP_ROWS {
                 assert!(fs::read(folder.operations_parquet()).unwrap() == finished, "{what}: not as a clean finish");
             }
         }
@@ -162,6 +167,7 @@ fn after_the_journal_was_emptied() {
 fn in_the_middle_of_a_recovery() {
     let killed = Killed::after(2 * GROUP_ROWS + 5000);
     for group_rows in [GROUP_ROWS, ROW_GROUP_ROWS] {
+        let same_groups = group_rows == GROUP_ROWS;
         let done = killed.copy();
         recover_in_groups(&done.folder, group_rows).unwrap();
         let copy = |from: std::path::PathBuf, to: std::path::PathBuf| fs::copy(from, to).unwrap();
@@ -176,13 +182,13 @@ fn in_the_middle_of_a_recovery() {
         state.check("half of the new table");
 
         copy(done.folder.operations_parquet(), folder.operations_parquet());
-        state.check("new table in place beside an older half");
+        state.check_rows("new table in place beside an older half", same_groups);
         fs::remove_file(&new).unwrap();
-        state.check("new table in place");
+        state.check_rows("new table in place", same_groups);
         copy(done.folder.faults_parquet(), folder.faults_parquet());
         copy(done.folder.samples_parquet(), folder.samples_parquet());
         fs::write(folder.latency_log(), "half").unwrap();
-        state.check("older files half written");
+        state.check_rows("older files half written", same_groups);
 
         for log in [RunFolder::latency_log, RunFolder::throughput_csv, RunFolder::anomaly_log] {
             copy(log(&done.folder), log(folder));
@@ -193,7 +199,7 @@ fn in_the_middle_of_a_recovery() {
         let failed = killed.copy();
         copy(done.folder.operations_parquet(), failed.folder.operations_parquet());
         fs::remove_file(failed.folder.operations_checkpoint()).unwrap();
-        failed.check("checkpoint removed, table whole");
+        failed.check_rows("checkpoint removed, table whole", same_groups);
 
         copy(done.folder.manifest_json(), folder.manifest_json());
         for remove in [RunFolder::operations_checkpoint, RunFolder::operations_journal] {
