@@ -20,8 +20,9 @@ use crate::{Error, FaultEvent, Operation, Result, Sample};
 const BATCH_ROWS: usize = 8192;
 
 /// Rows of a row group. What is encoded of it waits in memory (14 bytes a row), and all of it in the operations journal
-/// (80 bytes a row). The checkpoint repeats all groups after each one; groups a quarter as large save no CPU time.
-pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
+/// (80 bytes a row), whose pages are reused after each group. Measured: at 1 M rows 231 ns a row with these, 251 with
+/// four times as many; at 60 M, where the checkpoint repeats ever more groups, 218 and 207.
+pub(crate) const ROW_GROUP_ROWS: usize = 1 << 18;
 
 /// Rows of a page: what is compressed together.
 const PAGE_ROWS: usize = 1 << 16;
