@@ -13,7 +13,7 @@ BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/desc
 RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
 TEST_NEEDS := setpriv=util-linux unshare=util-linux
 
-.PHONY: help demo test lint build needs-demo needs-test bench-recording bench-client
+.PHONY: help demo test lint build needs-demo needs-test bench-recording bench-client bench-analyze
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -51,3 +51,12 @@ bench-recording: ## Bytes and CPU time a recorded row, and memory, from 1 M to 6
 
 bench-client: needs-demo ## CPU time of the client with recording on, beside a bare loop
 	cargo run --release --package recorder --example client-cost
+
+bench-analyze: ## Time and memory of analyze over 30 generated runs of 600,000 rows
+	cargo build --release --workspace --bins
+	cargo build --release --package run-folder --features synthetic --example generate-runs
+	@set -e; runs=$$(mktemp -d); trap 'rm -rf "$$runs"' EXIT; release=$(or $(CARGO_TARGET_DIR),target)/release; \
+	$$release/examples/generate-runs --dir "$$runs" --runs 30 --rows 600000 >/dev/null; \
+	for command in "summary --format csv" "plot" "plot --kind latency" "throughput --format csv"; do \
+		tests/measure "$$command" $$release/analyze $$command --dir "$$runs"; \
+	done
