@@ -288,3 +288,18 @@ fn a_holder_that_dies_fails_the_run_and_its_fault_has_an_end() {
     assert_eq!(recorded.manifest.fault_targets, [fault.target as usize]);
     assert_nothing_left(place.path());
 }
+
+#[test]
+fn the_doctor_says_what_works_and_what_is_missing() {
+    let _one = one_at_a_time();
+    let place = Workplace::new();
+    for mut doctor in [place.recorder("doctor"), place.recorder_unprivileged("doctor")] {
+        let finished = run(&mut doctor).expect_code(0);
+        for line in ["etcd        yes", "namespaces  yes", "NFQUEUE     yes", "runs can be recorded here"] {
+            assert!(finished.stdout.contains(line), "{line} in: {}", finished.stdout);
+        }
+    }
+    let finished = run(place.recorder("doctor").env("ETCD", "/nowhere/etcd")).expect_code(3);
+    assert!(finished.stdout.contains("etcd        NO   --etcd or $ETCD: there is no program"), "{}", finished.stdout);
+    assert!(finished.stdout.contains("cannot be recorded here yet"), "{}", finished.stdout);
+}

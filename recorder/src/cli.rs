@@ -51,6 +51,12 @@ pub enum Command {
         /// The run folder
         run: PathBuf,
     },
+    /// Say what this machine can do, and for each thing that it cannot what to install or set
+    Doctor {
+        /// Folder that runs would be recorded in
+        #[arg(long, value_name = "DIR", default_value = DEFAULT_RESULTS_DIR)]
+        dir: PathBuf,
+    },
     /// Hold a fault until standard input closes or the deadline passes (started by the recorder itself)
     #[command(hide = true)]
     Hold,

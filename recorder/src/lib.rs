@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod describe;
+pub mod doctor;
 pub mod error;
 pub mod faults;
 pub mod host;

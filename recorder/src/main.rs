@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use recorder::cli::{Cli, Command};
 use recorder::error::Result;
-use recorder::{faults, plan, session, terminal};
+use recorder::{doctor, faults, plan, session, terminal};
 use run_folder::RunFolder;
 
 fn main() -> ExitCode {
@@ -29,6 +29,7 @@ fn carry_out(command: &Command) -> Result<u8> {
             terminal::data(run.display());
             Ok(0)
         }
+        Command::Doctor { dir } => doctor::examine(dir),
         Command::Hold => Ok(faults::hold::serve()),
     }
 }

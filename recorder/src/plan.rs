@@ -245,15 +245,19 @@ fn planned(
         spec,
         results: shared.dir.clone(),
         data_dir: shared.data_dir.clone(),
-        etcd: shared
-            .etcd
-            .clone()
-            .or_else(|| std::env::var_os("ETCD").filter(|path| !path.is_empty()).map(PathBuf::from)),
-        etcd_version: shared
-            .etcd_version
-            .clone()
-            .or_else(|| std::env::var("ETCD_VERSION").ok().filter(|version| !version.is_empty())),
+        etcd: shared.etcd.clone().or_else(etcd_of_environment),
+        etcd_version: shared.etcd_version.clone().or_else(etcd_version_of_environment),
     })
+}
+
+/// The program that `$ETCD` names; an empty variable names none.
+pub fn etcd_of_environment() -> Option<PathBuf> {
+    std::env::var_os("ETCD").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// The version that `$ETCD_VERSION` asks for; an empty variable asks for none.
+pub fn etcd_version_of_environment() -> Option<String> {
+    std::env::var("ETCD_VERSION").ok().filter(|version| !version.is_empty())
 }
 
 /// A seed for a run that was given none: 32 bits, so that people can type it again.
