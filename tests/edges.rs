@@ -1,12 +1,10 @@
 //! The workspace's edges: who may depend on whom.
 
-use std::process::Command;
-
-use end_to_end::{run, workspace};
+use end_to_end::{cargo, run, workspace};
 
 /// Names of everything that `package` depends on, itself included.
 fn dependencies(package: &str) -> Vec<String> {
-    let mut tree = Command::new(env!("CARGO"));
+    let mut tree = cargo();
     tree.args([
         "tree",
         "--offline",

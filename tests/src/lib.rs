@@ -26,7 +26,7 @@ pub struct Binaries {
 pub fn binaries() -> &'static Binaries {
     static BUILT: OnceLock<Binaries> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let output = Command::new(env!("CARGO"))
+        let output = cargo()
             // The whole workspace, as everywhere: another choice would select other features and build polars anew.
             .args(["build", "--workspace", "--bins", "--message-format=json"])
             .current_dir(workspace())
@@ -46,9 +46,19 @@ pub fn binaries() -> &'static Binaries {
     })
 }
 
-/// The workspace's root folder.
-pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package lies in the workspace")
+/// The workspace's root folder, as cargo says when it runs the test: a test that was built in another clone with the
+/// same target folder must look into this one.
+///
+/// # Panics
+/// When the test is not run by cargo.
+pub fn workspace() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+    Path::new(&package).parent().expect("this package lies in the workspace").to_path_buf()
+}
+
+/// The cargo that runs the tests.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// Keeps clusters from running side by side, which would make each other slow.
