@@ -205,7 +205,7 @@ fn an_open_loop_never_waits_and_what_it_could_not_send_in_time_are_rows() {
     // What was sent late counts from when it was due.
     let (intended, start) = (run.longs("intended_ns"), run.longs("start_ns"));
     let latest = (0..intended.len()).filter_map(|row| Some(start[row]? - intended[row]?)).max().unwrap();
-    assert!((300_000_000..=1_500_000_000).contains(&latest), "held back for {latest} ns at most");
+    assert!((300_000_000..500_000_000).contains(&latest), "sent {latest} ns late, with a deadline of 500 ms");
 }
 
 #[test]

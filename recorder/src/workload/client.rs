@@ -102,7 +102,10 @@ impl Course {
     pub(super) async fn operate(&self, due: Due, clients: &mut WorkerClients) -> Operation {
         let draw = self.workload.draws.draw(due.op_id);
         let start_ns = self.clock.now_ns();
-        let left_ns = (due.intended_ns + self.deadline_ns() - start_ns).max(0);
+        let left_ns = due.intended_ns + self.deadline_ns() - start_ns;
+        if left_ns <= 0 {
+            return self.unsent(due, ErrorKind::Deadline);
+        }
         let answer = tokio::time::timeout(
             Duration::from_nanos(left_ns.unsigned_abs()),
             self.ask(&mut clients.0[due.endpoint], draw),

@@ -44,11 +44,11 @@ async fn dispatch(course: Arc<Course>, mut announced: mpsc::Receiver<i64>, over_
         let left_ns = due.intended_ns + course.deadline_ns() - course.clock.now_ns();
         let wait = Duration::from_nanos(left_ns.max(0).unsigned_abs());
         match tokio::time::timeout(wait, slots.clone().take()).await {
-            Ok(slot) if left_ns > 0 => {
+            Ok(slot) => {
                 let due = Due { worker: slot.number, ..due };
                 tokio::spawn(carry_out_one(course.clone(), due, slot));
             }
-            _ => course.workload.sink.push(course.unsent(due, ErrorKind::Deadline)),
+            Err(_) => course.workload.sink.push(course.unsent(due, ErrorKind::Deadline)),
         }
     }
     announced.close();
