@@ -126,6 +126,8 @@ async fn recorded_workload(cluster: &Cluster, place: &std::path::Path) -> Result
         operations: None,
         concurrency: CONCURRENCY,
         rate_per_s: None,
+        load: None,
+        connections: 1,
         key_distribution: KeyDistribution::Uniform,
         mix: Mix::PUTS,
         keys: 10_000,

@@ -21,6 +21,8 @@ pub fn manifest(planned: &PlannedRun) -> Manifest {
         tool_version: env!("CARGO_PKG_VERSION").into(),
         command: planned.command.into(),
         spec: planned.spec.clone(),
+        sweep: None,
+        reproduces: None,
         status: Status::Running,
         clock: Clock::default(),
         cluster: manifest::Cluster::default(),
@@ -47,6 +49,7 @@ pub fn cluster(manifest: &mut Manifest, cluster: &Cluster) {
         members: cluster.members.iter().map(member).collect(),
         flags: cluster.flags.clone(),
         data_file_system: cluster.data_file_system.clone(),
+        earlier_runs: 0,
     };
     if cluster.data_file_system == "tmpfs" {
         manifest.warnings.push("the members' data lie on a tmpfs, where fsync costs nothing".into());
@@ -88,6 +91,7 @@ pub fn generator(manifest: &mut Manifest, start: &Usage, recording: &Recording) 
         lag_max_us: lag.max_us,
         cpu_us_per_operation: (now.cpu_ns - start.cpu_ns) as f64 / 1000.0 / counts.all.max(1) as f64,
         achieved_rate_per_s: counts.ok as f64 / workload_s,
+        ..Generator::default()
     });
     let examples = recording.error_examples();
     manifest.warnings.extend(examples.iter().map(|error| format!("an unclassified error: {error}")));

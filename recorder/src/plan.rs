@@ -314,6 +314,7 @@ fn fault_spec(effect: Effect, target: Target, shared: &SharedOptions) -> FaultSp
             ScopeKind::Peers => Scope::Peers,
             ScopeKind::Clients => Scope::Clients,
         },
+        peer: None,
         direction: match shared.direction {
             DirectionKind::Egress => Direction::Egress,
             DirectionKind::Ingress => Direction::Ingress,
@@ -378,6 +379,8 @@ fn workload(pacing: Pacing, attachment: Attachment, shared: &SharedOptions) -> R
         concurrency,
         mix: mix(&shared.mix)?,
         rate_per_s: None,
+        load: None,
+        connections: 1,
         keys: shared.keys,
         key_distribution: match shared.key_distribution {
             KeyDistributionKind::Uniform => KeyDistribution::Uniform,

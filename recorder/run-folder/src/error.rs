@@ -42,6 +42,12 @@ pub enum Error {
         /// The run folder.
         path: PathBuf,
     },
+    /// Another sweep records into the same results folder.
+    #[error("{}: another sweep is under way in this folder; wait for it, or name another one with --dir", path.display())]
+    SweepUnderWay {
+        /// The results folder.
+        path: PathBuf,
+    },
     /// Recovery was asked for a run that is whole.
     #[error("{}: nothing to recover, the run is {status}", path.display())]
     NothingToRecover {

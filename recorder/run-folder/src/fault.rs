@@ -11,7 +11,7 @@ use crate::table_row::{TableRow, table_row};
 pub struct FaultEvent {
     /// Number of the row, from 0. In the journal a later entry with the same number replaces an earlier one.
     pub fault_id: i64,
-    /// `delay` or `loss`.
+    /// `delay`, `loss` or `null`.
     pub kind: String,
     /// Mean delay asked for, in microseconds; for `delay`.
     pub delay_us: Option<f64>,
@@ -27,6 +27,8 @@ pub struct FaultEvent {
     pub role: String,
     /// `all`, `peers` or `clients`.
     pub scope: String,
+    /// The only other member whose traffic with the target was hit, as an index; absent when all of it was.
+    pub peer: Option<i8>,
     /// `egress`, `ingress` or `both`.
     pub direction: String,
     /// `queue` or `netem`.
@@ -87,6 +89,7 @@ table_row!(FaultEvent {
     target: i8,
     role: String,
     scope: String,
+    peer: Option<i8>,
     direction: String,
     mechanism: String,
     commands: String,

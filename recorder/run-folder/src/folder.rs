@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{Error, Label, Manifest, Result};
 
-const STAMP_FORMAT: &str = "%Y%m%d_%H%M%S";
+pub(crate) const STAMP_FORMAT: &str = "%Y%m%d_%H%M%S";
 const STAMP_CHARS: usize = 15;
 
 /// The folder of one run, `<STAMP>_<LABEL>`. It may be unfinished; ask its [`Manifest`].

@@ -4,7 +4,7 @@
 //! samples) and the five files that the older shell scripts wrote. The recorder writes it through this crate,
 //! `analyze` and the Python bindings read it through this crate, and nobody else knows a file name or a column.
 //!
-//! Modules in the order data takes: what a run is ([`spec`]), where it lies ([`folder`], [`label`]), what describes it
+//! Modules in the order data takes: what a run is ([`spec`]) and what ties runs together ([`sweep`]), where it lies ([`folder`], [`label`]), what describes it
 //! ([`manifest`]), its rows ([`operation`], [`fault`], [`sample`]), and how they reach the disk and come back
 //! ([`writer`], [`journal`], [`older_files`], [`reader`], [`mod@recover`]; [`lock`] and [`reserve`] help when things go
 //! wrong).
@@ -27,6 +27,7 @@ pub mod recover;
 pub mod reserve;
 pub mod sample;
 pub mod spec;
+pub mod sweep;
 #[cfg(any(test, feature = "synthetic"))]
 pub mod synthetic;
 mod table;
@@ -45,6 +46,7 @@ pub use operation::Operation;
 pub use recover::{Recovery, recover};
 pub use sample::Sample;
 pub use spec::RunSpec;
+pub use sweep::SweepManifest;
 pub use writer::{FaultsWriter, OperationsWriter, SamplesWriter};
 
 /// Version of everything in a run folder. Raised when a reader of the older version would misread the newer one;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, FORMAT_VERSION, Result, RunSpec};
@@ -19,6 +20,12 @@ pub struct Manifest {
     pub command: String,
     /// The run, exactly as run.
     pub spec: RunSpec,
+    /// The sweep that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepPlace>,
+    /// Name of the run folder that this run repeats by `recorder reproduce`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reproduces: Option<String>,
     /// How the run stands.
     pub status: Status,
     /// How the times in the tables relate to the wall clock.
@@ -37,6 +44,45 @@ pub struct Manifest {
     pub rows: Rows,
     /// What a reader of the results should know, in sentences.
     pub warnings: Vec<String>,
+}
+
+/// A run's place in its sweep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepPlace {
+    /// The sweep's id, see [`crate::sweep`].
+    pub sweep: String,
+    /// Number of the run in the sweep's plan, in the order in which runs are made, from 1.
+    pub number: usize,
+    /// Number of the repeat that it belongs to, from 1.
+    pub repeat: u32,
+    /// What it is for.
+    pub role: Role,
+}
+
+/// What a run of a sweep is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A fault whose effect is asked for.
+    Experiment,
+    /// No fault, recorded between the others: what they are compared with.
+    Baseline,
+    /// A fault that must show no effect.
+    Control,
+    /// A short closed loop that measures what the cluster can do.
+    Capacity,
+}
+
+impl Role {
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Experiment => "experiment",
+            Self::Baseline => "baseline",
+            Self::Control => "control",
+            Self::Capacity => "capacity",
+        }
+    }
 }
 
 /// How a run stands.
@@ -91,6 +137,9 @@ pub struct Cluster {
     pub flags: Vec<String>,
     /// File system that the members' data lay on; tmpfs makes fsync free.
     pub data_file_system: String,
+    /// Runs that this same cluster had served before; 0 for a fresh one.
+    #[serde(default)]
+    pub earlier_runs: u32,
 }
 
 /// A member of the cluster.
@@ -143,6 +192,17 @@ pub struct Generator {
     pub lag_p99_us: f64,
     /// Its maximum.
     pub lag_max_us: f64,
+    /// The part of the 99th percentile's lag that is the generator's own: real start minus intended start of operations
+    /// that the cap on operations under way did not hold back. Absent for a closed loop.
+    #[serde(default)]
+    pub own_lag_p99_us: Option<f64>,
+    /// Share of the workload's time in which the generator's threads ran or wanted to run, in percent; absent where the
+    /// kernel does not tell.
+    #[serde(default)]
+    pub busy_percent: Option<f64>,
+    /// Why the generator, not the cluster, was the limit; absent when it was not.
+    #[serde(default)]
+    pub client_saturated: Option<String>,
     /// CPU time of the recorder per operation, in user and system mode together.
     pub cpu_us_per_operation: f64,
     /// Operations answered per second, after the warm-up.
@@ -160,27 +220,45 @@ pub struct Rows {
     pub samples: u64,
 }
 
+/// Replaces a JSON file so that a reader sees the old one or the new one, never a half, also after a power cut.
+pub(crate) fn replace_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).expect("a manifest has only string keys") + "\n";
+    let new = path.with_extension("json.new");
+    let write = || {
+        let mut file = File::create(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(Error::io(&new, "cannot write the manifest"))?;
+    std::fs::rename(&new, path).map_err(Error::io(path, "cannot replace the manifest"))
+}
+
+/// Reads a JSON file of the format, checking its version before anything else.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    #[derive(Deserialize)]
+    struct Version {
+        format_version: u32,
+    }
+    let text = std::fs::read_to_string(path).map_err(Error::io(path, "cannot read the manifest"))?;
+    let broken = |error: serde_json::Error| Error::corrupt(path, format!("is not a manifest: {error}"));
+    let version: Version = serde_json::from_str(&text).map_err(broken)?;
+    if version.format_version > FORMAT_VERSION {
+        return Err(Error::NewerFormat {
+            path: path.to_path_buf(),
+            found: version.format_version,
+            known: FORMAT_VERSION,
+        });
+    }
+    serde_json::from_str(&text).map_err(broken)
+}
+
 impl Manifest {
     /// Reads a manifest, checking the format version before anything else.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::NewerFormat`], [`Error::Corrupt`].
     pub fn read(path: &Path) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Version {
-            format_version: u32,
-        }
-        let text = std::fs::read_to_string(path).map_err(Error::io(path, "cannot read the manifest"))?;
-        let broken = |error: serde_json::Error| Error::corrupt(path, format!("is not a manifest: {error}"));
-        let version: Version = serde_json::from_str(&text).map_err(broken)?;
-        if version.format_version > FORMAT_VERSION {
-            return Err(Error::NewerFormat {
-                path: path.to_path_buf(),
-                found: version.format_version,
-                known: FORMAT_VERSION,
-            });
-        }
-        serde_json::from_str(&text).map_err(broken)
+        read_json(path)
     }
 
     /// Writes the manifest so that a reader sees the old one or the new one, never a half, also after a power cut.
@@ -188,15 +266,7 @@ impl Manifest {
     /// # Errors
     /// [`Error::Io`].
     pub fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(self).expect("a manifest has only string keys") + "\n";
-        let new = path.with_extension("json.new");
-        let write = || {
-            let mut file = File::create(&new)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(Error::io(&new, "cannot write the manifest"))?;
-        std::fs::rename(&new, path).map_err(Error::io(path, "cannot replace the manifest"))
+        replace_json(path, self)
     }
 
     /// Name of a member by index, or `?` where the index is not one of the cluster's.

@@ -62,6 +62,12 @@ pub struct WorkloadSpec {
     /// Operations that become due per second, on average; for constant and Poisson pacing.
     #[serde(default)]
     pub rate_per_s: Option<f64>,
+    /// Where `rate_per_s` came from, when it was asked for as a share of the capacity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
+    /// Connections to each member; operations under way share them.
+    #[serde(default = "one")]
+    pub connections: u32,
     /// Number of distinct keys.
     pub keys: u32,
     /// How keys are chosen.
@@ -78,6 +84,22 @@ pub struct WorkloadSpec {
     pub warm_up_ms: u64,
     /// Which members the clients ask.
     pub attachment: Attachment,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// A rate that was asked for as a share of what the cluster can do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// The share, in percent.
+    pub percent: f64,
+    /// Operations per second that the cluster acknowledged when it was asked for as many as it could do; 0 until it
+    /// was measured.
+    pub capacity_per_s: f64,
+    /// Name of the run folder in which that was measured; empty until then.
+    pub capacity_run: String,
 }
 
 /// When operations become due.
@@ -161,6 +183,9 @@ pub struct FaultSpec {
     pub target: Target,
     /// Which of the target's traffic it hits.
     pub scope: Scope,
+    /// Only traffic with this other member; absent for all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Peer>,
     /// Which way that traffic flows, seen from the target.
     pub direction: Direction,
     /// How it is done.
@@ -187,6 +212,9 @@ pub enum Effect {
         /// 0 to 100.
         loss_percent: f64,
     },
+    /// Each packet is passed on at once: everything that a fault needs is at work and nothing is slow. What such a run
+    /// shows is what the machinery itself does.
+    Null,
 }
 
 impl Effect {
@@ -195,6 +223,7 @@ impl Effect {
         match self {
             Self::Delay { .. } => "delay",
             Self::Loss { .. } => "loss",
+            Self::Null => "null",
         }
     }
 }
@@ -206,6 +235,7 @@ impl std::fmt::Display for Effect {
             Self::Delay { delay_us, jitter_us: 0 } => write!(f, "delay {}ms", ms(delay_us)),
             Self::Delay { delay_us, jitter_us } => write!(f, "delay {}ms ± {}ms", ms(delay_us), ms(jitter_us)),
             Self::Loss { loss_percent } => write!(f, "loss {loss_percent}%"),
+            Self::Null => f.write_str("null fault"),
         }
     }
 }
@@ -222,6 +252,18 @@ pub enum Target {
     Member(String),
     /// Every member.
     All,
+}
+
+/// The other member of a fault that hits one link between members; resolved when it is injected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Peer {
+    /// The member that leads.
+    Leader,
+    /// A neighbour of the target that does not lead: followers send each other nothing that a client waits for.
+    OtherFollower,
+    /// A member by name.
+    Member(String),
 }
 
 /// Which of the target's traffic a fault hits.

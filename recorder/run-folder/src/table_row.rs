@@ -29,6 +29,10 @@ pub(crate) trait Cell: Sized {
     fn column<R>(rows: &[R], cell: impl Fn(&R) -> &Self) -> ArrayRef;
     /// All cells of `column`; `None` when one is not a value of this type.
     fn cells(column: &dyn Array) -> Option<Vec<Self>>;
+    /// The cells of a column that an older recorder did not write; `None` when there must be one.
+    fn absent(_rows: usize) -> Option<Vec<Self>> {
+        None
+    }
 }
 
 /// Lists a table's columns and so implements [`TableRow`] for its struct.
@@ -52,11 +56,12 @@ macro_rules! table_row {
 
             fn rows(batch: &arrow::array::RecordBatch) -> Result<Vec<Self>, &'static str> {
                 use $crate::table_row::Cell;
-                $(let mut $column = batch
-                    .column_by_name(stringify!($column))
-                    .and_then(|column| <$cell>::cells(column))
-                    .ok_or(stringify!($column))?
-                    .into_iter();)*
+                $(let mut $column = match batch.column_by_name(stringify!($column)) {
+                    Some(column) => <$cell>::cells(column),
+                    None => <$cell>::absent(batch.num_rows()),
+                }
+                .ok_or(stringify!($column))?
+                .into_iter();)*
                 let row = || Some(Self { $($column: $column.next()?,)* });
                 Ok(std::iter::from_fn(row).collect())
             }
@@ -86,6 +91,9 @@ macro_rules! number_cell {
             }
             fn cells(column: &dyn Array) -> Option<Vec<Self>> {
                 Some(column.as_primitive_opt::<$arrow>()?.iter().collect())
+            }
+            fn absent(rows: usize) -> Option<Vec<Self>> {
+                Some(vec![None; rows])
             }
         }
     )*};
@@ -119,6 +127,9 @@ impl Cell for Option<u8> {
         let index = |cell: Option<i8>| cell.map_or(Some(None), |index| index.try_into().ok().map(Some));
         <Option<i8>>::cells(column)?.into_iter().map(index).collect()
     }
+    fn absent(rows: usize) -> Option<Vec<Self>> {
+        Some(vec![None; rows])
+    }
 }
 
 fn int8(index: u8) -> i8 {
@@ -134,6 +145,9 @@ impl Cell for Option<bool> {
     }
     fn cells(column: &dyn Array) -> Option<Vec<Self>> {
         Some(column.as_boolean_opt()?.iter().collect())
+    }
+    fn absent(rows: usize) -> Option<Vec<Self>> {
+        Some(vec![None; rows])
     }
 }
 
@@ -171,5 +185,8 @@ impl<T: Text> Cell for Option<T> {
     fn cells(column: &dyn Array) -> Option<Vec<Self>> {
         let cell = |text: Option<&str>| text.map_or(Some(None), |text| T::from_text(text).map(Some));
         column.as_string_opt::<i32>()?.iter().map(cell).collect()
+    }
+    fn absent(rows: usize) -> Option<Vec<Self>> {
+        Some(std::iter::repeat_with(|| None).take(rows).collect())
     }
 }

@@ -83,6 +83,7 @@ pub fn judge(
                 judge_delay(event, delay_us, jitter_us, crossings, &links, counters.held)
             }
             Effect::Loss { loss_percent } => judge_loss(event, loss_percent, counters),
+            Effect::Null => judge_null(event, counters.held),
         }
     };
     event.confirmed = Some(verdict.is_ok());
@@ -130,6 +131,21 @@ fn judge_delay(
     );
     let most_us = SHOWN_SHARE_MAX * asked_us + 4.0 * SLACK_US + stray_us;
     if (least_us..=most_us).contains(&achieved_us) { Ok(text) } else { Err(text) }
+}
+
+/// Nothing may be slow, and yet every packet must have gone through the mechanism.
+fn judge_null(event: &FaultEvent, held: u64) -> Result<String, String> {
+    let Some(mean_us) = event.hold_mean_us else {
+        return Err("no packet went through the shaper".to_owned());
+    };
+    let mut text = format!("{held} packets went through the shaper in {mean_us:.0} us on average");
+    if let (Some(during_us), Some(base_us)) =
+        (event.probe_during_us, event.probe_before_us.or(event.probe_untouched_us))
+    {
+        let ms = |us: f64| us / 1000.0;
+        text += &format!("; connecting took {:.2} ms, {:.2} ms without them", ms(during_us), ms(base_us));
+    }
+    if mean_us <= NOISE_US { Ok(text) } else { Err(text) }
 }
 
 fn judge_loss(event: &mut FaultEvent, loss_percent: f64, counters: &Counters) -> Result<String, String> {
@@ -322,6 +338,16 @@ mod tests {
         let event = judged(small, &probes(380.0), held(190));
         assert_eq!((event.confirmed, event.confirmed_ns), (Some(true), None), "{}", event.evidence);
         assert_eq!(judged(small, &probes(380.0), held(20)).confirmed, Some(false));
+    }
+
+    #[test]
+    fn a_null_fault_handles_every_packet_and_slows_none() {
+        let event = judged(Effect::Null, &probes(320.0), held(40));
+        assert_eq!(event.confirmed, Some(true), "{}", event.evidence);
+        assert_eq!(judged(Effect::Null, &probes(320.0), held(4_000)).confirmed, Some(false), "packets waited");
+        assert_eq!(judged(Effect::Null, &probes(320.0), dropped(0, 0)).confirmed, Some(false), "no packet came");
+        let bypassed = Counters { matched: 1001, ..held(40) };
+        assert_eq!(judged(Effect::Null, &probes(320.0), bypassed).confirmed, Some(false));
     }
 
     #[test]

@@ -191,6 +191,7 @@ fn asked_events(
     let (delay_us, jitter_us, loss_percent) = match fault.effect {
         Effect::Delay { delay_us, jitter_us } => (Some(delay_us as f64), Some(jitter_us as f64), None),
         Effect::Loss { loss_percent } => (None, None, Some(loss_percent)),
+        Effect::Null => (None, None, None),
     };
     let event = |(fault_id, target): (usize, &usize)| FaultEvent {
         fault_id: fault_id as i64,

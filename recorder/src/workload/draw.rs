@@ -137,6 +137,8 @@ mod tests {
             operations: None,
             concurrency: 1,
             rate_per_s: None,
+            load: None,
+            connections: 1,
             key_distribution: KeyDistribution::Uniform,
             mix,
             keys: 10_000,

@@ -20,6 +20,8 @@ pub(super) fn new(shape: &Shape, now: DateTime<Utc>) -> Manifest {
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         command: if shape.fault.is_some() { "slow-leader" } else { "baseline" }.to_owned(),
         spec: spec(shape),
+        sweep: None,
+        reproduces: None,
         status: Status::Running,
         clock: Clock {
             origin_unix_ns: start_unix_ns + shape.warm_up_ms as i64 * 1_000_000,
@@ -41,6 +43,9 @@ pub(super) fn new(shape: &Shape, now: DateTime<Utc>) -> Manifest {
             lag_p50_us: 7.0,
             lag_p99_us: 11.9,
             lag_max_us: 12.0,
+            own_lag_p99_us: None,
+            busy_percent: Some(20.0),
+            client_saturated: None,
             cpu_us_per_operation: 20.0,
             achieved_rate_per_s: 1e9 * f64::from(shape.concurrency) / shape.median_service_ns as f64,
         }),
@@ -57,6 +62,8 @@ fn spec(shape: &Shape) -> RunSpec {
         workload: WorkloadSpec {
             pacing: Pacing::Closed,
             rate_per_s: None,
+            load: None,
+            connections: 1,
             key_distribution: KeyDistribution::Uniform,
             duration_ms: None,
             operations: Some(shape.operations),
@@ -73,6 +80,7 @@ fn spec(shape: &Shape) -> RunSpec {
             effect: fault.effect,
             target: Target::Leader,
             scope: Scope::All,
+            peer: None,
             direction: Direction::Egress,
             mechanism: MechanismChoice::Auto,
             at_ms: fault.at_ms,
@@ -94,5 +102,6 @@ fn cluster() -> Cluster {
         members: (0..MEMBERS).map(member).collect(),
         flags: vec!["--heartbeat-interval=100".to_owned(), "--election-timeout=1000".to_owned()],
         data_file_system: "ext4".to_owned(),
+        earlier_runs: 0,
     }
 }

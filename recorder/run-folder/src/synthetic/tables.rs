@@ -18,6 +18,7 @@ pub(super) fn fault_event(shape: &Shape, last_end_ns: i64) -> Option<FaultEvent>
     let (delay_us, jitter_us, loss_percent) = match fault.effect {
         Effect::Delay { delay_us, jitter_us } => (Some(delay_us as f64), Some(jitter_us as f64), None),
         Effect::Loss { loss_percent } => (None, None, Some(loss_percent)),
+        Effect::Null => (None, None, None),
     };
     let packets = 6 * shape.operations as i64;
     let dropped = loss_percent.map(|percent| (packets as f64 * percent / 100.0) as i64);
@@ -31,6 +32,7 @@ pub(super) fn fault_event(shape: &Shape, last_end_ns: i64) -> Option<FaultEvent>
         target: LEADER as i8,
         role: "leader".to_owned(),
         scope: "all".to_owned(),
+        peer: None,
         direction: "egress".to_owned(),
         mechanism: "queue".to_owned(),
         commands: "-A FORWARD -s 10.0.1.2 -j NFQUEUE --queue-num 1 --queue-bypass".to_owned(),
