@@ -46,6 +46,17 @@ pub enum Command {
         after_help = "Examples:\n  recorder slow-follower 0ms 120 baseline delay 0\n  recorder slow-follower 100ms 120 delay100_mid delay 60\n  recorder slow-follower 20% 120 loss20_full loss 0"
     )]
     SlowFollower(Box<SlowFollowerCommand>),
+    /// Record a sweep: many runs of a plan, one after the other, with baselines between them and controls
+    #[command(after_help = SWEEP_HELP)]
+    Sweep(Box<SweepCommand>),
+    /// Record a run again, exactly as its manifest says
+    Reproduce {
+        /// The run folder to repeat
+        run: PathBuf,
+        /// Places that the run needs on this machine.
+        #[command(flatten)]
+        places: Places,
+    },
     /// Make the folder of a killed run whole again from its journals
     Recover {
         /// The run folder
@@ -88,12 +99,15 @@ pub struct RunCommand {
     /// Number of operations, warm-up not counted
     #[arg(long, value_name = "N", help_heading = "Workload")]
     pub operations: Option<u64>,
-    /// When operations become due [default: closed; with --rate: constant]
+    /// When operations become due [default: closed; with --rate or --load: constant]
     #[arg(long, value_enum, help_heading = "Workload")]
     pub pacing: Option<PacingKind>,
     /// Operations that become due per second, whatever the answers do (open loop)
     #[arg(long, value_name = "N", help_heading = "Workload")]
     pub rate: Option<f64>,
+    /// The rate as a share of what the cluster can do, which a short run measures first (open loop)
+    #[arg(long, value_name = "PERCENT", conflicts_with = "rate", help_heading = "Workload")]
+    pub load: Option<String>,
     /// Options shared by all runs.
     #[command(flatten)]
     pub shared: SharedOptions,
@@ -137,18 +151,105 @@ pub struct SlowFollowerCommand {
     pub shared: SharedOptions,
 }
 
-/// Options that every run takes.
+/// `recorder sweep`.
 #[derive(Debug, Args)]
-pub struct SharedOptions {
+pub struct SweepCommand {
+    /// The plan, a TOML file
+    #[arg(value_name = "PLAN.toml", required_unless_present = "preset", conflicts_with = "preset")]
+    pub plan: Option<PathBuf>,
+    /// A plan that comes with the recorder
+    #[arg(long, value_enum)]
+    pub preset: Option<Preset>,
+    /// How often each run is repeated, each time in an order of its own [default: the plan's, else 1]
+    #[arg(long, value_name = "N")]
+    pub repeat: Option<u32>,
+    /// Length of each run, in place of the plan's
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
+    /// Source of the order of the runs and of their own seeds [default: the plan's, else drawn]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Run all on one cluster instead of a fresh one each
+    #[arg(long)]
+    pub reuse_cluster: bool,
+    /// Show the runs and the time they take, and record nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write the plan to standard output, to be changed and kept, and record nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub print_plan: bool,
+    /// Go on with the newest sweep of this plan in DIR: what is finished is kept, everything else is run
+    #[arg(long)]
+    pub resume: bool,
+    /// With --resume: although the plan has changed; without: although an unfinished sweep of this plan is there
+    #[arg(long)]
+    pub force: bool,
+    /// Begin a sweep of more than 12 hours without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Places that the runs need on this machine.
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// Plans that come with the recorder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// One follower loses or delays packets, its clients stay with it: 24 runs, controls and baselines
+    SlowFollower,
+    /// The leader delays packets, clients ask all members: 12 runs, controls and baselines
+    SlowLeader,
+    /// A baseline, a slow follower and two controls in about a minute
+    Quick,
+}
+
+const SWEEP_HELP: &str = "\
+Examples:
+  recorder sweep --preset quick
+  recorder sweep --preset slow-follower --duration 30 --dry-run
+  recorder sweep --preset slow-leader --print-plan > mine.toml
+  recorder sweep mine.toml --repeat 5
+  recorder sweep mine.toml --repeat 5 --resume
+
+Exit codes:
+  0    every run of the plan is finished
+  1    some run failed; the others are finished, and --resume tries the failed ones again
+  2    a wrong argument or plan; nothing was recorded
+  3    this machine lacks something that the runs need
+  130  a signal ended the sweep; --resume goes on with it";
+
+/// Places that a run needs on this machine.
+#[derive(Debug, Args)]
+pub struct Places {
     /// Folder that the run folder is made in
     #[arg(long, value_name = "DIR", default_value = DEFAULT_RESULTS_DIR, help_heading = "Output")]
     pub dir: PathBuf,
+    /// The etcd program [default: $ETCD, else etcd on PATH]
+    #[arg(long, value_name = "PROGRAM", help_heading = "Cluster")]
+    pub etcd: Option<PathBuf>,
+    /// Exactly this version of etcd, or an error [default: $ETCD_VERSION, else any]
+    #[arg(long, value_name = "VERSION", help_heading = "Cluster")]
+    pub etcd_version: Option<String>,
+    /// Folder for the members' data while the run lasts [default: beside the run folder]
+    #[arg(long, value_name = "DIR", help_heading = "Cluster")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Options that every run takes.
+#[derive(Debug, Args)]
+pub struct SharedOptions {
+    /// Places that the run needs on this machine.
+    #[command(flatten)]
+    pub places: Places,
     /// Random deviation of a delay, plus or minus, with unit
     #[arg(long, value_name = "TIME", help_heading = "Fault")]
     pub jitter: Option<String>,
     /// Traffic that the fault hits: all packets, between members (port 2380), or with clients (port 2379)
     #[arg(long, value_enum, default_value = "all", help_heading = "Fault")]
     pub scope: ScopeKind,
+    /// Only the target's link to this other member: leader, other-follower, or a name [default: all links]
+    #[arg(long, value_name = "MEMBER", help_heading = "Fault")]
+    pub peer: Option<String>,
     /// Which way that traffic flows, seen from the target
     #[arg(long, value_enum, default_value = "egress", help_heading = "Fault")]
     pub direction: DirectionKind,
@@ -163,6 +264,9 @@ pub struct SharedOptions {
     /// [default: 16; open loop: 512]
     #[arg(long, value_name = "N", help_heading = "Workload")]
     pub concurrency: Option<u32>,
+    /// Connections to each member, shared by the operations under way
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Workload")]
+    pub connections: u32,
     /// Kinds of operation by weight: put, get, get_serializable, txn, delete
     #[arg(long, value_name = "KIND=WEIGHT,...", default_value = "put=1", help_heading = "Workload")]
     pub mix: String,
@@ -190,15 +294,6 @@ pub struct SharedOptions {
     /// Number of members, 3 to 7
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(3..=7), help_heading = "Cluster")]
     pub nodes: u8,
-    /// The etcd program [default: $ETCD, else etcd on PATH]
-    #[arg(long, value_name = "PROGRAM", help_heading = "Cluster")]
-    pub etcd: Option<PathBuf>,
-    /// Exactly this version of etcd, or an error [default: $ETCD_VERSION, else any]
-    #[arg(long, value_name = "VERSION", help_heading = "Cluster")]
-    pub etcd_version: Option<String>,
-    /// Folder for the members' data while the run lasts [default: beside the run folder]
-    #[arg(long, value_name = "DIR", help_heading = "Cluster")]
-    pub data_dir: Option<PathBuf>,
 }
 
 /// Kinds of fault as typed.
@@ -210,6 +305,8 @@ pub enum FaultKind {
     Delay,
     /// Drop packets at random
     Loss,
+    /// Pass each packet on at once: all machinery at work, nothing slow (a control)
+    Null,
 }
 
 /// Pacing as typed.

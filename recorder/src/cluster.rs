@@ -45,6 +45,8 @@ pub struct Cluster {
     pub version: String,
     /// File system that the members' data lie on.
     pub data_file_system: String,
+    /// Runs that it has served.
+    pub served_runs: u32,
     processes: Mutex<Vec<etcd::Process>>,
     _data: DataDir,
 }
@@ -163,6 +165,7 @@ impl Cluster {
             flags: flags_of_first,
             version: program.version.clone(),
             data_file_system: crate::host::file_system(data.path()),
+            served_runs: 0,
             processes: Mutex::new(processes),
             _data: data,
         };
@@ -170,7 +173,11 @@ impl Cluster {
         Ok(cluster)
     }
 
-    async fn wait_until_ready(&mut self) -> Result<()> {
+    /// Waits until all members know the same leader.
+    ///
+    /// # Errors
+    /// [`Error::Run`] with what each member says, when that takes too long.
+    pub async fn wait_until_ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + READY_TIMEOUT;
         loop {
             self.check_processes()?;

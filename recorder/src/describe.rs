@@ -10,6 +10,7 @@ use crate::faults::timeline::Injected;
 use crate::host;
 use crate::plan::PlannedRun;
 use crate::recording::Recording;
+use crate::workload::saturation;
 
 /// A workload that ended this much before its fault was healed leaves a part of the window without load.
 const IDLE_WINDOW_NS: i64 = 500_000_000;
@@ -19,10 +20,10 @@ pub fn manifest(planned: &PlannedRun) -> Manifest {
     Manifest {
         format_version: FORMAT_VERSION,
         tool_version: env!("CARGO_PKG_VERSION").into(),
-        command: planned.command.into(),
+        command: planned.command.clone(),
         spec: planned.spec.clone(),
-        sweep: None,
-        reproduces: None,
+        sweep: planned.place.clone(),
+        reproduces: planned.reproduces.clone(),
         status: Status::Running,
         clock: Clock::default(),
         cluster: manifest::Cluster::default(),
@@ -49,7 +50,7 @@ pub fn cluster(manifest: &mut Manifest, cluster: &Cluster) {
         members: cluster.members.iter().map(member).collect(),
         flags: cluster.flags.clone(),
         data_file_system: cluster.data_file_system.clone(),
-        earlier_runs: 0,
+        earlier_runs: cluster.served_runs,
     };
     if cluster.data_file_system == "tmpfs" {
         manifest.warnings.push("the members' data lie on a tmpfs, where fsync costs nothing".into());
@@ -84,6 +85,9 @@ pub fn generator(manifest: &mut Manifest, start: &Usage, recording: &Recording) 
     manifest.host.load_average[1] = host::load_average();
     let live = recording.live();
     let (lag, counts) = (live.live().lag(), live.live().counts());
+    let (busy_percent, own_lag_p99_us) = (live.live().busy_percent(), live.live().own_lag_p99_us());
+    let client_saturated = saturation::reason(busy_percent, own_lag_p99_us);
+    manifest.warnings.extend(client_saturated.iter().map(|reason| format!("client saturated: {reason}")));
     let workload_s = manifest.clock.workload_end_ns.max(1) as f64 / 1e9;
     manifest.generator = Some(Generator {
         lag_p50_us: lag.p50_us,
@@ -91,7 +95,9 @@ pub fn generator(manifest: &mut Manifest, start: &Usage, recording: &Recording) 
         lag_max_us: lag.max_us,
         cpu_us_per_operation: (now.cpu_ns - start.cpu_ns) as f64 / 1000.0 / counts.all.max(1) as f64,
         achieved_rate_per_s: counts.ok as f64 / workload_s,
-        ..Generator::default()
+        own_lag_p99_us,
+        busy_percent,
+        client_saturated,
     });
     let examples = recording.error_examples();
     manifest.warnings.extend(examples.iter().map(|error| format!("an unclassified error: {error}")));

@@ -54,7 +54,10 @@ impl Error {
     /// The exit code that this error ends in.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Folder(run_folder::Error::Label { .. }) => exit_code::USAGE,
+            Self::Usage(_)
+            | Self::Folder(run_folder::Error::Label { .. } | run_folder::Error::SweepUnderWay { .. }) => {
+                exit_code::USAGE
+            }
             Self::Environment(_) => exit_code::ENVIRONMENT,
             Self::Run(_) | Self::Folder(_) => exit_code::RUN_FAILED,
             Self::Interrupted(_) => exit_code::INTERRUPTED,

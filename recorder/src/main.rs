@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use recorder::cli::{Cli, Command};
 use recorder::error::Result;
-use recorder::{doctor, faults, plan, session, terminal};
+use recorder::{doctor, faults, plan, reproduce, session, sweep, terminal};
 use run_folder::RunFolder;
 
 fn main() -> ExitCode {
@@ -23,6 +23,8 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Run(typed) => session::record(&plan::run(typed)?),
         Command::SlowLeader(typed) => session::record(&plan::slow_leader(typed)?),
         Command::SlowFollower(typed) => session::record(&plan::slow_follower(typed)?),
+        Command::Sweep(typed) => sweep::record(typed),
+        Command::Reproduce { run, places } => reproduce::record(run, places),
         Command::Recover { run } => {
             let recovery = run_folder::recover(&RunFolder::open(run)?)?;
             terminal::line(&recovery.reason);

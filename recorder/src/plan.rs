@@ -3,23 +3,26 @@
 use std::path::PathBuf;
 
 use run_folder::Label;
+use run_folder::manifest::SweepPlace;
 use run_folder::spec::{
-    Attachment, Backend, ClusterSpec, Direction, Effect, FaultSpec, KeyDistribution, MechanismChoice, Mix, Pacing,
-    RunSpec, Scope, Target, WorkloadSpec,
+    Attachment, Backend, ClusterSpec, Effect, FaultSpec, Load, Pacing, RunSpec, Scope, Target, WorkloadSpec,
 };
 
-use crate::cli::{
-    DirectionKind, FaultKind, KeyDistributionKind, MechanismKind, PacingKind, RunCommand, ScopeKind, SharedOptions,
-    SlowFollowerCommand, SlowLeaderCommand,
-};
+use crate::cli::{FaultKind, PacingKind, Places, RunCommand, SharedOptions, SlowFollowerCommand, SlowLeaderCommand};
 use crate::error::{Error, Result};
 use crate::units;
+use parts::{attachment, effect, fault_spec, parse_target, workload};
+
+pub mod file;
+mod parts;
+pub mod presets;
+pub mod sweep;
 
 /// A run and the places that it needs on this machine.
 #[derive(Debug, Clone)]
 pub struct PlannedRun {
     /// The command that it came from, as in `slow-leader`.
-    pub command: &'static str,
+    pub command: String,
     /// What is run.
     pub spec: RunSpec,
     /// Where the run folder goes.
@@ -30,12 +33,35 @@ pub struct PlannedRun {
     pub etcd: Option<PathBuf>,
     /// The exact etcd version asked for.
     pub etcd_version: Option<String>,
+    /// Its place in a sweep.
+    pub place: Option<SweepPlace>,
+    /// Name of the run folder that it repeats.
+    pub reproduces: Option<String>,
 }
 
 /// Folder beside the run folders, or in `--data-dir`, that holds members' data while runs last.
 const DATA_FOLDER: &str = ".laggard-data";
 
 impl PlannedRun {
+    /// A run of `spec` in these places.
+    pub fn new(command: &str, spec: RunSpec, places: &Places) -> Self {
+        Self {
+            command: command.to_owned(),
+            spec,
+            results: places.dir.clone(),
+            data_dir: places.data_dir.clone(),
+            etcd: places.etcd.clone().or_else(etcd_of_environment),
+            etcd_version: places.etcd_version.clone().or_else(etcd_version_of_environment),
+            place: None,
+            reproduces: None,
+        }
+    }
+
+    /// Whether the capacity that its rate is a share of has yet to be measured.
+    pub fn lacks_capacity(&self) -> bool {
+        self.spec.workload.load.is_some() && self.spec.workload.rate_per_s.is_none()
+    }
+
     /// Folder in which this and other recorders keep members' data, each in a folder of its run's name.
     pub fn data_folder(&self) -> PathBuf {
         self.data_dir.as_ref().unwrap_or(&self.results).join(DATA_FOLDER)
@@ -47,22 +73,12 @@ const SLOW_LEADER_DEFAULT_MS: u64 = 120_000;
 /// Number of puts in a slow-leader run, as in the older script.
 const SLOW_LEADER_OPERATIONS: u64 = 10_000;
 const RUN_DEFAULT_MS: u64 = 30_000;
-const CLOSED_CONCURRENCY: u32 = 16;
-const OPEN_CONCURRENCY: u32 = 512;
-const CONCURRENCY_MAX: u32 = 10_000;
 /// Bounds that keep memory and arithmetic in hand, far beyond what one machine can drive.
 const OPERATIONS_MAX: u64 = 10_000_000_000;
 const RATE_PER_S_MAX: u64 = 1_000_000;
 const RATE_PER_S_MIN: f64 = 0.01;
-const KEYS_MAX: u32 = 10_000_000;
-const DEADLINE_MS_MAX: u64 = 600_000;
 /// What `--target` is when it is not typed.
 pub const DEFAULT_TARGET: &str = "follower";
-/// Strengths that mean no fault, whatever its kind.
-const NO_FAULT_VALUES: [&str; 6] = ["none", "0", "0us", "0ms", "0s", "0%"];
-/// etcd refuses requests of more than 1.5 MiB; the rest is room for the key and the envelope.
-const VALUE_BYTES_MAX: u32 = 1_500_000;
-const KEY_BYTES_MAX: u32 = 4096;
 
 /// Plans `recorder run`.
 ///
@@ -72,7 +88,7 @@ pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
     let shared = &typed.shared;
     let duration_ms = match (&typed.duration, typed.operations) {
         (Some(text), _) => Some(units::seconds_ms("--duration", text)?),
-        (None, Some(_)) if typed.rate.is_none() => None,
+        (None, Some(_)) if typed.rate.is_none() && typed.load.is_none() => None,
         (None, _) => Some(RUN_DEFAULT_MS),
     };
     if duration_ms == Some(0) {
@@ -81,25 +97,27 @@ pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
     if typed.operations.is_some_and(|operations| !(1..=OPERATIONS_MAX).contains(&operations)) {
         return Err(Error::usage(format!("--operations must be between 1 and {OPERATIONS_MAX}")));
     }
-    let pacing = match (typed.pacing, typed.rate) {
-        (None | Some(PacingKind::Closed), None) => Pacing::Closed,
-        (Some(PacingKind::Even), None) => Pacing::Even,
-        (None | Some(PacingKind::Constant), Some(_)) => Pacing::Constant,
-        (Some(PacingKind::Poisson), Some(_)) => Pacing::Poisson,
-        (Some(PacingKind::Constant | PacingKind::Poisson), None) => {
-            return Err(Error::usage("--pacing constant and poisson need --rate"));
+    let load = typed.load.as_ref().map(|load| parse_load(load)).transpose()?;
+    let rate_option = if typed.load.is_some() { "--load" } else { "--rate" };
+    let pacing = match (typed.pacing, typed.rate.is_some() || load.is_some()) {
+        (None | Some(PacingKind::Closed), false) => Pacing::Closed,
+        (Some(PacingKind::Even), false) => Pacing::Even,
+        (None | Some(PacingKind::Constant), true) => Pacing::Constant,
+        (Some(PacingKind::Poisson), true) => Pacing::Poisson,
+        (Some(PacingKind::Constant | PacingKind::Poisson), false) => {
+            return Err(Error::usage("--pacing constant and poisson need --rate or --load"));
         }
-        (Some(PacingKind::Closed | PacingKind::Even), Some(_)) => {
-            return Err(Error::usage("--rate is for --pacing constant or poisson"));
+        (Some(PacingKind::Closed | PacingKind::Even), true) => {
+            return Err(Error::usage(format!("{rate_option} is for --pacing constant or poisson")));
         }
     };
     if let Some(rate) = typed.rate {
         if !(rate >= RATE_PER_S_MIN && rate <= RATE_PER_S_MAX as f64) {
             return Err(Error::usage(format!("--rate must be between {RATE_PER_S_MIN} and {RATE_PER_S_MAX} a second")));
         }
-        if typed.operations.is_some() {
-            return Err(Error::usage("--operations does not go with --rate; limit the run by --duration"));
-        }
+    }
+    if typed.operations.is_some() && matches!(pacing, Pacing::Constant | Pacing::Poisson) {
+        return Err(Error::usage(format!("--operations does not go with {rate_option}; limit the run by --duration")));
     }
     if pacing == Pacing::Even && (typed.operations.is_none() || duration_ms.is_none()) {
         return Err(Error::usage("--pacing even needs both --operations and --duration"));
@@ -117,7 +135,7 @@ pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
         (Some(effect), at, lasting) => Some(FaultSpec {
             at_ms: at.as_ref().map_or(Ok(0), |at| units::seconds_ms("--at", at))?,
             for_ms: lasting.as_ref().map(|lasting| units::seconds_ms("--for", lasting)).transpose()?,
-            ..fault_spec(effect, parse_target(&typed.target, shared.nodes)?, shared)
+            ..fault_spec(effect, parse_target(&typed.target, shared.nodes)?, shared)?
         }),
     };
     let attachment = attachment(shared, Attachment::RoundRobin)?;
@@ -126,6 +144,7 @@ pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
         duration_ms,
         operations: typed.operations,
         rate_per_s: typed.rate,
+        load,
         ..workload(pacing, attachment, shared)?
     };
     planned("run", &typed.label, workload, fault, shared, ["--at", "--for", "--duration"])
@@ -145,8 +164,8 @@ pub fn slow_leader(typed: &SlowLeaderCommand) -> Result<PlannedRun> {
             "duration_seconds is 0, so the fault would be lifted at once; give its length, or the fault type none",
         ));
     }
-    let fault =
-        effect.map(|effect| FaultSpec { at_ms, for_ms: Some(for_ms), ..fault_spec(effect, Target::Leader, shared) });
+    let fault = effect.map(|effect| fault_spec(effect, Target::Leader, shared)).transpose()?;
+    let fault = fault.map(|fault| FaultSpec { at_ms, for_ms: Some(for_ms), ..fault });
     let duration_ms = match at_ms + for_ms + at_ms {
         0 => SLOW_LEADER_DEFAULT_MS,
         duration_ms => duration_ms,
@@ -178,8 +197,9 @@ pub fn slow_follower(typed: &SlowFollowerCommand) -> Result<PlannedRun> {
         return Err(Error::usage("duration_s is 0; give the length of the run in seconds"));
     }
     let at_ms = units::seconds_ms("inject_at_s", &typed.inject_at_s)?;
-    let fault = effect(typed.fault_type, Some(&typed.fault_value), "fault_value", shared)?
-        .map(|effect| FaultSpec { at_ms, ..fault_spec(effect, Target::Follower, shared) });
+    let effect = effect(typed.fault_type, Some(&typed.fault_value), "fault_value", shared)?;
+    let fault = effect.map(|effect| fault_spec(effect, Target::Follower, shared)).transpose()?;
+    let fault = fault.map(|fault| FaultSpec { at_ms, ..fault });
     let attachment = attachment(shared, Attachment::Target)?;
     let workload = WorkloadSpec { duration_ms: Some(duration_ms), ..workload(Pacing::Closed, attachment, shared)? };
     planned("slow-follower", &typed.label, workload, fault, shared, ["inject_at_s", "the window", "duration_s"])
@@ -188,7 +208,7 @@ pub fn slow_follower(typed: &SlowFollowerCommand) -> Result<PlannedRun> {
 /// Joins the parts and checks what only the whole can show. `names` are what the user typed for the fault's start,
 /// its length and the run's length.
 fn planned(
-    command: &'static str,
+    command: &str,
     label: &Label,
     workload: WorkloadSpec,
     fault: Option<FaultSpec>,
@@ -228,6 +248,14 @@ fn planned(
             )));
         }
     }
+    if let Some(FaultSpec { peer: Some(_), target, scope, .. }) = &fault {
+        if *target == Target::All {
+            return Err(Error::usage("--peer names one link; it does not go with --target all"));
+        }
+        if *scope == Scope::Clients {
+            return Err(Error::usage("--peer names a link between members; it does not go with --scope clients"));
+        }
+    }
     if let Some(FaultSpec { target: Target::All, .. }) = &fault
         && workload.attachment == Attachment::HealthyFollower
     {
@@ -240,14 +268,7 @@ fn planned(
         workload,
         fault,
     };
-    Ok(PlannedRun {
-        command,
-        spec,
-        results: shared.dir.clone(),
-        data_dir: shared.data_dir.clone(),
-        etcd: shared.etcd.clone().or_else(etcd_of_environment),
-        etcd_version: shared.etcd_version.clone().or_else(etcd_version_of_environment),
-    })
+    Ok(PlannedRun::new(command, spec, &shared.places))
 }
 
 /// The program that `$ETCD` names; an empty variable names none.
@@ -260,16 +281,24 @@ pub fn etcd_version_of_environment() -> Option<String> {
     std::env::var("ETCD_VERSION").ok().filter(|version| !version.is_empty())
 }
 
-/// A seed for a run that was given none: 32 bits, so that people can type it again.
+/// A seed for what was given none: 32 bits, so that people can type it again.
 fn drawn_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::from(now.subsec_nanos() ^ (now.as_secs() as u32).rotate_left(16) ^ std::process::id())
 }
 
+fn parse_load(text: &str) -> Result<Load> {
+    let percent = units::percent("--load", text)?;
+    if percent <= 0.0 {
+        return Err(Error::usage("--load must be more than 0%"));
+    }
+    Ok(Load { percent, capacity_per_s: 0.0, capacity_run: String::new() })
+}
+
 /// Refuses what only means something with a fault, in a run that has none.
 fn no_fault_options(typed: &RunCommand, has_window: bool) -> Result<()> {
-    if typed.fault == FaultKind::None && (has_window || typed.value.is_some()) {
-        return Err(Error::usage("--value, --at and --for need a fault; add --fault delay --value 100ms"));
+    if typed.fault == FaultKind::None && (has_window || typed.value.is_some() || typed.shared.peer.is_some()) {
+        return Err(Error::usage("--value, --at, --for and --peer need a fault; add --fault delay --value 100ms"));
     }
     if typed.target != DEFAULT_TARGET && typed.shared.attach.as_deref() == Some("target") {
         return Err(Error::usage(
@@ -278,159 +307,6 @@ fn no_fault_options(typed: &RunCommand, has_window: bool) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn effect(kind: FaultKind, value: Option<&str>, value_name: &str, shared: &SharedOptions) -> Result<Option<Effect>> {
-    let jitter_us = shared.jitter.as_ref().map_or(Ok(0), |jitter| units::time_us("--jitter", jitter))?;
-    if jitter_us > 0 && kind != FaultKind::Delay {
-        return Err(Error::usage("--jitter needs a fault of type delay"));
-    }
-    let missing = |example: &str| Error::usage(format!("{value_name} is missing; give the strength, as in {example}"));
-    if value.is_some_and(|value| NO_FAULT_VALUES.contains(&value)) {
-        return Ok(None);
-    }
-    match kind {
-        FaultKind::None => Ok(None),
-        FaultKind::Delay => {
-            let delay_us = units::time_us(value_name, value.ok_or_else(|| missing("100ms"))?)?;
-            if jitter_us > delay_us {
-                return Err(Error::usage(format!("--jitter is larger than the delay in {value_name}")));
-            }
-            Ok((delay_us > 0).then_some(Effect::Delay { delay_us, jitter_us }))
-        }
-        FaultKind::Loss => {
-            let loss_percent = units::percent(value_name, value.ok_or_else(|| missing("20%"))?)?;
-            Ok((loss_percent > 0.0).then_some(Effect::Loss { loss_percent }))
-        }
-    }
-}
-
-fn fault_spec(effect: Effect, target: Target, shared: &SharedOptions) -> FaultSpec {
-    FaultSpec {
-        effect,
-        target,
-        scope: match shared.scope {
-            ScopeKind::All => Scope::All,
-            ScopeKind::Peers => Scope::Peers,
-            ScopeKind::Clients => Scope::Clients,
-        },
-        peer: None,
-        direction: match shared.direction {
-            DirectionKind::Egress => Direction::Egress,
-            DirectionKind::Ingress => Direction::Ingress,
-            DirectionKind::Both => Direction::Both,
-        },
-        mechanism: match shared.mechanism {
-            MechanismKind::Auto => MechanismChoice::Auto,
-            MechanismKind::Queue => MechanismChoice::Queue,
-        },
-        at_ms: 0,
-        for_ms: None,
-    }
-}
-
-fn parse_target(text: &str, nodes: u8) -> Result<Target> {
-    match text {
-        "leader" => Ok(Target::Leader),
-        "follower" => Ok(Target::Follower),
-        "all" => Ok(Target::All),
-        name => Ok(Target::Member(member("--target", name, nodes)?)),
-    }
-}
-
-fn attachment(shared: &SharedOptions, default: Attachment) -> Result<Attachment> {
-    match shared.attach.as_deref() {
-        None => Ok(default),
-        Some("round-robin") => Ok(Attachment::RoundRobin),
-        Some("leader") => Ok(Attachment::Leader),
-        Some("target") => Ok(Attachment::Target),
-        Some("healthy-follower") => Ok(Attachment::HealthyFollower),
-        Some(name) => Ok(Attachment::Member(member("--attach", name, shared.nodes)?)),
-    }
-}
-
-fn member(option: &str, name: &str, nodes: u8) -> Result<String> {
-    let names: Vec<_> = (0..nodes).map(crate::cluster::member_name).collect();
-    if names.iter().any(|known| known == name) {
-        return Ok(name.to_owned());
-    }
-    Err(Error::usage(format!("{option}: there is no member {name:?}; the members are {}", names.join(", "))))
-}
-
-fn workload(pacing: Pacing, attachment: Attachment, shared: &SharedOptions) -> Result<WorkloadSpec> {
-    let concurrency = shared.concurrency.unwrap_or(match pacing {
-        Pacing::Closed => CLOSED_CONCURRENCY,
-        Pacing::Even | Pacing::Constant | Pacing::Poisson => OPEN_CONCURRENCY,
-    });
-    in_range("--concurrency", concurrency, 1, CONCURRENCY_MAX)?;
-    in_range("--keys", shared.keys, 1, KEYS_MAX)?;
-    // A key is its number, padded with zeros; it must fit.
-    let digits = (shared.keys - 1).max(1).ilog10() + 1;
-    in_range("--key-size", shared.key_size, digits, KEY_BYTES_MAX)?;
-    in_range("--value-size", shared.value_size, 0, VALUE_BYTES_MAX)?;
-    let deadline_ms = units::seconds_ms("--deadline", &shared.deadline)?;
-    if !(1..=DEADLINE_MS_MAX).contains(&deadline_ms) {
-        return Err(Error::usage("--deadline must be longer than 0 and at most 10 minutes"));
-    }
-    Ok(WorkloadSpec {
-        pacing,
-        duration_ms: None,
-        operations: None,
-        concurrency,
-        mix: mix(&shared.mix)?,
-        rate_per_s: None,
-        load: None,
-        connections: 1,
-        keys: shared.keys,
-        key_distribution: match shared.key_distribution {
-            KeyDistributionKind::Uniform => KeyDistribution::Uniform,
-            KeyDistributionKind::Sequential => KeyDistribution::Sequential,
-            KeyDistributionKind::Zipfian => KeyDistribution::Zipfian,
-        },
-        key_bytes: shared.key_size,
-        value_bytes: shared.value_size,
-        deadline_ms,
-        warm_up_ms: units::seconds_ms("--warm-up", &shared.warm_up)?,
-        attachment,
-    })
-}
-
-fn in_range(option: &str, value: u32, min: u32, max: u32) -> Result<()> {
-    if (min..=max).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::usage(format!("{option} is {value}; it must be between {min} and {max}")))
-}
-
-fn mix(text: &str) -> Result<Mix> {
-    let mut mix = Mix::default();
-    for part in text.split(',') {
-        let (kind, weight) = part.trim().split_once('=').unwrap_or((part.trim(), "1"));
-        let weight: u32 = weight
-            .parse()
-            .ok()
-            .filter(|weight| *weight <= 1_000_000)
-            .ok_or_else(|| Error::usage(format!("--mix: {weight:?} is not a weight from 0 to 1000000")))?;
-        let slot = match kind {
-            "put" => &mut mix.put,
-            "get" => &mut mix.get,
-            "get_serializable" => &mut mix.get_serializable,
-            "txn" => &mut mix.txn,
-            "delete" => &mut mix.delete,
-            _ => {
-                return Err(Error::usage(format!(
-                    "--mix: there is no kind {kind:?}; the kinds are put, get, get_serializable, txn, delete"
-                )));
-            }
-        };
-        if std::mem::replace(slot, weight) != 0 {
-            return Err(Error::usage(format!("--mix: {kind} is there twice")));
-        }
-    }
-    if mix == Mix::default() {
-        return Err(Error::usage("--mix: all weights are 0"));
-    }
-    Ok(mix)
 }
 
 #[cfg(test)]

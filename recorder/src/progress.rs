@@ -1,7 +1,7 @@
 //! Progress on standard error: one line that is redrawn on a terminal, plain lines elsewhere.
 
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use run_folder::RunSpec;
 use tokio::sync::watch;
@@ -37,6 +37,27 @@ impl PhaseCell {
     }
 }
 
+/// Where the sweep stands that a run belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Number of the run among those of the sweep, from 1.
+    pub number: usize,
+    /// Number of runs in the sweep.
+    pub total: usize,
+    /// Runs that have failed so far.
+    pub failed: usize,
+    /// Estimated time to the end of the sweep at the start of the run.
+    pub left_s: u64,
+}
+
+impl Standing {
+    /// The run's number among all, as in `[ 7/32]`.
+    pub fn numbered(self) -> String {
+        let width = self.total.to_string().len();
+        format!("[{:>width$}/{}]", self.number, self.total)
+    }
+}
+
 /// A running display; dropping it ends it and leaves the terminal on a fresh line.
 #[derive(Debug)]
 pub struct Progress {
@@ -45,13 +66,22 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Starts the display.
-    pub fn start(spec: &RunSpec, clock: RunClock, live: LiveView, phase: &PhaseCell) -> Self {
+    /// Starts the display. In a sweep nothing is shown off a terminal: there, each run has its line at its end.
+    pub fn start(
+        spec: &RunSpec,
+        clock: RunClock,
+        live: LiveView,
+        phase: &PhaseCell,
+        standing: Option<Standing>,
+    ) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
         let display = Display {
             planned_s: spec.planned_ms().map(|ms| ms as f64 / 1000.0),
             operations: spec.workload.operations,
             has_fault: spec.fault.is_some(),
+            label: spec.label.to_string(),
+            standing,
+            started: Instant::now(),
             clock,
             live,
             phase: phase.0.subscribe(),
@@ -73,6 +103,9 @@ struct Display {
     planned_s: Option<f64>,
     operations: Option<u64>,
     has_fault: bool,
+    label: String,
+    standing: Option<Standing>,
+    started: Instant,
     clock: RunClock,
     live: LiveView,
     phase: watch::Receiver<Phase>,
@@ -96,7 +129,7 @@ impl Display {
             if on_terminal {
                 erase_line();
                 let _ = write!(std::io::stderr(), "{line}");
-            } else if phase != last_phase || silent == PLAIN_INTERVALS {
+            } else if self.standing.is_none() && (phase != last_phase || silent == PLAIN_INTERVALS) {
                 terminal::line(line);
                 silent = 0;
             }
@@ -128,11 +161,23 @@ impl Display {
             }
             (None, None) => String::new(),
         };
+        let (before, after) = self.around();
         format!(
-            "{now_s:7.1} s  {phase:8}  {:6.0} ops/s  p99 {p99:>9}  errors {}  {left}",
+            "{before}{now_s:7.1} s  {phase:8}  {:6.0} ops/s  p99 {p99:>9}  errors {}  {left}{after}",
             recent.ok as f64 / recent.over.as_secs_f64().max(1e-3),
             counts.not_ok
         )
+    }
+}
+
+impl Display {
+    /// What a sweep shows before and after the run's own line.
+    fn around(&self) -> (String, String) {
+        let Some(standing) = self.standing else { return Default::default() };
+        let left_s = standing.left_s.saturating_sub(self.started.elapsed().as_secs());
+        let failed = if standing.failed > 0 { format!(", {} failed", standing.failed) } else { String::new() };
+        let before = format!("{} {}", standing.numbered(), self.label);
+        (before, format!(" | sweep: {} left{failed}", crate::units::in_words(left_s)))
     }
 }
 

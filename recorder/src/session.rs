@@ -1,22 +1,47 @@
 //! One invocation of a recording command: from the plan, through the sandbox, to the exit code.
 
-use run_folder::spec::{Attachment, Pacing};
-use run_folder::{Manifest, RunFolder, RunSpec};
+use run_folder::RunFolder;
+use run_folder::manifest::Status;
+use run_folder::spec::{Load, RunSpec, WorkloadSpec};
 
+use crate::apart::Supervisor;
 use crate::cluster::{self, etcd, sandbox};
-use crate::error::{Error, Result};
-use crate::faults::target;
-use crate::plan::PlannedRun;
-use crate::{machine, run, signals, terminal};
+use crate::error::{Error, Result, exit_code};
+use crate::plan::{PlannedRun, sweep::capacity_run};
+use crate::progress::Standing;
+use crate::{machine, report, run, signals, terminal};
+
+/// Runs that are made in one sandbox, one after the other.
+#[derive(Debug)]
+pub struct Batch {
+    /// The runs; several share a cluster.
+    pub runs: Vec<PlannedRun>,
+    /// Where their sweep stands at the first of them.
+    pub standing: Option<Standing>,
+}
 
 /// Records a planned run and returns the exit code. Must be called while the process has a single thread.
 ///
 /// # Errors
 /// What can be said before the sandbox is entered; later errors are printed inside.
 pub fn record(planned: &PlannedRun) -> Result<u8> {
-    let program = machine::check(planned)?;
-    cluster::data::remove_stale(&planned.data_folder());
-    let code = sandbox::run_inside(|| match record_inside(planned, &program) {
+    let planned = if planned.lacks_capacity() { with_capacity(planned)? } else { planned.clone() };
+    record_batch(&Batch { runs: vec![planned], standing: None })
+}
+
+/// Records a batch and returns the exit code: that of the first run that did not finish, which ends the batch.
+///
+/// # Errors
+/// As [`record`].
+pub fn record_batch(batch: &Batch) -> Result<u8> {
+    let Some(first) = batch.runs.first() else { return Ok(0) };
+    let mut program = None;
+    for planned in &batch.runs {
+        program = Some(machine::check(planned)?);
+    }
+    let Some(program) = program else { return Ok(0) };
+    cluster::data::remove_stale(&first.data_folder());
+    let code = sandbox::run_inside(|| match record_inside(batch, &program) {
         Ok(()) => 0,
         Err(error) => {
             terminal::error(&error);
@@ -24,96 +49,81 @@ pub fn record(planned: &PlannedRun) -> Result<u8> {
         }
     });
     // A sandbox that was ended at once has not cleared up; nothing in it holds the data any more.
-    cluster::data::remove_stale(&planned.data_folder());
+    cluster::data::remove_stale(&first.data_folder());
     code
 }
 
 /// The part that runs as pid 1 of the sandbox, on a runtime of one thread in the router's namespace.
-fn record_inside(planned: &PlannedRun, program: &etcd::Program) -> Result<()> {
+fn record_inside(batch: &Batch, program: &etcd::Program) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::environment(format!("the runtime cannot be started: {error}")))?;
     runtime.block_on(async {
         let signals = signals::install()?;
-        terminal::line(in_words(&planned.spec, &program.version));
-        let folder = run::run(planned, program, signals).await?;
-        report(&folder)
+        let mut kept = None;
+        for (at, planned) in batch.runs.iter().enumerate() {
+            let standing = batch.standing.map(|standing| Standing { number: standing.number + at, ..standing });
+            let keeps_cluster = at + 1 < batch.runs.len();
+            let setting = run::Setting { program, signals: signals.clone(), standing, keeps_cluster };
+            if standing.is_none() {
+                terminal::line(report::in_words(&planned.spec, &program.version));
+            }
+            let folder =
+                run::run(planned, &setting, &mut kept).await.map_err(|error| in_sweep(error, planned, standing))?;
+            match standing {
+                Some(standing) => report::run_of_sweep(&folder, standing)?,
+                None => report::run(&folder)?,
+            }
+        }
+        Ok(())
     })
 }
 
-/// Says what was recorded: the folder on standard output, everything else on standard error.
-fn report(folder: &RunFolder) -> Result<()> {
-    let manifest = folder.manifest()?;
-    for event in run_folder::reader::faults(folder)? {
-        let member = manifest.member_name(event.target as usize);
-        terminal::line(format_args!("fault confirmed on {member} ({}): {}", event.role, event.evidence));
-        if let (Some(applied_ns), Some(cleared_ns)) = (event.applied_ns, event.cleared_ns) {
-            // Without an end asked for, the one that came is what was asked.
-            let asked_clear_ns = event.asked_clear_ns.unwrap_or(cleared_ns);
-            let late_ms = |time_ns: i64, asked_ns: i64| (time_ns - asked_ns) as f64 / 1e6;
-            terminal::line(format_args!(
-                "  in force from {:.3} s to {:.3} s; edges {:.1} ms and {:.1} ms after what was asked",
-                applied_ns as f64 / 1e9,
-                cleared_ns as f64 / 1e9,
-                late_ms(applied_ns, event.asked_ns),
-                late_ms(cleared_ns, asked_clear_ns)
-            ));
+/// Among many runs, an error says which one it ended.
+fn in_sweep(error: Error, planned: &PlannedRun, standing: Option<Standing>) -> Error {
+    match (error, standing) {
+        (Error::Run(problem), Some(standing)) => {
+            Error::Run(format!("{} {}: failed: {problem}", standing.numbered(), planned.spec.label))
         }
+        (error, _) => error,
     }
-    for warning in &manifest.warnings {
-        terminal::line(format_args!("warning: {warning}"));
-    }
-    terminal::line(totals(&manifest));
-    terminal::data(folder.dir().display());
-    Ok(())
 }
 
-fn totals(manifest: &Manifest) -> String {
-    let rate = manifest.generator.as_ref().map_or(0.0, |generator| generator.achieved_rate_per_s);
-    format!(
-        "finished: {} operations recorded, {rate:.0} acknowledged per second after the warm-up",
-        manifest.rows.operations
-    )
+/// Measures the capacity that a run's rate is a share of, in a recorded run of its own.
+fn with_capacity(planned: &PlannedRun) -> Result<PlannedRun> {
+    let measuring = PlannedRun { spec: capacity_run(&planned.spec), reproduces: None, ..planned.clone() };
+    let known = folders_of(&measuring);
+    let code = Supervisor::new()?.run(|| record_batch(&Batch { runs: vec![measuring.clone()], standing: None }))?;
+    let measured = folders_of(&measuring).into_iter().find(|folder| code == 0 && !known.contains(folder));
+    let Some(measured) = measured else {
+        let message = "the capacity that --load is a share of could not be measured; see above, or give a --rate";
+        return Err(if code == exit_code::INTERRUPTED {
+            Error::Interrupted(message.into())
+        } else {
+            Error::run(message)
+        });
+    };
+    Ok(PlannedRun { spec: at_load(&planned.spec, &measured)?, ..planned.clone() })
 }
 
-/// The run in a sentence.
-fn in_words(spec: &RunSpec, version: &str) -> String {
-    let workload = &spec.workload;
-    let seconds = |ms: u64| format!("{} s", ms as f64 / 1000.0);
-    let amount = match (workload.operations, workload.duration_ms) {
-        (Some(operations), Some(duration_ms)) => format!("{operations} operations in {}", seconds(duration_ms)),
-        (Some(operations), None) => format!("{operations} operations"),
-        (None, duration_ms) => seconds(duration_ms.unwrap_or(0)),
-    };
-    let load = match workload.pacing {
-        Pacing::Closed => format!("closed loop with {} workers, {amount}", workload.concurrency),
-        Pacing::Even => format!("{amount}, evenly paced"),
-        Pacing::Constant => format!("open loop, {} operations a second, {amount}", workload.rate_per_s.unwrap_or(0.0)),
-        Pacing::Poisson => {
-            format!("open loop, {} operations a second (Poisson), {amount}", workload.rate_per_s.unwrap_or(0.0))
-        }
-    };
-    let attached = match &workload.attachment {
-        Attachment::RoundRobin => "round-robin over all members".to_owned(),
-        Attachment::Leader => "attached to the leader".to_owned(),
-        Attachment::Target => "attached to the fault's target".to_owned(),
-        Attachment::HealthyFollower => "attached to a healthy follower".to_owned(),
-        Attachment::Member(name) => format!("attached to {name}"),
-    };
-    let fault = spec.fault.as_ref().map_or_else(
-        || "no fault".to_owned(),
-        |fault| {
-            let target = target::as_text(&fault.target);
-            let end = match fault.for_ms {
-                Some(for_ms) => format!("to {}", seconds(fault.at_ms + for_ms)),
-                None => "to the end".to_owned(),
-            };
-            format!("{} on {target} from {} {end}", fault.effect, seconds(fault.at_ms))
-        },
-    );
-    format!(
-        "{}: {} members of etcd {version} in a sandbox; {load}, clients {attached}; {fault}; seed {}",
-        spec.label, spec.cluster.nodes, spec.seed
-    )
+fn folders_of(planned: &PlannedRun) -> Vec<RunFolder> {
+    let mut folders = RunFolder::list(&planned.results).unwrap_or_default();
+    folders.retain(|folder| *folder.label() == planned.spec.label);
+    folders
+}
+
+/// The spec with the rate that its load means, by the run that measured the capacity.
+///
+/// # Errors
+/// When the capacity run is not finished or acknowledged nothing.
+pub fn at_load(spec: &RunSpec, capacity: &RunFolder) -> Result<RunSpec> {
+    let manifest = capacity.manifest()?;
+    let capacity_per_s = manifest.generator.as_ref().map_or(0.0, |generator| generator.achieved_rate_per_s);
+    if manifest.status != Status::Finished || capacity_per_s <= 0.0 {
+        return Err(Error::run(format!("{}: this run was to measure the capacity, and did not", capacity.name())));
+    }
+    let load = spec.workload.load.clone().map(|load| Load { capacity_per_s, capacity_run: capacity.name(), ..load });
+    let rate_per_s = load.as_ref().map(|load| load.percent / 100.0 * load.capacity_per_s);
+    Ok(RunSpec { workload: WorkloadSpec { load, rate_per_s, ..spec.workload.clone() }, ..spec.clone() })
 }

@@ -59,6 +59,17 @@ pub fn percent(what: &str, text: &str) -> Result<f64> {
     Ok(number)
 }
 
+/// A time for people, as in `9 min 20 s`.
+pub fn in_words(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{minutes} min {} s", seconds % 60),
+        3600..86_400 => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
 fn split_number(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-' || c == '+')).unwrap_or(text.len());
     (&text[..end], text[end..].trim())
@@ -92,6 +103,12 @@ mod tests {
         }
         assert!(seconds_ms("duration", "sixty").is_err());
         assert!(seconds_ms("duration", "").is_err());
+    }
+
+    #[test]
+    fn times_in_words() {
+        let shown: Vec<_> = [0, 59, 560, 3_660, 700_000].map(in_words).into();
+        assert_eq!(shown, ["0 s", "59 s", "9 min 20 s", "1 h 1 min", "8 d 2 h"]);
     }
 
     #[test]

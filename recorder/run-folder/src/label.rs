@@ -24,7 +24,7 @@ impl Label {
             "is empty; name the run, as in loss20_mid"
         } else if label.len() > LABEL_CHARS_MAX {
             "is longer than 80 characters"
-        } else if !label.chars().all(|c| c.is_ascii_alphanumeric() || "_-+=,.".contains(c)) {
+        } else if !label.chars().all(Self::may_hold) {
             "may hold only letters, digits and _ - + = , . because it becomes part of a folder name"
         } else if !label.starts_with(|c: char| c.is_ascii_alphanumeric()) {
             "must begin with a letter or a digit"
@@ -34,6 +34,11 @@ impl Label {
             return Ok(Self(label));
         };
         Err(Error::Label { label, problem })
+    }
+
+    /// Whether a label may hold this character, though perhaps not in every place.
+    pub fn may_hold(c: char) -> bool {
+        c.is_ascii_alphanumeric() || "_-+=,.".contains(c)
     }
 
     /// The label as text.

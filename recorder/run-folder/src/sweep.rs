@@ -34,6 +34,9 @@ pub struct SweepManifest {
     pub seed: u64,
     /// How often each run is repeated.
     pub repeat: u32,
+    /// Length of each run where one was asked for in place of the plan's, as typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<String>,
     /// Whether runs share a cluster instead of having a fresh one each.
     pub reuse_cluster: bool,
     /// Wall-clock time of the beginning, in nanoseconds of the Unix epoch.
@@ -94,6 +97,7 @@ impl SweepManifest {
             plan: String::new(),
             seed: 0,
             repeat: 1,
+            duration: None,
             reuse_cluster: false,
             started_unix_ns: now.timestamp_nanos_opt().unwrap_or(0),
             ended_unix_ns: None,

@@ -15,7 +15,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, pthread_sigmask};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid, setpgid};
+use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid, getppid, setpgid};
 
 use crate::error::{Error, Result};
 use crate::signals;
@@ -32,7 +32,9 @@ pub fn run_inside(inside: impl FnOnce() -> u8) -> Result<u8> {
     watched.add(Signal::SIGCHLD);
     pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&watched), None).map_err(|errno| refused("blocking signals", errno))?;
 
+    let bound_to = Bond::of_this_process();
     enter_namespaces()?;
+    bound_to.renew()?;
     let (parent_alive, parent_end) = nix::unistd::pipe().map_err(|errno| refused("a pipe", errno))?;
     // SAFETY: the process has a single thread, so the child may go on using the heap and locks.
     match unsafe { fork() }.map_err(|errno| refused("fork into the pid namespace", errno))? {
@@ -52,6 +54,28 @@ pub fn run_inside(inside: impl FnOnce() -> u8) -> Result<u8> {
             let code = forward_signals_until_exit(child, &watched);
             drop(parent_end);
             code
+        }
+    }
+}
+
+/// Whom this process dies with, if with anybody: entering a user namespace silently ends that.
+struct Bond {
+    signal: Option<Signal>,
+    parent: Pid,
+}
+
+impl Bond {
+    fn of_this_process() -> Self {
+        Self { signal: prctl::get_pdeathsig().ok().flatten(), parent: getppid() }
+    }
+
+    fn renew(self) -> Result<()> {
+        let Some(signal) = self.signal else { return Ok(()) };
+        prctl::set_pdeathsig(signal).map_err(|errno| refused("the parent-death signal", errno))?;
+        if getppid() == self.parent {
+            Ok(())
+        } else {
+            Err(Error::run("the recorder was killed while it started a run"))
         }
     }
 }

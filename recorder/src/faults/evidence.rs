@@ -39,10 +39,32 @@ pub struct Window<'a> {
     pub member: usize,
     /// All faulted members.
     pub targets: &'a [usize],
+    /// The only other member whose traffic with the faulted one is hit, if it is only one.
+    pub peer: Option<usize>,
     /// When the fault was in force.
     pub applied_ns: i64,
     /// When it was no longer.
     pub cleared_ns: i64,
+}
+
+impl Window<'_> {
+    /// Whether a probe goes across the faulted link: into the faulted member, or, where only one link is faulted, across
+    /// that one in either direction.
+    fn is_crossed_by(&self, probe: &Probe) -> bool {
+        match self.peer {
+            None => probe.member == self.member,
+            Some(peer) => [(self.member, Some(peer)), (peer, Some(self.member))].contains(&(probe.member, probe.from)),
+        }
+    }
+
+    /// Whether no fault touches a probe's link.
+    fn leaves_alone(&self, probe: &Probe) -> bool {
+        let is_target = |member: &usize| self.targets.contains(member);
+        if self.peer.is_some() {
+            return !self.is_crossed_by(probe);
+        }
+        !is_target(&probe.member) && probe.from.is_none_or(|from| !is_target(&from))
+    }
 }
 
 /// Fills `event` with the evidence and the judgement.
@@ -180,7 +202,7 @@ pub fn clear_confirmed_ns(event: &FaultEvent, window: &Window<'_>, probes: &[Pro
     let limit_us = limit_us.max(250.0);
     probes
         .iter()
-        .filter(|probe| probe.member == window.member && probe.start_ns >= window.cleared_ns)
+        .filter(|probe| window.is_crossed_by(probe) && probe.start_ns >= window.cleared_ns)
         .find_map(|probe| probe.connect_us.filter(|connect_us| *connect_us < limit_us).map(|us| end_ns(probe, us)))
 }
 
@@ -199,7 +221,7 @@ struct Links {
 impl Links {
     fn new(window: &Window<'_>, probes: &[Probe]) -> Self {
         let mut links = Self {
-            from: probes.iter().find(|probe| probe.member == window.member).and_then(|probe| probe.from),
+            from: probes.iter().find(|probe| window.is_crossed_by(probe)).and_then(|probe| probe.from),
             before: vec![],
             during: vec![],
             during_count: 0,
@@ -210,7 +232,7 @@ impl Links {
         for probe in probes {
             let ended_by = |edge_ns| probe.connect_us.is_some_and(|us| end_ns(probe, us) <= edge_ns);
             let in_window = probe.start_ns >= window.applied_ns && probe.start_ns < window.cleared_ns;
-            if probe.member == window.member {
+            if window.is_crossed_by(probe) {
                 if probe.start_ns >= window.applied_ns - BEFORE_NS && ended_by(window.applied_ns) {
                     links.before.extend(probe.connect_us);
                 } else if in_window && (ended_by(window.cleared_ns) || probe.connect_us.is_none()) {
@@ -221,10 +243,7 @@ impl Links {
                 } else if probe.start_ns >= window.cleared_ns {
                     links.after.extend(probe.connect_us);
                 }
-            } else if in_window
-                && !window.targets.contains(&probe.member)
-                && probe.from.is_none_or(|from| !window.targets.contains(&from))
-            {
+            } else if in_window && window.leaves_alone(probe) {
                 links.untouched.extend(probe.connect_us);
             }
         }
@@ -234,7 +253,8 @@ impl Links {
     /// How often a connect attempt pays: once for each direction at each faulted end.
     fn crossings(&self, window: &Window<'_>, direction: Direction) -> f64 {
         let ways = if direction == Direction::Both { 2.0 } else { 1.0 };
-        let ends = if self.from.is_some_and(|from| window.targets.contains(&from)) { 2.0 } else { 1.0 };
+        let both_ends = window.peer.is_none() && self.from.is_some_and(|from| window.targets.contains(&from));
+        let ends = if both_ends { 2.0 } else { 1.0 };
         ways * ends
     }
 
@@ -267,7 +287,7 @@ mod tests {
     use super::*;
 
     const WINDOW: Window<'_> =
-        Window { member: 1, targets: &[1], applied_ns: 5_000_000_000, cleared_ns: 10_000_000_000 };
+        Window { member: 1, targets: &[1], peer: None, applied_ns: 5_000_000_000, cleared_ns: 10_000_000_000 };
 
     fn probes(during_us: f64) -> Vec<Probe> {
         let probe = |member, from, start_ms: i64, us: f64| Probe {
@@ -338,6 +358,22 @@ mod tests {
         let event = judged(small, &probes(380.0), held(190));
         assert_eq!((event.confirmed, event.confirmed_ns), (Some(true), None), "{}", event.evidence);
         assert_eq!(judged(small, &probes(380.0), held(20)).confirmed, Some(false));
+    }
+
+    #[test]
+    fn a_fault_on_one_link_is_shown_by_the_probes_that_cross_it() {
+        let mut all = probes(10_400.0);
+        // Member 0 is probed from member 2, member 1 from member 0: the fault is on the link between 1 and 0 alone.
+        all.iter_mut()
+            .for_each(|probe| (probe.member, probe.from) = if probe.member == 1 { (0, Some(1)) } else { (1, Some(2)) });
+        let judge_link = |peer| {
+            let mut event = FaultEvent::default();
+            judge(&mut event, DELAY, Direction::Egress, &Window { peer, ..WINDOW }, &all, &held(10_100));
+            event
+        };
+        let event = judge_link(Some(0));
+        assert_eq!((event.confirmed, event.probe_untouched_us), (Some(true), Some(310.0)), "{}", event.evidence);
+        assert_eq!(judge_link(Some(2)).confirmed, Some(false), "the other link was not slow");
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct Selector {
     pub member: usize,
     /// Its address.
     pub address: Ipv4Addr,
+    /// Address of the only other end; absent for every other end.
+    pub peer: Option<Ipv4Addr>,
     /// The TCP port at either end; absent for every packet.
     pub port: Option<u16>,
     /// Which way the packets flow.

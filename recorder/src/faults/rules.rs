@@ -178,14 +178,16 @@ fn chain(number: usize) -> String {
 }
 
 fn rule(number: usize, selector: Selector) -> String {
-    let (option, address) = match selector.way {
-        Way::Egress => ("-s", selector.address),
-        Way::Ingress => ("-d", selector.address),
+    let (own, others) = match selector.way {
+        Way::Egress => ("-s", "-d"),
+        Way::Ingress => ("-d", "-s"),
     };
+    let address = selector.address;
+    let peer = selector.peer.map_or_else(String::new, |peer| format!(" {others} {peer}"));
     let port = selector.port.map_or_else(String::new, |port| format!(" -p tcp -m multiport --ports {port}"));
     let queue = queue_number(number);
     // With the bypass, a holder that died leaves a rule without effect.
-    format!("-A {} {option} {address}{port} -j NFQUEUE --queue-num {queue} --queue-bypass", chain(number))
+    format!("-A {} {own} {address}{peer}{port} -j NFQUEUE --queue-num {queue} --queue-bypass", chain(number))
 }
 
 /// Where a selector's chain is hooked in. What members send is caught in FORWARD and what they receive in
@@ -214,13 +216,15 @@ mod tests {
     #[test]
     fn rules_say_exactly_what_is_hit() {
         let address = std::net::Ipv4Addr::new(10, 77, 1, 2);
-        let all = Selector { member: 1, address, port: None, way: Way::Egress };
+        let all = Selector { member: 1, address, peer: None, port: None, way: Way::Egress };
         let peers = Selector { port: Some(2380), way: Way::Ingress, ..all };
         assert_eq!(rule(0, all), "-A LAGGARD0 -s 10.77.1.2 -j NFQUEUE --queue-num 0 --queue-bypass");
         assert_eq!(
             rule(1, peers),
             "-A LAGGARD1 -d 10.77.1.2 -p tcp -m multiport --ports 2380 -j NFQUEUE --queue-num 1 --queue-bypass"
         );
+        let link = Selector { peer: Some(std::net::Ipv4Addr::new(10, 77, 2, 2)), ..peers };
+        assert!(rule(2, link).starts_with("-A LAGGARD2 -d 10.77.1.2 -s 10.77.2.2 -p tcp"), "{}", rule(2, link));
         assert_eq!((hook(0, all), hook(1, peers)), ("FORWARD -j LAGGARD0".into(), "POSTROUTING -j LAGGARD1".into()));
     }
 

@@ -59,6 +59,8 @@ pub struct Context<'a> {
 pub struct Injected {
     /// Members that were hit.
     pub targets: Vec<usize>,
+    /// The only other member whose traffic with the target was hit, if it was only one.
+    pub peer: Option<usize>,
     /// Who led at the injection.
     pub leader: Option<usize>,
     /// When the fault was healed.
@@ -92,7 +94,7 @@ pub async fn carry_out(fault: &FaultSpec, context: &Context<'_>, over: Over, inj
         }
     }
     choose_targets(fault, context, injected).await?;
-    let selectors = selectors(fault, &injected.targets, context.cluster);
+    let selectors = selectors(fault, injected, context.cluster);
     let mut events = asked_events(fault, mechanism, injected, at_ns, until_ns);
     record(&events, context);
     holder.ask(&Request::Inject(Injection {
@@ -151,19 +153,31 @@ async fn choose_targets(fault: &FaultSpec, context: &Context<'_>, injected: &mut
     let leader = leader.ok_or_else(|| Error::run("the cluster has no leader, so the fault's target is not defined"))?;
     injected.leader = Some(leader);
     injected.targets = target::resolve(&fault.target, &names, leader);
+    if let Some(peer) = &fault.peer {
+        let found = target::resolve_peer(peer, &names, leader, injected.targets[0]);
+        injected.peer = Some(found.ok_or_else(|| {
+            let name = &names[injected.targets[0]];
+            Error::run(format!("the fault was to hit the link between {name} and itself; choose another --peer"))
+        })?);
+    }
     let attached = context.route.sticky_member();
     let is_hit = attached.is_some_and(|member| injected.targets.contains(&member));
     if context.route_follows_target && !is_hit {
         context.route.move_to(injected.targets[0]);
         let name = &names[injected.targets[0]];
         injected.warnings.push(format!("the leader changed before the injection: the clients moved to {name}"));
-    } else if !context.route_follows_target && is_hit {
+    } else if !context.route_follows_target && is_hit && touches_clients(fault) {
         injected.warnings.push("the clients are attached to the fault's target, though not by --attach target".into());
     }
     Ok(())
 }
 
-fn selectors(fault: &FaultSpec, targets: &[usize], cluster: &Cluster) -> Vec<Selector> {
+/// Whether a fault can touch what clients and its target say to each other.
+fn touches_clients(fault: &FaultSpec) -> bool {
+    fault.effect != Effect::Null && fault.peer.is_none() && fault.scope != Scope::Peers
+}
+
+fn selectors(fault: &FaultSpec, injected: &Injected, cluster: &Cluster) -> Vec<Selector> {
     let port = match fault.scope {
         Scope::All => None,
         Scope::Peers => Some(PEER_PORT),
@@ -176,9 +190,10 @@ fn selectors(fault: &FaultSpec, targets: &[usize], cluster: &Cluster) -> Vec<Sel
     };
     let of_target = |member: &usize| {
         let (member, address) = (*member, cluster.members[*member].address);
-        ways.iter().map(move |way| Selector { member, address, port, way: *way })
+        let peer = injected.peer.map(|peer| cluster.members[peer].address);
+        ways.iter().map(move |way| Selector { member, address, peer, port, way: *way })
     };
-    targets.iter().flat_map(of_target).collect()
+    injected.targets.iter().flat_map(of_target).collect()
 }
 
 fn asked_events(
@@ -203,6 +218,7 @@ fn asked_events(
         target: *target as i8,
         role: if injected.leader == Some(*target) { "leader" } else { "follower" }.into(),
         scope: name_of(&fault.scope),
+        peer: injected.peer.map(|peer| peer as i8),
         direction: name_of(&fault.direction),
         mechanism: mechanism.as_str().into(),
         asked_ns: at_ns,
@@ -285,6 +301,7 @@ fn window_of<'a>(event: &FaultEvent, targets: &'a [usize]) -> Window<'a> {
     Window {
         member: event.target as usize,
         targets,
+        peer: event.peer.map(|peer| peer as usize),
         applied_ns: event.applied_ns.unwrap_or_default(),
         cleared_ns: event.cleared_ns.unwrap_or_default(),
     }

@@ -2,8 +2,10 @@
 
 use clap::Parser;
 
+use super::parts::mix;
 use super::*;
 use crate::cli::{Cli, Command};
+use run_folder::spec::{Direction, Mix};
 
 fn plan(line: &str) -> RunSpec {
     let typed = Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));

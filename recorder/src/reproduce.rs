@@ -1,0 +1,55 @@
+//! `recorder reproduce`: a run again, exactly as its manifest says, here and now.
+
+use std::path::Path;
+
+use run_folder::spec::MechanismChoice;
+use run_folder::{RunFolder, RunSpec, Status, reader};
+
+use crate::cli::Places;
+use crate::error::{Error, Result};
+use crate::plan::PlannedRun;
+use crate::{session, terminal};
+
+/// Records the run again and returns the exit code. Must be called while the process has a single thread.
+///
+/// # Errors
+/// As [`session::record`], and when there is no run in the folder whose manifest says what to do.
+pub fn record(run: &Path, places: &Places) -> Result<u8> {
+    let original = RunFolder::open(run)?;
+    let manifest = original.manifest()?;
+    match &manifest.status {
+        Status::Finished => {}
+        Status::Running => {
+            let dir = original.dir().display();
+            return Err(Error::usage(format!("{dir}: the run is not finished; `recorder recover` says how it ended")));
+        }
+        Status::Failed { reason, .. } => terminal::line(format_args!("warning: the original failed: {reason}")),
+    }
+    let mut spec = manifest.spec.clone();
+    use_same_mechanism(&mut spec, &original)?;
+    let planned = PlannedRun { reproduces: Some(original.name()), ..PlannedRun::new(&manifest.command, spec, places) };
+    let before = RunFolder::list(&planned.results).unwrap_or_default();
+    let code = crate::apart::Supervisor::new()?.run(|| session::record(&planned))?;
+    let made = RunFolder::list(&planned.results).unwrap_or_default().into_iter().find(|folder| {
+        !before.contains(folder) && folder.manifest().is_ok_and(|made| made.reproduces == planned.reproduces)
+    });
+    if let Some(made) = made.filter(|_| code == 0) {
+        let version = made.manifest()?.cluster.etcd_version;
+        if version != manifest.cluster.etcd_version {
+            let original = &manifest.cluster.etcd_version;
+            terminal::line(format_args!("warning: the original ran etcd {original}, this one {version}; see --etcd"));
+        }
+        let (original, made) = (original.dir().display(), made.dir().display());
+        terminal::line(format_args!("whether the two agree: analyze compare {original} {made}"));
+    }
+    Ok(code)
+}
+
+/// Pins what `auto` meant then.
+fn use_same_mechanism(spec: &mut RunSpec, original: &RunFolder) -> Result<()> {
+    let Some(fault) = &mut spec.fault else { return Ok(()) };
+    if reader::faults(original)?.first().is_some_and(|event| event.mechanism == "queue") {
+        fault.mechanism = MechanismChoice::Queue;
+    }
+    Ok(())
+}
