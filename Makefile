@@ -13,19 +13,17 @@ BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/desc
 RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
 TEST_NEEDS := setpriv=util-linux unshare=util-linux python3=python3 /usr/lib/python3/dist-packages/pandas=python3-pandas
 
-.PHONY: help demo test lint build needs-demo needs-test bench-recording bench-client bench-analyze
+.PHONY: help demo test lint build needs-demo needs-test bench-recording bench-client bench-pacing bench-analyze
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
-demo: needs-demo build ## Record a baseline, a slow follower and a slow leader, and plot them (about a minute after the build)
-	$(RECORDER) slow-follower 0ms 15 baseline delay 0 --dir $(RESULTS)
-	$(RECORDER) slow-follower 50ms 15 delay50_mid delay 7 --dir $(RESULTS)
-	$(RECORDER) slow-leader 50ms 7 slowleader_mid50ms delay 4 --dir $(RESULTS)
-	$(ANALYZE) summary --dir $(RESULTS)
+demo: needs-demo build ## Record a quick sweep (baseline, slow follower, controls) and plot it (about a minute after the build)
+	$(RECORDER) sweep --preset quick --force --dir $(RESULTS)
+	$(ANALYZE) delta --sweep latest --dir $(RESULTS)
 	@echo
 	@echo "Run folders:"
-	@ls -d $(RESULTS)/*_baseline $(RESULTS)/*_delay50_mid $(RESULTS)/*_slowleader_mid50ms
+	@ls -d $(RESULTS)/*_*/
 	@echo "Plots:"
 	@$(ANALYZE) plot --dir $(RESULTS) --kind throughput
 	@$(ANALYZE) plot --dir $(RESULTS) --kind latency
@@ -48,6 +46,9 @@ needs-test:
 
 bench-recording: ## Bytes and CPU time a recorded row, and memory, from 1 M to 60 M rows
 	cargo run --release --package run-folder --features synthetic --example recording-cost -- --rows 1000000,8000000,60000000
+
+bench-pacing: needs-demo ## How exactly the open loop starts operations against a stub, beside a bare thread
+	cargo run --release --package recorder --example pacing
 
 bench-client: needs-demo ## CPU time of the client with recording on, beside a bare loop
 	cargo run --release --package recorder --example client-cost

@@ -47,7 +47,7 @@ pub enum Command {
     )]
     SlowFollower(Box<SlowFollowerCommand>),
     /// Record a sweep: many runs of a plan, one after the other, with baselines between them and controls
-    #[command(after_help = SWEEP_HELP)]
+    #[command(after_help = SWEEP_HELP, override_usage = "recorder sweep [OPTIONS] <PLAN.toml | --preset PRESET>")]
     Sweep(Box<SweepCommand>),
     /// Record a run again, exactly as its manifest says
     Reproduce {
@@ -154,7 +154,7 @@ pub struct SlowFollowerCommand {
 /// `recorder sweep`.
 #[derive(Debug, Args)]
 pub struct SweepCommand {
-    /// The plan, a TOML file
+    /// The plan, a TOML file; or take one that comes with the recorder by --preset
     #[arg(value_name = "PLAN.toml", required_unless_present = "preset", conflicts_with = "preset")]
     pub plan: Option<PathBuf>,
     /// A plan that comes with the recorder

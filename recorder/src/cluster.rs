@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod etcd;
+pub mod http;
 pub mod network;
 pub mod sandbox;
 pub mod vantage;
@@ -24,6 +25,12 @@ use vantage::Vantage;
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause between two looks at a member that is not ready.
 const READY_POLL: Duration = Duration::from_millis(20);
+/// A member that is starting may take a connection long before it answers.
+const READY_STATUS_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long a started member is given to answer its peers before the next one is started all the same.
+const PEER_PORT_WAIT: Duration = Duration::from_secs(1);
+const PEER_PORT_TIMEOUT: Duration = Duration::from_millis(100);
+const PEER_PORT_POLL: Duration = Duration::from_millis(5);
 /// How long a member may take to say who leads.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -132,6 +139,18 @@ pub async fn status(client: &mut Client, timeout: Duration) -> std::result::Resu
     })
 }
 
+/// Waits until a member answers its peers; one that does not is seen later, when the cluster is not ready.
+async fn wait_for_peer_port(member: &Member) -> Result<()> {
+    let address = member.peer_address();
+    let answer = async move {
+        while !matches!(tokio::time::timeout(PEER_PORT_TIMEOUT, http::get(address, "/members")).await, Ok(Ok(_))) {
+            tokio::time::sleep(PEER_PORT_POLL).await;
+        }
+    };
+    // Not to have answered in time is no error here.
+    member.vantage.run(async move { tokio::time::timeout(PEER_PORT_WAIT, answer).await }).await.map(drop)
+}
+
 /// Address of a member's client port on its own loopback.
 pub fn loopback() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, CLIENT_PORT).into()
@@ -139,6 +158,9 @@ pub fn loopback() -> SocketAddr {
 
 impl Cluster {
     /// Starts `nodes` members with fresh data in `data` and waits until all of them know the same leader.
+    ///
+    /// One after the other: a member asks the others at its start whether it is new, and two that ask each other before
+    /// they answer anybody wait two seconds.
     ///
     /// # Errors
     /// [`Error::Environment`] when the network cannot be built, [`Error::Run`] when a member does not come up.
@@ -154,7 +176,11 @@ impl Cluster {
             let log = data.path().join(format!("{name}.log"));
             processes.push(program.start(host, &name, &flags, log)?);
             let vantage = Vantage::at(host, &name, 1)?;
-            members.push(Member { name, id: 0, address: host.address, vantage });
+            let member = Member { name, id: 0, address: host.address, vantage };
+            if index + 1 < network.members.len() {
+                wait_for_peer_port(&member).await?;
+            }
+            members.push(member);
             if index == 0 {
                 flags_of_first = flags;
             }
@@ -181,7 +207,7 @@ impl Cluster {
         let deadline = Instant::now() + READY_TIMEOUT;
         loop {
             self.check_processes()?;
-            let statuses = self.statuses().await?;
+            let statuses = self.statuses(READY_STATUS_TIMEOUT).await?;
             let leader = statuses.first().and_then(|status| status.as_ref().ok()).map(|status| status.leader);
             if leader.is_some_and(|leader| leader != 0)
                 && statuses.iter().all(|status| status.as_ref().is_ok_and(|status| Some(status.leader) == leader))
@@ -213,14 +239,14 @@ impl Cluster {
     }
 
     /// Asks every member for its status, each through its own loopback, all at once.
-    async fn statuses(&self) -> Result<Vec<std::result::Result<MemberStatus, String>>> {
+    async fn statuses(&self, timeout: Duration) -> Result<Vec<std::result::Result<MemberStatus, String>>> {
         let tasks: Vec<_> = self
             .members
             .iter()
             .map(|member| {
-                member.vantage.spawn(async {
+                member.vantage.spawn(async move {
                     let mut client = client(loopback()).await.map_err(|error| error.to_string())?;
-                    status(&mut client, STATUS_TIMEOUT).await
+                    status(&mut client, timeout).await
                 })
             })
             .collect();
@@ -236,7 +262,7 @@ impl Cluster {
     /// # Errors
     /// [`Error::Run`] when no member answers; `None` when the cluster has no leader.
     pub async fn leader(&self) -> Result<Option<usize>> {
-        let statuses: Vec<_> = self.statuses().await?.into_iter().flatten().collect();
+        let statuses: Vec<_> = self.statuses(STATUS_TIMEOUT).await?.into_iter().flatten().collect();
         if statuses.is_empty() {
             return Err(Error::run("no member says who leads"));
         }

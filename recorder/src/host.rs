@@ -65,8 +65,74 @@ pub fn own_usage() -> (u64, u64) {
     (cpu_ns, pages * page_bytes.unsigned_abs())
 }
 
+/// What the threads of one name have used since they were started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThreadTimes {
+    /// Number of threads.
+    pub threads: usize,
+    /// Time in which they ran or waited for a CPU, all together.
+    pub wanted_ns: u64,
+}
+
+/// The times of this process's threads called `name`; `None` when there are none, and where the kernel keeps no
+/// statistics of its scheduler (`CONFIG_SCHED_INFO`).
+pub fn thread_times(name: &str) -> Option<ThreadTimes> {
+    let tasks = fs::read_dir("/proc/self/task").ok()?.filter_map(std::result::Result::ok);
+    let mut times = ThreadTimes { threads: 0, wanted_ns: 0 };
+    for task in tasks {
+        let read = |file| fs::read_to_string(task.path().join(file)).unwrap_or_default();
+        if read("comm").trim_end() == name {
+            times.threads += 1;
+            times.wanted_ns += wanted_ns(&read("schedstat"))?;
+        }
+    }
+    (times.threads > 0).then_some(times)
+}
+
+/// Time that a thread ran or waited for a CPU, from its `schedstat`: nanoseconds on a CPU, nanoseconds of waiting for
+/// one, and time slices (Documentation/scheduler/sched-stats.rst).
+fn wanted_ns(schedstat: &str) -> Option<u64> {
+    let mut fields = schedstat.split_whitespace().map(|field| field.parse::<u64>().ok());
+    Some(fields.next()?? + fields.next()??)
+}
+
 fn field(file: &str, name: &str) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.split_once(':'));
     line.map_or_else(String::new, |(_, value)| value.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedstat_is_running_and_waiting() {
+        assert_eq!(wanted_ns("1500 500 7\n"), Some(2_000));
+        assert_eq!(wanted_ns(""), None);
+        assert_eq!(wanted_ns("1500\n"), None);
+    }
+
+    #[test]
+    fn a_thread_that_works_shows_and_one_that_sleeps_does_not() {
+        let work = || {
+            let began = std::time::Instant::now();
+            while began.elapsed().as_millis() < 100 {
+                std::hint::spin_loop();
+            }
+            thread_times("test-worker")
+        };
+        let worker = std::thread::Builder::new().name("test-worker".into()).spawn(work).unwrap();
+        let Some(times) = worker.join().unwrap() else { return };
+        assert_eq!(times.threads, 1);
+        assert!(times.wanted_ns >= 90_000_000, "{times:?}");
+        let sleep = || {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            thread_times("test-sleeper")
+        };
+        let sleeper = std::thread::Builder::new().name("test-sleeper".into()).spawn(sleep).unwrap();
+        let slept = sleeper.join().unwrap().expect("the worker had times");
+        assert!(slept.wanted_ns < 90_000_000, "{slept:?}");
+        assert_eq!(thread_times("nobody"), None);
+    }
 }

@@ -3,8 +3,10 @@
 //! In the order data takes: what was typed ([`cli`]) becomes what is run ([`plan`]); [`run`] is the whole course of a
 //! run on one screen; [`cluster`], [`workload`], [`faults`] and [`recording`] are its parts; [`clock`] dates it all.
 
+pub mod apart;
 pub mod cli;
 pub mod clock;
+pub mod clock_watch;
 pub mod cluster;
 pub mod describe;
 pub mod doctor;
@@ -16,10 +18,13 @@ pub mod plan;
 pub mod programs;
 pub mod progress;
 pub mod recording;
+pub mod report;
+pub mod reproduce;
 pub mod run;
 pub mod scheduling;
 pub mod session;
 pub mod signals;
+pub mod sweep;
 pub mod terminal;
 pub mod units;
 pub mod workload;

@@ -111,10 +111,8 @@ pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
             return Err(Error::usage(format!("{rate_option} is for --pacing constant or poisson")));
         }
     };
-    if let Some(rate) = typed.rate {
-        if !(rate >= RATE_PER_S_MIN && rate <= RATE_PER_S_MAX as f64) {
-            return Err(Error::usage(format!("--rate must be between {RATE_PER_S_MIN} and {RATE_PER_S_MAX} a second")));
-        }
+    if typed.rate.is_some_and(|rate| !(RATE_PER_S_MIN..=RATE_PER_S_MAX as f64).contains(&rate)) {
+        return Err(Error::usage(format!("--rate must be between {RATE_PER_S_MIN} and {RATE_PER_S_MAX} a second")));
     }
     if typed.operations.is_some() && matches!(pacing, Pacing::Constant | Pacing::Poisson) {
         return Err(Error::usage(format!("--operations does not go with {rate_option}; limit the run by --duration")));

@@ -128,7 +128,7 @@ impl Display {
             let line = self.line(phase);
             if on_terminal {
                 erase_line();
-                let _ = write!(std::io::stderr(), "{line}");
+                let _ = write!(std::io::stderr(), "{}", fitting(&line));
             } else if self.standing.is_none() && (phase != last_phase || silent == PLAIN_INTERVALS) {
                 terminal::line(line);
                 silent = 0;
@@ -179,6 +179,12 @@ impl Display {
         let before = format!("{} {}", standing.numbered(), self.label);
         (before, format!(" | sweep: {} left{failed}", crate::units::in_words(left_s)))
     }
+}
+
+/// As much of a line as the terminal is wide: only a single row can be erased again.
+fn fitting(line: &str) -> String {
+    let columns = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+    line.chars().take(columns.saturating_sub(1)).collect()
 }
 
 fn erase_line() {

@@ -143,6 +143,11 @@ impl OperationSink {
         count_lost(&self.shared, self.channel.try_send(operation));
     }
 
+    /// Where the workload keeps what it knows of the generator itself.
+    pub fn live(&self) -> &Live {
+        &self.shared.live
+    }
+
     /// Keeps an example of an error that no class of ours fits.
     pub fn note_error(&self, message: &str) {
         let mut examples = self.shared.error_examples.lock().unwrap_or_else(PoisonError::into_inner);

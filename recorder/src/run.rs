@@ -9,6 +9,7 @@ use run_folder::{RunFolder, older_files};
 use tokio::sync::watch;
 
 use crate::clock::{self, RunClock, ms_to_ns};
+use crate::clock_watch::ClockWatch;
 use crate::cluster::{Cluster, etcd};
 use crate::describe::{self, Usage};
 use crate::error::{Error, Result};
@@ -16,7 +17,7 @@ use crate::faults::probe::Probes;
 use crate::faults::timeline::{self, Injected, LEAD_NS, Over};
 use crate::faults::{Mechanism, target};
 use crate::plan::PlannedRun;
-use crate::progress::{PhaseCell, Progress};
+use crate::progress::{PhaseCell, Progress, Standing};
 use crate::recording::samplers::Samplers;
 use crate::recording::{Finished, Recording};
 use crate::terminal;
@@ -31,15 +32,29 @@ const PROCESS_POLL: Duration = Duration::from_millis(100);
 /// The first signal that came, if one has.
 pub type Signals = watch::Receiver<Option<&'static str>>;
 
-/// Runs one planned run and leaves its folder. Must be called inside the sandbox.
+/// What a run finds around it.
+#[derive(Debug)]
+pub struct Setting<'a> {
+    /// The etcd to run.
+    pub program: &'a etcd::Program,
+    /// Changes when the run is to end early.
+    pub signals: Signals,
+    /// Where the sweep stands that the run belongs to.
+    pub standing: Option<Standing>,
+    /// Whether the cluster stays up for another run.
+    pub keeps_cluster: bool,
+}
+
+/// Runs one planned run on the cluster that was kept, or on a fresh one, and leaves its folder. Must be called inside
+/// the sandbox.
 ///
 /// # Errors
 /// [`Error::Run`] when the run failed; its folder says why. Before anything was recorded the folder is removed.
-pub async fn run(planned: &PlannedRun, program: &etcd::Program, signals: Signals) -> Result<RunFolder> {
+pub async fn run(planned: &PlannedRun, setting: &Setting<'_>, kept: &mut Option<Cluster>) -> Result<RunFolder> {
     let folder = RunFolder::create(&planned.results, &planned.spec.label, chrono::Utc::now())?;
     let started = tokio::select! {
-        started = start(planned, program, &folder) => started,
-        signal = first_signal(signals.clone()) => Err(Error::Interrupted(format!("interrupted by {signal}"))),
+        started = start(planned, setting.program, kept.take(), &folder) => started,
+        signal = first_signal(setting.signals.clone()) => Err(Error::Interrupted(format!("interrupted by {signal}"))),
     };
     let (cluster, recording, mut manifest) = match started {
         Ok(started) => started,
@@ -49,10 +64,11 @@ pub async fn run(planned: &PlannedRun, program: &etcd::Program, signals: Signals
             return Err(error);
         }
     };
-    let course = carry_out(&planned.spec, &cluster, &folder, &recording, &mut manifest, signals).await;
+    let course = carry_out(&planned.spec, &cluster, &folder, &recording, &mut manifest, setting).await;
     let finished = recording.finish();
     manifest.leaders.end = cluster.leader().await.ok().flatten();
-    drop(cluster);
+    // One whose run went wrong may be why it did.
+    *kept = Some(cluster).filter(|_| setting.keeps_cluster && course.is_ok());
     close(&folder, manifest, finished, course)?;
     Ok(folder)
 }
@@ -61,6 +77,7 @@ pub async fn run(planned: &PlannedRun, program: &etcd::Program, signals: Signals
 async fn start(
     planned: &PlannedRun,
     program: &etcd::Program,
+    kept: Option<Cluster>,
     folder: &RunFolder,
 ) -> Result<(Cluster, Recording, Manifest)> {
     // First of all: its lock tells `recorder recover` that this run is alive.
@@ -71,8 +88,17 @@ async fn start(
     if let Some(fault) = &planned.spec.fault {
         Mechanism::choose(fault.mechanism)?.try_here()?;
     }
-    let data = planned.data_folder().join(folder.name());
-    let cluster = Cluster::up(program, planned.spec.cluster.nodes, &data, client_threads()).await?;
+    let cluster = match kept {
+        Some(mut cluster) => {
+            cluster.served_runs += 1;
+            cluster.wait_until_ready().await?;
+            cluster
+        }
+        None => {
+            let data = planned.data_folder().join(folder.name());
+            Cluster::up(program, planned.spec.cluster.nodes, &data, client_threads()).await?
+        }
+    };
     describe::cluster(&mut manifest, &cluster);
     Ok((cluster, recording, manifest))
 }
@@ -84,7 +110,7 @@ async fn carry_out(
     folder: &RunFolder,
     recording: &Recording,
     manifest: &mut Manifest,
-    signals: Signals,
+    setting: &Setting<'_>,
 ) -> Result<()> {
     let leader = cluster.leader().await?.ok_or_else(|| Error::run("the cluster lost its leader before the start"))?;
     let route = Arc::new(route(spec, cluster, leader));
@@ -100,8 +126,9 @@ async fn carry_out(
     let usage_at_start = Usage::now();
     let probes = Probes::start(cluster, scope, clock, &recording.notes());
     let samplers = Samplers::start(cluster, clock, &recording.notes(), &recording.live());
+    let clock_watch = ClockWatch::start(clock)?;
     let phase = PhaseCell::default();
-    let progress = Progress::start(spec, clock, recording.live(), &phase);
+    let progress = Progress::start(spec, clock, recording.live(), &phase, setting.standing);
     let mut injected = Injected::default();
 
     let load = async {
@@ -133,7 +160,7 @@ async fn carry_out(
         let mut course = std::pin::pin!(async { tokio::join!(load, fault) });
         tokio::select! {
             ended = &mut course => (None, ended),
-            trouble = first_trouble(cluster, recording.failure(), signals) => {
+            trouble = first_trouble(cluster, recording.failure(), clock_watch.trouble(), setting.signals.clone()) => {
                 stop.send_replace(true);
                 (Some(trouble), course.await)
             }
@@ -146,8 +173,10 @@ async fn carry_out(
     let unconfirmed = injected.unconfirmed.take();
     describe::fault(manifest, injected);
     describe::generator(manifest, &usage_at_start, recording);
+    let (jump, wall_clock_set) = clock_watch.finish();
+    manifest.warnings.extend(wall_clock_set);
     // What ended the run comes first: the other errors follow from it.
-    trouble.map_or(Ok(()), Err)?;
+    trouble.or(jump).map_or(Ok(()), Err)?;
     held?;
     end_ns?;
     unconfirmed.map_or(Ok(()), |problem| Err(Error::Run(problem)))
@@ -172,7 +201,8 @@ fn lead(spec: &RunSpec) -> Duration {
 /// Waits for whatever makes the run pointless or unwanted.
 async fn first_trouble(
     cluster: &Cluster,
-    mut recording_failure: watch::Receiver<Option<String>>,
+    recording_failure: watch::Receiver<Option<String>>,
+    clock_jump: watch::Receiver<Option<String>>,
     signals: Signals,
 ) -> Error {
     let processes = async {
@@ -183,17 +213,20 @@ async fn first_trouble(
             }
         }
     };
-    let recording = async {
-        match recording_failure.wait_for(Option::is_some).await {
-            Ok(failure) => Error::run(failure.clone().unwrap_or_default()),
-            // The writer is done without a failure.
-            Err(_) => std::future::pending().await,
-        }
-    };
     tokio::select! {
         error = processes => error,
-        error = recording => error,
+        error = failure_told(recording_failure) => error,
+        error = failure_told(clock_jump) => error,
         signal = first_signal(signals) => Error::Interrupted(format!("interrupted by {signal}")),
+    }
+}
+
+/// Waits for a failure that somebody else finds.
+async fn failure_told(mut told: watch::Receiver<Option<String>>) -> Error {
+    match told.wait_for(Option::is_some).await {
+        Ok(failure) => Error::run(failure.clone().unwrap_or_default()),
+        // Whoever looked is done without one.
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Scheduling of the few threads whose timing is part of the measurement: the pacer and the shapers.
+//! Scheduling of the threads whose timing is part of the measurement: the pacer, the clients and the shapers.
 
 /// Asks the kernel to wake the calling thread as promptly as an ordinary process may: timers are not coalesced
 /// (slack 1 ns), and a short time slice (EEVDF, Linux 6.12 and later) lets it run soon after it wakes on a busy

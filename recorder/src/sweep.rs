@@ -4,6 +4,7 @@
 //! What is done is known from the run folders alone: each names its sweep and its number there. A sweep that was killed
 //! at any moment is resumed from them.
 
+mod gaps;
 mod plan_table;
 mod resume;
 
@@ -88,14 +89,33 @@ pub fn record(typed: &SweepCommand) -> Result<u8> {
         terminal::data(plan_table::table(&manifest.runs, BETWEEN_RUNS_MS));
         return Ok(0);
     }
-    for run in &manifest.runs {
-        machine::check(&planned_run(typed, &manifest, run))?;
-    }
+    check_machine(typed, &manifest)?;
     let _lock = SweepLock::take(results)?;
-    let mut course = Course { typed, manifest, tried: BTreeMap::new(), began: Instant::now(), made_ms: 0, made: 0 };
+    let mut course = Course {
+        typed,
+        manifest,
+        tried: BTreeMap::new(),
+        began: Instant::now(),
+        began_unix_ns: clock::unix_ns(),
+        made_ms: 0,
+        made: 0,
+    };
     course.refresh()?;
     course.ask_if_long()?;
     course.carry_out()
+}
+
+/// Checks before the first run what any of them needs.
+fn check_machine(typed: &SweepCommand, manifest: &SweepManifest) -> Result<()> {
+    let mut checked = Vec::new();
+    for run in &manifest.runs {
+        let mechanism = run.spec.fault.as_ref().map(|fault| fault.mechanism);
+        if !checked.contains(&mechanism) {
+            machine::check(&planned_run(typed, manifest, run))?;
+            checked.push(mechanism);
+        }
+    }
+    Ok(())
 }
 
 /// The plan's name, the plan, and its text.
@@ -135,6 +155,7 @@ struct Course<'a> {
     /// Runs that were tried in this invocation, and what became of those that left no folder.
     tried: BTreeMap<usize, &'static str>,
     began: Instant,
+    began_unix_ns: i64,
     /// Planned length of the runs that were made in this invocation, and their number.
     made_ms: u64,
     made: u64,
@@ -156,14 +177,12 @@ impl Course<'_> {
         let mut supervisor = Supervisor::new()?;
         while let Some(batch) = self.next_batch()? {
             let numbers: Vec<_> = batch.runs.iter().filter_map(|run| Some(run.place.as_ref()?.number)).collect();
-            let began = Instant::now();
             let code = supervisor.run(|| session::record_batch(&batch))?;
             let made = self.refresh_after(&numbers, code)?;
             for planned in &batch.runs[..made.min(batch.runs.len())] {
                 self.made_ms += length_ms(&planned.spec);
                 self.made += 1;
             }
-            let _ = began;
             if supervisor.interrupted() || code == exit_code::INTERRUPTED {
                 let left = self.pending().len();
                 return Err(Error::Interrupted(format!(
@@ -276,6 +295,12 @@ impl Course<'_> {
         let failed: Vec<_> = self.manifest.runs.iter().filter(|run| run.finished().is_none()).collect();
         let (total, took) = (self.manifest.runs.len(), units::in_words(self.began.elapsed().as_secs()));
         terminal::line(format_args!("{} of {total} runs are finished, in {took}", total - failed.len()));
+        let mut gaps_ns = gaps::between_runs_ns(&self.manifest, &results, self.began_unix_ns);
+        gaps_ns.sort_unstable();
+        if let Some(longest_ns) = gaps_ns.last() {
+            let (median_s, longest_s) = (gaps_ns[gaps_ns.len() / 2] as f64 / 1e9, *longest_ns as f64 / 1e9);
+            terminal::line(format_args!("between two runs {median_s:.1} s went by, {longest_s:.1} s at most"));
+        }
         for run in &failed {
             let (reason, folder) = match run.attempts.last() {
                 Some(attempt) => (attempt.status.to_string(), attempt.run.as_str()),

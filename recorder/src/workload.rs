@@ -1,5 +1,6 @@
 //! The workload: which operations become due when ([`closed`], [`open`]), what they ask ([`draw`]), whom they ask
-//! ([`route`]), and how they are carried out and classified ([`client`], [`outcome`]).
+//! ([`route`]), how they are carried out and classified ([`client`], [`outcome`]), and whether the generator was the limit
+//! ([`saturation`]).
 
 pub mod client;
 mod closed;
@@ -8,6 +9,7 @@ mod open;
 mod outcome;
 mod pacer;
 pub mod route;
+pub mod saturation;
 mod schedule;
 mod seen;
 
@@ -25,6 +27,7 @@ use crate::recording::OperationSink;
 use client::{Clients, Due};
 use draw::Draws;
 use route::Route;
+use saturation::Effort;
 use seen::SeenRevisions;
 
 /// Everything slow about a workload, done before time is measured.
@@ -58,7 +61,7 @@ impl Workload {
         Ok(Self {
             draws: Draws::new(seed, &spec),
             route,
-            clients: Clients::of(cluster).await?,
+            clients: Clients::of(cluster, spec.connections).await?,
             seen: SeenRevisions::new(&spec),
             sink,
             seed,
@@ -73,12 +76,23 @@ impl Workload {
     /// # Errors
     /// When a task of the generator fails.
     pub async fn carry_out(self, cluster: &Cluster, clock: RunClock, stop: watch::Receiver<bool>) -> Result<i64> {
-        let pacing = self.spec.pacing;
+        let (pacing, sink) = (self.spec.pacing, self.sink.clone());
         let course = Arc::new(Course { workload: self, clock, stop, next_op_id: AtomicI64::new(0) });
-        match pacing {
-            Pacing::Closed => closed::carry_out(course, &cluster.client).await,
-            Pacing::Even | Pacing::Constant | Pacing::Poisson => open::carry_out(course, &cluster.client).await,
+        let mut work = std::pin::pin!(async {
+            match pacing {
+                Pacing::Closed => closed::carry_out(course, &cluster.client).await,
+                Pacing::Even | Pacing::Constant | Pacing::Poisson => open::carry_out(course, &cluster.client).await,
+            }
+        });
+        tokio::select! {
+            ended = &mut work => return ended,
+            () = clock.sleep_until(0) => {}
         }
+        // The warm-up is over. Both looks are taken on the caller's thread, not on those that are looked at.
+        let at_zero = Effort::now(clock);
+        let ended = work.await;
+        sink.live().set_busy_percent(Effort::now(clock).busy_percent_since(&at_zero));
+        ended
     }
 }
 

@@ -42,6 +42,7 @@ impl Vantage {
             .on_thread_start(move || {
                 // Acting from the wrong namespace would bypass the fault and falsify the run.
                 namespace.enter().expect("a thread may enter a namespace that this process made");
+                // What a task here waits for, an answer or its time, is what is measured.
                 crate::scheduling::wake_promptly();
             })
             .enable_all()

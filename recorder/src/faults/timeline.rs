@@ -26,7 +26,7 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the probes may take to show that a healed fault is gone.
 const CLEAR_TIMEOUT_NS: i64 = 5_000_000_000;
 /// How long after the healing probes are gathered in any case.
-const AFTER_NS: i64 = 1_000_000_000;
+const AFTER_NS: i64 = 500_000_000;
 const POLL: Duration = Duration::from_millis(50);
 /// An edge that is further from what was asked is worth a warning.
 const EDGE_LATE_NS: i64 = 20_000_000;

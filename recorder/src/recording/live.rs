@@ -11,9 +11,21 @@ use run_folder::operation::Outcome;
 /// Longest latency that the histograms tell apart, in microseconds.
 const LATENCY_US_MAX: u64 = 600_000_000;
 
-/// Running counts, taken from the rows as they are written.
+/// Running counts, taken from the rows as they are written, and what the workload says of the generator.
 #[derive(Debug, Default)]
-pub struct Live(Mutex<State>);
+pub struct Live {
+    rows: Mutex<State>,
+    /// Apart from the rows, so that no operation waits while a batch of rows is taken in.
+    generator: Mutex<GeneratorState>,
+}
+
+/// What no row tells.
+#[derive(Debug)]
+struct GeneratorState {
+    /// Start minus intended start after the warm-up, in nanoseconds, of what nothing but the generator held back.
+    own_lag_ns: Histogram<u64>,
+    busy_percent: Option<f64>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -27,9 +39,19 @@ struct State {
     recent_lag_max_ns: u64,
 }
 
+/// An empty histogram that tells values up to `max` apart by three digits.
+fn histogram(max: u64) -> Histogram<u64> {
+    Histogram::new_with_max(max, 3).expect("3 digits and this maximum are valid")
+}
+
+impl Default for GeneratorState {
+    fn default() -> Self {
+        Self { own_lag_ns: histogram(LATENCY_US_MAX * 1000), busy_percent: None }
+    }
+}
+
 impl Default for State {
     fn default() -> Self {
-        let histogram = |max| Histogram::new_with_max(max, 3).expect("3 digits and this maximum are valid");
         Self {
             counts: Counts::default(),
             recent_us: histogram(LATENCY_US_MAX),
@@ -125,7 +147,33 @@ impl Live {
         Lag { p50_us: at(0.5), p99_us: at(0.99), max_us: state.lag_ns.max() as f64 / 1000.0 }
     }
 
+    /// Takes in how late an operation began that nothing but the generator held back.
+    pub fn note_own_lag(&self, lag_ns: i64) {
+        self.generator().own_lag_ns.saturating_record(lag_ns.max(0).unsigned_abs());
+    }
+
+    /// 99th percentile of [`Live::note_own_lag`], in microseconds; `None` when there was none.
+    pub fn own_lag_p99_us(&self) -> Option<f64> {
+        let generator = self.generator();
+        let lag_ns = &generator.own_lag_ns;
+        (!lag_ns.is_empty()).then(|| lag_ns.value_at_quantile(0.99) as f64 / 1000.0)
+    }
+
+    /// Keeps the share of time in which the clients' threads ran or wanted to, in percent.
+    pub fn set_busy_percent(&self, percent: Option<f64>) {
+        self.generator().busy_percent = percent;
+    }
+
+    /// See [`Live::set_busy_percent`]; `None` until it is known.
+    pub fn busy_percent(&self) -> Option<f64> {
+        self.generator().busy_percent
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn generator(&self) -> std::sync::MutexGuard<'_, GeneratorState> {
+        self.generator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

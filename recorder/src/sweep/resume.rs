@@ -33,7 +33,8 @@ pub(super) fn merge(earlier: SweepManifest, plan: &SweepPlan, force: bool) -> Re
         next_number += 1;
     }
     let removed: Vec<_> = old.into_iter().flatten().collect();
-    if !force && !(added.is_empty() && removed.is_empty()) {
+    let changed = !added.is_empty() || !removed.is_empty();
+    if changed && !force {
         let mut lines = differences(&removed, &added);
         let count = lines.len();
         lines.truncate(LISTED_MAX);

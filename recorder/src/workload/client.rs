@@ -12,16 +12,24 @@ use super::{Course, Workload};
 use crate::cluster::{self, Cluster};
 use crate::error::Result;
 
-/// A client for each member, and the way from etcd's ids to our indices.
+/// Clients for each member on each of its connections, and the way from etcd's ids to our indices.
 #[derive(Debug)]
 pub(super) struct Clients {
-    kv: WorkerClients,
+    /// One entry a connection to each member.
+    kv: Vec<WorkerClients>,
     member_ids: Vec<u64>,
 }
 
-/// One client a member, for one worker; those of different workers share the connections.
+/// One client a member, for one worker; those of different workers may share the connections.
 #[derive(Clone)]
 pub(super) struct WorkerClients(Vec<KvClient>);
+
+impl WorkerClients {
+    /// The client of a member.
+    pub(super) fn of_member(&mut self, member: usize) -> &mut KvClient {
+        &mut self.0[member]
+    }
+}
 
 impl std::fmt::Debug for WorkerClients {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -73,23 +81,37 @@ impl Answer {
 }
 
 impl Clients {
-    /// Makes the clients at the clients' place in the network.
+    /// Makes clients at the clients' place in the network, with `connections` connections to each member.
     ///
     /// # Errors
     /// When one cannot be made.
-    pub(super) async fn of(cluster: &Cluster) -> Result<Self> {
+    pub(super) async fn of(cluster: &Cluster, connections: u32) -> Result<Self> {
         let mut kv = Vec::new();
-        for member in &cluster.members {
-            let address = member.client_address();
-            let client = cluster.client.run(async move { cluster::client(address).await }).await??;
-            kv.push(client.kv_client());
+        for _ in 0..connections.max(1) {
+            let mut of_members = Vec::new();
+            for member in &cluster.members {
+                let client = cluster.client.run(cluster::client(member.client_address())).await??;
+                of_members.push(client.kv_client());
+            }
+            kv.push(WorkerClients(of_members));
         }
-        Ok(Self { kv: WorkerClients(kv), member_ids: cluster.members.iter().map(|member| member.id).collect() })
+        Ok(Self { kv, member_ids: cluster.members.iter().map(|member| member.id).collect() })
     }
 
-    /// Clients for a worker.
-    pub(super) fn of_worker(&self) -> WorkerClients {
-        self.kv.clone()
+    /// The clients that a worker keeps.
+    pub(super) fn of_worker(&self, worker: i32) -> WorkerClients {
+        self.on_connection_of(worker).clone()
+    }
+
+    /// The client that a worker needs for one operation. Cloning one instead of all is what a single operation can
+    /// save.
+    pub(super) fn of_operation(&self, worker: i32, member: usize) -> KvClient {
+        self.on_connection_of(worker).0[member].clone()
+    }
+
+    /// Workers take the connections in turn, so that each carries as many workers as the others, or one more.
+    fn on_connection_of(&self, worker: i32) -> &WorkerClients {
+        &self.kv[worker.unsigned_abs() as usize % self.kv.len()]
     }
 
     fn member_of(&self, id: u64) -> Option<u8> {
@@ -99,18 +121,14 @@ impl Clients {
 
 impl Course {
     /// Carries out a due operation, waiting no longer than its deadline, and returns its row.
-    pub(super) async fn operate(&self, due: Due, clients: &mut WorkerClients) -> Operation {
+    pub(super) async fn operate(&self, due: Due, client: &mut KvClient) -> Operation {
         let draw = self.workload.draws.draw(due.op_id);
         let start_ns = self.clock.now_ns();
         let left_ns = due.intended_ns + self.deadline_ns() - start_ns;
         if left_ns <= 0 {
             return self.unsent(due, ErrorKind::Deadline);
         }
-        let answer = tokio::time::timeout(
-            Duration::from_nanos(left_ns.unsigned_abs()),
-            self.ask(&mut clients.0[due.endpoint], draw),
-        )
-        .await;
+        let answer = tokio::time::timeout(Duration::from_nanos(left_ns.unsigned_abs()), self.ask(client, draw)).await;
         let end_ns = self.clock.now_ns();
         let row = self.row(due, draw);
         match answer {
@@ -153,7 +171,9 @@ impl Course {
     /// The row of an operation that was never sent, given up now.
     pub(super) fn unsent(&self, due: Due, error: ErrorKind) -> Operation {
         let row = self.row(due, self.workload.draws.draw(due.op_id));
-        Operation { end_ns: self.clock.now_ns(), outcome: Outcome::Unsent, error: Some(error), ..row }
+        // One that was announced ahead may be given up before it is due.
+        let end_ns = self.clock.now_ns().max(due.intended_ns);
+        Operation { end_ns, outcome: Outcome::Unsent, error: Some(error), ..row }
     }
 
     /// The row of an operation that was sent at `start_ns` and is not waited for any longer.

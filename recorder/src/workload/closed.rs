@@ -29,7 +29,7 @@ async fn work(course: Arc<Course>, worker: i32, claimed: Arc<AtomicU64>) -> i64 
     let operations = course.spec().operations.unwrap_or(u64::MAX);
     // Both are kept across operations: registering with the watch, and cloning clients, would cost each one of them.
     let mut stopping = std::pin::pin!(course.stopping());
-    let mut clients = course.workload.clients.of_worker();
+    let mut clients = course.workload.clients.of_worker(worker);
     course.clock.sleep_until(-ms_to_ns(course.spec().warm_up_ms)).await;
     loop {
         let now_ns = course.clock.now_ns();
@@ -43,7 +43,7 @@ async fn work(course: Arc<Course>, worker: i32, claimed: Arc<AtomicU64>) -> i64 
         let due = course.due(worker, now_ns);
         let row = tokio::select! {
             biased;
-            row = course.operate(due, &mut clients) => row,
+            row = course.operate(due, clients.of_member(due.endpoint)) => row,
             () = &mut stopping => course.cut_short(due, now_ns, ErrorKind::Interrupted),
         };
         course.workload.sink.push(row);

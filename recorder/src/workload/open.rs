@@ -39,16 +39,26 @@ pub(super) async fn carry_out(course: Arc<Course>, place: &Vantage) -> Result<i6
 async fn dispatch(course: Arc<Course>, mut announced: mpsc::Receiver<i64>, over_ns: i64) -> i64 {
     let slots = Arc::new(Slots::new(course.spec().concurrency));
     let mut stopping = std::pin::pin!(course.stopping());
+    // Whatever was due before was held back by the cap: itself, or behind another one in the queue.
+    let mut held_until_ns = i64::MIN;
     while let Some(intended_ns) = tokio::select! { next = announced.recv() => next, () = &mut stopping => None } {
         let due = course.due(0, intended_ns);
-        let left_ns = due.intended_ns + course.deadline_ns() - course.clock.now_ns();
-        let wait = Duration::from_nanos(left_ns.max(0).unsigned_abs());
-        match tokio::time::timeout(wait, slots.clone().take()).await {
-            Ok(slot) => {
-                let due = Due { worker: slot.number, ..due };
-                tokio::spawn(carry_out_one(course.clone(), due, slot));
+        let slot = match slots.clone().take_free() {
+            Some(slot) => Some(slot),
+            None => {
+                let left_ns = due.intended_ns + course.deadline_ns() - course.clock.now_ns();
+                let wait = Duration::from_nanos(left_ns.max(0).unsigned_abs());
+                let slot = tokio::time::timeout(wait, slots.clone().take()).await.ok();
+                held_until_ns = course.clock.now_ns();
+                slot
             }
-            Err(_) => course.workload.sink.push(course.unsent(due, ErrorKind::Deadline)),
+        };
+        match slot {
+            Some(slot) => {
+                let due = Due { worker: slot.number, ..due };
+                tokio::spawn(carry_out_one(course.clone(), due, slot, intended_ns < held_until_ns));
+            }
+            None => course.workload.sink.push(course.unsent(due, ErrorKind::Deadline)),
         }
     }
     announced.close();
@@ -64,14 +74,22 @@ async fn dispatch(course: Arc<Course>, mut announced: mpsc::Receiver<i64>, over_
     course.clock.now_ns().min(over_ns)
 }
 
-async fn carry_out_one(course: Arc<Course>, due: Due, _slot: Slot) {
-    let start_ns = course.clock.now_ns();
-    let mut clients = course.workload.clients.of_worker();
+async fn carry_out_one(course: Arc<Course>, due: Due, _slot: Slot, held_back: bool) {
+    let mut client = course.workload.clients.of_operation(due.worker, due.endpoint);
+    // Announced a little ahead. Other tasks of this thread go on meanwhile.
+    let mut start_ns = course.clock.now_ns();
+    while start_ns < due.intended_ns {
+        tokio::task::yield_now().await;
+        start_ns = course.clock.now_ns();
+    }
     let row = tokio::select! {
         biased;
-        row = course.operate(due, &mut clients) => row,
+        row = course.operate(due, &mut client) => row,
         () = course.stopping() => course.cut_short(due, start_ns, ErrorKind::Interrupted),
     };
+    if let (false, 0.., Some(start_ns)) = (held_back, due.intended_ns, row.start_ns) {
+        course.workload.sink.live().note_own_lag(start_ns - due.intended_ns);
+    }
     course.workload.sink.push(row);
 }
 
@@ -95,6 +113,17 @@ impl Slots {
 
     async fn take(self: Arc<Self>) -> Slot {
         self.permits.acquire().await.expect("the semaphore is never closed").forget();
+        self.taken()
+    }
+
+    /// A slot, if one is free now.
+    fn take_free(self: Arc<Self>) -> Option<Slot> {
+        self.permits.try_acquire().ok()?.forget();
+        Some(self.taken())
+    }
+
+    /// The slot that belongs to a permit just taken.
+    fn taken(self: Arc<Self>) -> Slot {
         let number = self.free.lock().expect("nothing panics while it holds this lock").pop();
         Slot { number: number.expect("there are as many numbers as permits"), slots: self }
     }

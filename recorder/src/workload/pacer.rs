@@ -1,4 +1,4 @@
-//! Pacing: a thread of its own that announces each operation when it is due. tokio's timer ticks in milliseconds;
+//! Pacing: a thread of its own that announces each operation just before it is due. tokio's timer ticks in milliseconds;
 //! `clock_nanosleep` with a short scheduler slice comes within tens of microseconds on an idle CPU.
 
 use std::thread::JoinHandle;
@@ -8,11 +8,14 @@ use tokio::sync::mpsc;
 use crate::clock::{RunClock, monotonic_ns, sleep_until_monotonic};
 use crate::error::{Error, Result};
 
+/// How long before its time an operation is announced: about what it takes to wake first this thread and then one that
+/// carries the operation out, on an idle machine. Whoever is awake too early waits for the exact time.
+const AHEAD_NS: i64 = 50_000;
 /// How long the pacer sleeps without looking whether anybody still listens.
 const LOOK_ROUND_NS: i64 = 100_000_000;
 
-/// Announces every operation of a schedule on `due` at its time, in nanoseconds after time 0; ends early when the
-/// receiver is gone.
+/// Announces every operation of a schedule on `due` by its time, in nanoseconds after time 0, and [`AHEAD_NS`] before it;
+/// ends early when the receiver is gone.
 ///
 /// # Errors
 /// When the thread cannot be started.
@@ -39,7 +42,7 @@ pub(super) enum Pace {
 fn pace(times_ns: impl Iterator<Item = i64>, clock: RunClock, due: &mpsc::Sender<i64>) -> Pace {
     crate::scheduling::wake_promptly();
     for intended_ns in times_ns {
-        if !sleep_while_wanted(clock.to_monotonic_ns(intended_ns), due) {
+        if !sleep_while_wanted(clock.to_monotonic_ns(intended_ns) - AHEAD_NS, due) {
             return Pace::Done;
         }
         match due.try_send(intended_ns) {

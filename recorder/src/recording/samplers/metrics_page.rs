@@ -2,9 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
+use crate::cluster::http;
 
 /// Metrics that are recorded, by the beginning of their names.
 const WANTED: &[&str] = &[
@@ -35,18 +33,9 @@ pub(super) struct Entry<'a> {
 /// # Errors
 /// When the member does not answer with a page.
 pub(super) async fn fetch(address: SocketAddr) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-    let stream = tokio::net::TcpStream::connect(address).await?;
-    let (mut requests, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let request = hyper::Request::get("/metrics").header("host", address.to_string()).body(Empty::<Bytes>::new())?;
-    let exchange = async {
-        let answer = requests.send_request(request).await?;
-        let body = answer.into_body().collect().await?.to_bytes();
-        drop(requests);
-        Ok::<_, hyper::Error>(body)
-    };
-    let (body, _) = tokio::join!(exchange, connection);
+    let body = http::get(address, "/metrics").await?;
     // Quotes around label values are the only ones on etcd's page; without them a label is a slice of the line.
-    Ok(String::from_utf8_lossy(&body?).replace('"', ""))
+    Ok(String::from_utf8_lossy(&body).replace('"', ""))
 }
 
 /// The wanted lines of a page from [`fetch`].
