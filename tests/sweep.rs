@@ -223,7 +223,7 @@ fn two_sweeps_into_one_folder_are_refused_and_an_interrupt_can_be_resumed() {
     signal(recorder.id() as i32, Signal::SIGINT);
     let finished = wait(recorder).expect_code(130);
     assert!(
-        finished.stderr.contains("3 of 3 runs to make") && finished.stderr.contains("--resume"),
+        finished.stderr.contains("interrupted with 3 of 3 runs to make") && finished.stderr.contains("--resume"),
         "{}",
         finished.stderr
     );
@@ -255,6 +255,37 @@ fn runs_share_a_cluster_and_a_load_is_a_share_of_its_measured_capacity() {
     assert_eq!((load.percent, load.capacity_per_s), (20.0, capacity_per_s));
     let folders = RunFolder::list(&place.results()).unwrap();
     assert_eq!(load.capacity_run, folders[0].name());
+}
+
+#[test]
+fn a_failed_run_on_a_shared_cluster_costs_the_others_nothing_but_a_fresh_one() {
+    let _one = one_at_a_time();
+    let place = place_with(&short(
+        "[[experiment]]\nlabel = \"rare\"\nfault = \"loss\"\nvalue = \"0.001%\"\nwindow = \"full\"\n\
+         [[experiment]]\nlabel = \"delay5_full\"\nfault = \"delay\"\nvalue = \"5ms\"\nwindow = \"full\"\n\
+         [[experiment]]\nlabel = \"delay9_full\"\nfault = \"delay\"\nvalue = \"9ms\"\nwindow = \"full\"\n",
+    ));
+    let finished = sweep(&place, "--reuse-cluster").expect_code(1);
+    assert!(finished.stderr.contains("3 of 4 runs are finished"), "{}", finished.stderr);
+    assert_eq!(finished_labels(&place), ["baseline", "delay5_full", "delay9_full"]);
+    let earlier: Vec<_> = manifests(&place).iter().map(|manifest| manifest.cluster.earlier_runs).collect();
+    assert_eq!(earlier, [0, 1, 0, 1], "the cluster of the failed run is not trusted");
+    assert_nothing_left(place.path());
+}
+
+#[test]
+fn a_single_run_measures_the_capacity_that_its_load_is_a_share_of() {
+    let _one = one_at_a_time();
+    let place = Workplace::new();
+    let made =
+        run(&mut place.recorder("run half --load 10% --duration 2 --warm-up 0.5 --pacing poisson")).expect_code(0);
+    let manifests = manifests(&place);
+    let [capacity, half] = &manifests[..] else { panic!("two runs, not {}", manifests.len()) };
+    assert_eq!(capacity.spec.label.as_str(), "capacity");
+    assert!(made.stdout.lines().count() == 2 && made.stdout.trim().ends_with("_half"), "{}", made.stdout);
+    let capacity_per_s = capacity.generator.as_ref().unwrap().achieved_rate_per_s;
+    assert!((half.spec.workload.rate_per_s.unwrap() / capacity_per_s - 0.1).abs() < 1e-9);
+    assert_nothing_left(place.path());
 }
 
 #[test]

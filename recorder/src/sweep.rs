@@ -65,6 +65,9 @@ pub fn record(typed: &SweepCommand) -> Result<u8> {
         repeat: typed.repeat.or_else(|| Some(earlier.as_ref()?.repeat)),
         seed: typed.seed.or_else(|| Some(earlier.as_ref()?.seed)),
     };
+    if let Some(duration) = &typed.duration {
+        units::seconds_ms("--duration", duration)?;
+    }
     if overrides.repeat == Some(0) {
         return Err(Error::usage("--repeat is 0; give the number of times that each run is made"));
     }
@@ -153,7 +156,7 @@ struct Course<'a> {
     typed: &'a SweepCommand,
     manifest: SweepManifest,
     /// Runs that were tried in this invocation, and what became of those that left no folder.
-    tried: BTreeMap<usize, &'static str>,
+    tried: BTreeMap<usize, String>,
     began: Instant,
     began_unix_ns: i64,
     /// Planned length of the runs that were made in this invocation, and their number.
@@ -175,16 +178,16 @@ impl Course<'_> {
             units::in_words(self.left_s())
         ));
         let mut supervisor = Supervisor::new()?;
-        while let Some(batch) = self.next_batch()? {
+        while let Some(batch) = self.next_batch() {
             let numbers: Vec<_> = batch.runs.iter().filter_map(|run| Some(run.place.as_ref()?.number)).collect();
             let code = supervisor.run(|| session::record_batch(&batch))?;
-            let made = self.refresh_after(&numbers, code)?;
+            let made = self.refresh_after(&numbers)?;
             for planned in &batch.runs[..made.min(batch.runs.len())] {
                 self.made_ms += length_ms(&planned.spec);
                 self.made += 1;
             }
             if supervisor.interrupted() || code == exit_code::INTERRUPTED {
-                let left = self.pending().len();
+                let left = self.manifest.runs.iter().filter(|run| run.finished().is_none()).count();
                 return Err(Error::Interrupted(format!(
                     "the sweep was interrupted with {left} of {total} runs to make; go on with it by --resume"
                 )));
@@ -211,19 +214,40 @@ impl Course<'_> {
         self.pending().iter().map(|run| length_ms(&run.spec) + between_ms).sum::<u64>() / 1000
     }
 
-    /// The next run; where the cluster is shared, all that can be made on it.
-    fn next_batch(&self) -> Result<Option<Batch>> {
-        let pending = self.pending();
-        let Some(first) = pending.first() else { return Ok(None) };
-        let shares = |run: &&&SweepRun| {
-            run.spec.cluster == first.spec.cluster && (run.role == Role::Capacity) == (first.role == Role::Capacity)
-        };
-        let count = if self.manifest.reuse_cluster { pending.iter().take_while(shares).count() } else { 1 };
-        let runs: Vec<_> = pending.iter().take(count).map(|run| self.resolved(run)).collect::<Result<_>>()?;
+    /// The next run; where the cluster is shared, all that can be made on it. Runs whose capacity could not be measured
+    /// are passed over.
+    fn next_batch(&mut self) -> Option<Batch> {
+        let left_s = self.left_s();
+        let mut runs: Vec<PlannedRun> = Vec::new();
+        let mut first: Option<SweepRun> = None;
+        let pending: Vec<SweepRun> = self.pending().into_iter().cloned().collect();
+        for run in pending {
+            let shares = |first: &SweepRun| {
+                let both_measure = (run.role == Role::Capacity) == (first.role == Role::Capacity);
+                self.manifest.reuse_cluster && both_measure && run.spec.cluster == first.spec.cluster
+            };
+            if !first.as_ref().is_none_or(shares) {
+                break;
+            }
+            match self.resolved(&run) {
+                Ok(planned) => {
+                    runs.push(planned);
+                    first.get_or_insert(run);
+                }
+                Err(error) => {
+                    self.tried.insert(run.number, error.to_string());
+                }
+            }
+        }
+        let first = first?;
         let at = self.manifest.runs.iter().position(|run| run.number == first.number).unwrap_or(0);
         let failed = self.manifest.runs.iter().filter(|run| run.finished().is_none() && self.was_tried(run)).count();
-        let standing = Standing { number: at + 1, total: self.manifest.runs.len(), failed, left_s: self.left_s() };
-        Ok(Some(Batch { runs, standing: Some(standing) }))
+        let standing = Standing { number: at + 1, total: self.manifest.runs.len(), failed, left_s };
+        Some(Batch { runs, standing: Some(standing) })
+    }
+
+    fn is_finished(&self, number: usize) -> bool {
+        self.manifest.runs.iter().any(|run| run.number == number && run.finished().is_some())
     }
 
     fn was_tried(&self, run: &SweepRun) -> bool {
@@ -242,9 +266,8 @@ impl Course<'_> {
             .iter()
             .find(|other| other.role == Role::Capacity && is_capacity_of(&other.spec, &run.spec));
         let folder = capacity.and_then(SweepRun::finished).map(|name| RunFolder::open(&self.results().join(name)));
-        let folder = folder.ok_or_else(|| {
-            Error::run("the capacity that the load is a share of could not be measured; try again by --resume")
-        })??;
+        let folder =
+            folder.ok_or_else(|| Error::run("the capacity that its load is a share of was not measured"))??;
         Ok(PlannedRun { spec: session::at_load(&planned.spec, &folder)?, ..planned })
     }
 
@@ -265,7 +288,7 @@ impl Course<'_> {
     }
 
     /// Notes which runs of a batch were tried; returns their number.
-    fn refresh_after(&mut self, numbers: &[usize], code: u8) -> Result<usize> {
+    fn refresh_after(&mut self, numbers: &[usize]) -> Result<usize> {
         let attempts = |manifest: &SweepManifest, number: usize| {
             manifest.runs.iter().find(|run| run.number == number).map_or(0, |run| run.attempts.len())
         };
@@ -274,14 +297,16 @@ impl Course<'_> {
         let mut made = 0;
         for (&number, before) in numbers.iter().zip(before) {
             if attempts(&self.manifest, number) > before {
-                self.tried.insert(number, "");
+                self.tried.insert(number, String::new());
                 made += 1;
+                if !self.is_finished(number) {
+                    // It ended the batch: those after it were not tried.
+                    return Ok(made);
+                }
             } else {
                 // It ended before anything was recorded, and with it the batch.
-                if code != 0 {
-                    self.tried.insert(number, "nothing was recorded, see above");
-                }
-                break;
+                self.tried.insert(number, "nothing was recorded, see above".to_owned());
+                return Ok(made);
             }
         }
         Ok(made)
@@ -304,7 +329,7 @@ impl Course<'_> {
         for run in &failed {
             let (reason, folder) = match run.attempts.last() {
                 Some(attempt) => (attempt.status.to_string(), attempt.run.as_str()),
-                None => (self.tried.get(&run.number).copied().unwrap_or("not made").to_owned(), "no folder"),
+                None => (self.tried.get(&run.number).cloned().unwrap_or_else(|| "not made".to_owned()), "no folder"),
             };
             terminal::line(format_args!("  {}: {reason} ({folder})", run.spec.label));
         }

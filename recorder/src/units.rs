@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// Parses a time with a unit (`us`, `ms`, `s`, `m`) into microseconds; `0` needs no unit.
+/// Parses a time with a unit (`us`, `ms`, `s`, `m`, `h`) into microseconds; `0` needs no unit.
 ///
 /// # Errors
 /// A usage error that names `what`, when the number or the unit is missing, negative or not understood.
@@ -13,6 +13,7 @@ pub fn time_us(what: &str, text: &str) -> Result<u64> {
         "ms" => 1e3,
         "s" => 1e6,
         "m" | "min" => 60e6,
+        "h" => 3600e6,
         "" if number.parse() == Ok(0.0) => 0.0,
         "" => return Err(Error::usage(format!("{what}: {text:?} has no unit; write {text}ms or {text}s"))),
         _ => return Err(not_a_time(what, text)),
@@ -85,8 +86,15 @@ mod tests {
 
     #[test]
     fn times() {
-        let cases =
-            [("0", 0), ("0ms", 0), ("100ms", 100_000), ("1.5s", 1_500_000), ("250us", 250), ("2m", 120_000_000)];
+        let cases = [
+            ("0", 0),
+            ("0ms", 0),
+            ("100ms", 100_000),
+            ("1.5s", 1_500_000),
+            ("250us", 250),
+            ("2m", 120_000_000),
+            ("1h", 3_600_000_000),
+        ];
         for (text, us) in cases {
             assert_eq!(time_us("value", text).unwrap(), us, "{text}");
         }
