@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{Command, Picture, PlotKind, PlotOutput, TableOutput};
-use crate::load::{Pattern, Selection};
+use crate::commands::{Command, Comparison, DeltaBy, Picture, PlotKind, PlotOutput, TableOutput};
+use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
@@ -18,6 +18,28 @@ Exit codes:
   3  there is nothing to analyse: no such folder, no run matches, or none is finished
 
 Data goes to standard output, everything else to standard error.";
+
+const DELTA_HELP: &str = "\
+A run with a part before its fault is compared with that part. A run whose fault lasts all the time is compared with \
+the baselines of its sweep (outside of sweeps: runs without a fault) that have the same workload and cluster; they are \
+found in --dir also when --pattern does not name them. Repeats of a label are pooled: geometric mean of the runs' \
+ratios, 95 % t interval on their logarithm. Runs in which the leader changed are pooled apart.
+
+The noise floor is the largest ratio among runs that should show none: baselines between their own thirds and against \
+each other, and null faults. Ratios within it are marked with ~.";
+
+const COMPARE_HELP: &str = "\
+Effects of the two runs (during and after the fault relative to before; the level itself where there is no before) are \
+put in relation. agree: the whole 95 % interval of that ratio lies within the margin; differ: wholly outside; cannot \
+tell: neither.
+
+Intervals are within-run: a block bootstrap in time. They do not contain what runs differ by from one to the next; the \
+noise floor of the baselines beside A, where it is larger, widens the margin for that. The exit code does not depend on \
+the verdict.";
+
+fn with_exit_codes(help: &str) -> String {
+    format!("{help}\n\n{EXIT_CODES}")
+}
 
 /// Tables and plots from the runs that `recorder` recorded.
 #[derive(Debug, Parser)]
@@ -75,6 +97,55 @@ enum Typed {
         #[arg(long, value_enum, default_value = "run")]
         by: ByArg,
     },
+    /// Show what faults changed: ratios of during and after to before, of full runs to baselines
+    #[command(after_help = with_exit_codes(DELTA_HELP))]
+    Delta {
+        #[command(flatten)]
+        selection: SelectionArgs,
+        #[command(flatten)]
+        output: TableArgs,
+        /// Take failed runs in, where their files are whole
+        #[arg(long)]
+        include_failed: bool,
+        /// What a row is
+        #[arg(long, value_enum, default_value = "label")]
+        by: DeltaByArg,
+        /// Show every column in the table; the other formats always have them all
+        #[arg(long)]
+        wide: bool,
+    },
+    /// Give the distribution of latencies: a dense grid of exact quantiles by run, kind and phase
+    #[command(after_help = EXIT_CODES)]
+    Cdf {
+        #[command(flatten)]
+        selection: SelectionArgs,
+        #[command(flatten)]
+        output: TableArgs,
+        /// Take failed runs in, where their files are whole
+        #[arg(long)]
+        include_failed: bool,
+    },
+    /// Say whether two runs agree, as after `recorder reproduce RUN`
+    #[command(after_help = with_exit_codes(COMPARE_HELP))]
+    Compare {
+        /// The run to compare with: a run folder, or its name within --dir
+        #[arg(value_name = "A")]
+        a: String,
+        /// The other run; without it A must repeat another run, which is found beside it
+        #[arg(value_name = "B")]
+        b: Option<String>,
+        /// Folder that holds the run folders
+        #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
+        dir: PathBuf,
+        /// Largest ratio of two effects that counts as the same, at least 1; a larger noise floor takes its place
+        #[arg(long, value_name = "FACTOR", default_value = "1.25", value_parser = margin)]
+        margin: f64,
+        /// Take failed runs, where their files are whole
+        #[arg(long)]
+        include_failed: bool,
+        #[command(flatten)]
+        output: TableArgs,
+    },
     /// Draw runs as SVG and print the file's path
     #[command(after_help = EXIT_CODES)]
     Plot {
@@ -103,11 +174,22 @@ struct SelectionArgs {
     /// Take only runs whose label matches, as in 'loss*_mid'; can be given several times
     #[arg(long = "pattern", value_name = "GLOB")]
     patterns: Vec<Pattern>,
+    /// Take only runs of this sweep: its id, or `latest`
+    #[arg(long, value_name = "ID")]
+    sweep: Option<SweepChoice>,
+}
+
+/// A margin of at least 1.
+fn margin(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor >= 1.0 && factor.is_finite() => Ok(factor),
+        _ => Err("is no factor of at least 1, as in 1.25".to_owned()),
+    }
 }
 
 impl SelectionArgs {
     fn into_selection(self, include_failed: bool) -> Selection {
-        Selection { dir: self.dir, patterns: self.patterns, include_failed }
+        Selection { dir: self.dir, patterns: self.patterns, sweep: self.sweep, include_failed }
     }
 }
 
@@ -165,8 +247,20 @@ enum ByArg {
 enum KindArg {
     /// Acknowledged operations per second, one line a run
     Throughput,
-    /// Response and service time over time, one panel a run
+    /// Response and service time over time, one panel a run or, with many repeats, a label
     Latency,
+    /// Distributions of response time before, during and after the fault, one panel a label
+    Cdf,
+    /// What faults changed: ratios by label, with intervals and the noise floor
+    Delta,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DeltaByArg {
+    /// A label: its repeats pooled, with 95 % intervals
+    Label,
+    /// A run: both sides of each ratio
+    Run,
 }
 
 impl From<FormatArg> for Format {
@@ -212,11 +306,29 @@ impl From<Typed> for Command {
                 },
                 output: output.into_output(),
             },
+            Typed::Delta { selection, output, include_failed, by, wide } => Self::Delta {
+                selection: selection.into_selection(include_failed),
+                by: match by {
+                    DeltaByArg::Label => DeltaBy::Label,
+                    DeltaByArg::Run => DeltaBy::Run,
+                },
+                wide,
+                output: output.into_output(),
+            },
+            Typed::Cdf { selection, output, include_failed } => {
+                Self::Cdf { selection: selection.into_selection(include_failed), output: output.into_output() }
+            }
+            Typed::Compare { a, b, dir, margin, include_failed, output } => Self::Compare {
+                comparison: Comparison { a, b, dir, margin, include_failed },
+                output: output.into_output(),
+            },
             Typed::Plot { selection, include_failed, kind, format, output } => Self::Plot {
                 selection: selection.into_selection(include_failed),
                 kind: match kind {
                     KindArg::Throughput => PlotKind::Throughput,
                     KindArg::Latency => PlotKind::Latency,
+                    KindArg::Cdf => PlotKind::Cdf,
+                    KindArg::Delta => PlotKind::Delta,
                 },
                 picture: format.into_picture(output),
             },

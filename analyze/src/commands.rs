@@ -1,17 +1,20 @@
 //! The commands, each on one screen: find runs, make a table of each, put the tables together, write the result.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use polars::prelude::*;
-use run_folder::RunFolder;
-
-use crate::load::{self, List, Opened, Run, Selection};
-use crate::output::text::{Column as Shown, TextTable};
+use crate::load::{self, Capacity, List, Selection};
+use crate::output::text::TextTable;
 use crate::output::{self, Destination, Format};
-use crate::plots::{self, PlottedLeaderChange, PlottedRun};
-use crate::tables::{self, latency, runs, summary, throughput};
+use crate::tables::runs::Listed;
+use crate::tables::{cdf, delta, runs, summary, throughput};
 use crate::{Error, Result};
+
+mod compare;
+mod gather;
+mod plot;
+
+pub use compare::Comparison;
+use gather::{all, map, measured, opened, tables_of_runs};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +46,31 @@ pub enum Command {
         /// How and where to write.
         output: TableOutput,
     },
+    /// `analyze delta`
+    Delta {
+        /// Which runs.
+        selection: Selection,
+        /// What a row is.
+        by: DeltaBy,
+        /// Whether people see all columns.
+        wide: bool,
+        /// How and where to write.
+        output: TableOutput,
+    },
+    /// `analyze cdf`
+    Cdf {
+        /// Which runs.
+        selection: Selection,
+        /// How and where to write.
+        output: TableOutput,
+    },
+    /// `analyze compare`
+    Compare {
+        /// Which two runs, and how.
+        comparison: Comparison,
+        /// How and where to write.
+        output: TableOutput,
+    },
     /// `analyze plot`
     Plot {
         /// Which runs.
@@ -63,6 +91,15 @@ pub struct TableOutput {
     pub to: Destination,
 }
 
+/// What a row of `analyze delta` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeltaBy {
+    /// A label, its repeats pooled.
+    Label,
+    /// A run.
+    Run,
+}
+
 /// What a plot shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlotKind {
@@ -70,6 +107,10 @@ pub enum PlotKind {
     Throughput,
     /// Latency over time.
     Latency,
+    /// Distributions of response time.
+    Cdf,
+    /// Effects of faults.
+    Delta,
 }
 
 impl PlotKind {
@@ -77,6 +118,8 @@ impl PlotKind {
         match self {
             Self::Throughput => "throughput",
             Self::Latency => "latency",
+            Self::Cdf => "cdf",
+            Self::Delta => "delta",
         }
     }
 }
@@ -128,10 +171,19 @@ pub fn run(command: &Command) -> Report {
         Command::List { selection, wide, output } => list(selection, *wide, output, &mut report),
         Command::Summary { selection, wide, output } => summarise(selection, *wide, output, &mut report),
         Command::Throughput { selection, by, output } => count(selection, *by, output, &mut report),
-        Command::Plot { selection, kind, picture } => plot(selection, *kind, picture, &mut report),
+        Command::Delta { selection, by, wide, output } => effects(selection, *by, *wide, output, &mut report),
+        Command::Cdf { selection, output } => distributions(selection, output, &mut report),
+        Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
+        Command::Plot { selection, kind, picture } => plot::plot(selection, *kind, picture, &mut report),
     };
     report.failure = result.err();
     report
+}
+
+/// Says beneath a table in which runs the clients were the limit.
+fn note_saturation<'a>(text: &mut TextTable, runs: impl Iterator<Item = &'a Listed>) {
+    let note = runs::saturation_note(runs.map(|run| (run.run.as_str(), &run.manifest)));
+    note.iter().for_each(|note| text.note(note));
 }
 
 fn list(selection: &Selection, wide: bool, output: &TableOutput, report: &mut Report) -> Result<()> {
@@ -139,22 +191,25 @@ fn list(selection: &Selection, wide: bool, output: &TableOutput, report: &mut Re
     report.left_out = left_out;
     report.unreadable = unreadable;
     let mut frame = runs::table(&listed)?;
-    let text = runs::text(&frame, wide)?;
+    let mut text = runs::text(&frame, wide)?;
+    note_saturation(&mut text, listed.iter());
     output::write(&mut frame, &text, output.format, &output.to)
 }
 
 fn summarise(selection: &Selection, wide: bool, output: &TableOutput, report: &mut Report) -> Result<()> {
-    let frames = tables_of_runs(selection, report, |run| {
+    let runs = opened(load::find(selection)?, selection, Capacity::Keep, report)?;
+    let frames = map(&runs, report, |run| {
         let operations = run.operations(&summary::READS)?;
         Ok(summary::table(&operations, &run.facts(&operations)?)?)
     })?;
     let mut frame = all(frames)?;
-    let text = summary::text(&frame, wide)?;
+    let mut text = summary::text(&frame, wide)?;
+    note_saturation(&mut text, runs.iter().map(|run| &run.listed));
     output::write(&mut frame, &text, output.format, &output.to)
 }
 
 fn count(selection: &Selection, by: throughput::By, output: &TableOutput, report: &mut Report) -> Result<()> {
-    let frames = tables_of_runs(selection, report, |run| {
+    let frames = tables_of_runs(selection, Capacity::Keep, report, |run| {
         let operations = run.operations(&throughput::READS)?;
         Ok(throughput::table(&operations, &run.facts(&operations)?, by)?)
     })?;
@@ -163,165 +218,31 @@ fn count(selection: &Selection, by: throughput::By, output: &TableOutput, report
     output::write(&mut frame, &text, output.format, &output.to)
 }
 
-fn plot(selection: &Selection, kind: PlotKind, picture: &Picture, report: &mut Report) -> Result<()> {
-    let folders = load::find(selection)?;
-    let bins = plots::latency::bins(folders.len());
-    let mut plotted = open_and_map(folders, selection, report, |run| plotted(run, kind, bins))?;
-    // Repeats stay in order of time.
-    plotted.sort_by(|(a, _), (b, _)| plots::reading_order(&a.label, &b.label));
-    let (runs, summaries): (Vec<PlottedRun>, Vec<DataFrame>) = plotted.into_iter().unzip();
-    match picture {
-        Picture::Table(output) => {
-            let mut frame = all(runs.into_iter().map(|run| run.table).collect())?;
-            let text = TextTable::new(&frame, &Shown::all(&frame, "run"), Some("run"))?;
-            output::write(&mut frame, &text, output.format, &output.to)
+fn effects(selection: &Selection, by: DeltaBy, wide: bool, output: &TableOutput, report: &mut Report) -> Result<()> {
+    let (measured, runs) = measured(selection, report)?;
+    let (mut frame, mut text) = match by {
+        DeltaBy::Label => {
+            let frame = delta::by_label(&measured)?;
+            let text = delta::text_by_label(&frame, wide)?;
+            (frame, text)
         }
-        Picture::Svg(to) => {
-            let subject = subject(selection);
-            let svg = match kind {
-                PlotKind::Throughput => plots::throughput::draw_svg(&runs, &subject)?,
-                PlotKind::Latency => plots::latency::draw_svg(&runs, &summaries, &subject)?,
-            };
-            let path = svg_path(to, selection, kind)?;
-            output::write_bytes(svg.as_bytes(), &Destination::File(path.clone()))?;
-            output::write_bytes(format!("{}\n", path.display()).as_bytes(), &Destination::Stdout)
-        }
-    }
-}
-
-/// Everything that a plot shows of one run, and its summary.
-fn plotted(run: &Run, kind: PlotKind, bins: usize) -> Result<(PlottedRun, DataFrame)> {
-    let columns: &[&str] = match kind {
-        PlotKind::Throughput => &throughput::READS,
-        PlotKind::Latency => &summary::READS,
-    };
-    let operations = run.operations(columns)?;
-    let facts = run.facts(&operations)?;
-    let end_ns = facts.phases.end_ns();
-    let (table, summary) = match kind {
-        PlotKind::Throughput => (throughput::table(&operations, &facts, throughput::By::Run)?, DataFrame::empty()),
-        PlotKind::Latency => {
-            (latency::table(&operations, &facts, latency::bin_ns(end_ns, bins))?, summary::table(&operations, &facts)?)
+        DeltaBy::Run => {
+            let frame = delta::by_run(&measured)?;
+            let text = delta::text_by_run(&frame, wide)?;
+            (frame, text)
         }
     };
-    let manifest = &run.listed.manifest;
-    let member = |index: i64| usize::try_from(index).map_or("?", |index| manifest.member_name(index)).to_owned();
-    let leader_changes = run.leader_changes()?.into_iter().map(|change| PlottedLeaderChange {
-        at_s: change.time_ns as f64 / 1e9,
-        from: member(change.from),
-        to: member(change.to),
-    });
-    let plotted = PlottedRun {
-        run: facts.run.clone(),
-        label: facts.label.clone(),
-        fault: runs::fault_in_words(&run.listed),
-        workload: runs::workload_in_words(&manifest.spec.workload),
-        window_s: facts.phases.window().map(|window| window.seconds()),
-        end_s: end_ns as f64 / 1e9,
-        leader_changes: leader_changes.filter(|change| change.at_s * 1e9 < end_ns as f64).collect(),
-        rates: throughput::by_phase(&operations, &facts)?,
-        table,
-    };
-    Ok((plotted, summary))
+    delta::notes(&measured)?.iter().for_each(|note| text.note(note));
+    note_saturation(&mut text, runs.iter().map(|run| &run.listed));
+    output::write(&mut frame, &text, output.format, &output.to)
 }
 
-fn tables_of_runs(
-    selection: &Selection,
-    report: &mut Report,
-    table: impl Fn(&Run) -> Result<DataFrame> + Sync,
-) -> Result<Vec<DataFrame>> {
-    open_and_map(load::find(selection)?, selection, report, table)
-}
-
-/// Applies `work` to every run that can be analysed. The others are put into the report; that none is left is an error.
-fn open_and_map<T: Send>(
-    folders: Vec<RunFolder>,
-    selection: &Selection,
-    report: &mut Report,
-    work: impl Fn(&Run) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    let found = folders.len();
-    let Opened { runs, left_out, unreadable } = load::open(folders, selection.include_failed);
-    report.left_out = left_out;
-    report.unreadable = unreadable;
-    let mut done = Vec::new();
-    for result in load::each(&runs, work) {
-        match result {
-            Ok(value) => done.push(value),
-            Err(error) => report.unreadable.push(error),
-        }
-    }
-    if done.is_empty() {
-        let runs = if found == 1 { "run that matches" } else { "runs that match" };
-        return Err(Error::Nothing(format!("nothing to analyse: none of the {found} {runs} can be used")));
-    }
-    Ok(done)
-}
-
-fn all(frames: Vec<DataFrame>) -> Result<DataFrame> {
-    Ok(tables::stack(frames)?.unwrap_or_default())
-}
-
-/// Which runs a picture shows, in words.
-fn subject(selection: &Selection) -> String {
-    let patterns: Vec<&str> = selection.patterns.iter().map(load::Pattern::as_str).collect();
-    if patterns.is_empty() { "all labels".to_owned() } else { format!("labels {}", patterns.join(", ")) }
-}
-
-/// The file of a picture; the folder of the usual one is made.
-fn svg_path(to: &PlotOutput, selection: &Selection, kind: PlotKind) -> Result<PathBuf> {
-    let dir = match to {
-        PlotOutput::File(path) => return Ok(path.clone()),
-        PlotOutput::BesideRuns => &selection.dir,
-    };
-    let (dir, subject) = match RunFolder::open(dir) {
-        // A recording stays as it was recorded: the picture of one run goes beside it, not into it.
-        Ok(run) if run.manifest_json().exists() => (
-            dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf(),
-            run.name(),
-        ),
-        _ => (dir.clone(), file_name(selection)),
-    };
-    let plots = dir.join("plots");
-    fs::create_dir_all(&plots).map_err(Error::output(&plots))?;
-    Ok(plots.join(format!("{}_{subject}.svg", kind.as_str())))
-}
-
-const NAME_CHARS_MAX: usize = 100;
-
-/// The patterns as part of a file name that is valid on every system.
-fn file_name(selection: &Selection) -> String {
-    if selection.patterns.is_empty() {
-        return "all".to_owned();
-    }
-    let patterns: Vec<&str> = selection.patterns.iter().map(load::Pattern::as_str).collect();
-    let mut name = String::new();
-    for c in patterns.join("_").chars() {
-        let c = if c.is_ascii_alphanumeric() || "-+=,.".contains(c) { c } else { '_' };
-        if c != '_' || !name.ends_with('_') {
-            name.push(c);
-        }
-    }
-    name.truncate(NAME_CHARS_MAX);
-    let name = name.trim_matches(['_', '.']);
-    if name.is_empty() { "all".to_owned() } else { name.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_become_file_names() {
-        for (patterns, expected) in [
-            (&[][..], "all"),
-            (&["*"], "all"),
-            (&["loss*_mid"], "loss_mid"),
-            (&["delay1?0_mid", "baseline"], "delay1_0_mid_baseline"),
-        ] {
-            let patterns = patterns.iter().map(|text| text.parse().expect("a pattern")).collect();
-            let selection = Selection { dir: PathBuf::new(), patterns, include_failed: false };
-            assert_eq!(file_name(&selection), expected);
-        }
-    }
+fn distributions(selection: &Selection, output: &TableOutput, report: &mut Report) -> Result<()> {
+    let frames = tables_of_runs(selection, Capacity::LeaveOut, report, |run| {
+        let operations = run.operations(&cdf::READS)?;
+        Ok(cdf::table(&operations, &run.facts(&operations)?)?)
+    })?;
+    let mut frame = all(frames)?;
+    let text = cdf::text(&frame)?;
+    output::write(&mut frame, &text, output.format, &output.to)
 }

@@ -1,5 +1,6 @@
 //! Finding runs and reading them: the only module that touches a run folder.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
@@ -9,12 +10,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use polars::prelude::*;
+use run_folder::manifest::Role;
 use run_folder::sample::metric;
 use run_folder::{Label, RunFolder, Status, reader};
 use wildmatch::WildMatch;
 
 use crate::phases::Phases;
 use crate::tables::Facts;
+use crate::tables::factors::Factors;
 use crate::tables::leaders::{self, LeaderChange};
 use crate::tables::runs::Listed;
 use crate::{Error, Result};
@@ -59,8 +62,36 @@ pub struct Selection {
     pub dir: PathBuf,
     /// Globs over labels, any of which may match; none takes every run.
     pub patterns: Vec<Pattern>,
+    /// The sweep that runs must belong to; none takes every run.
+    pub sweep: Option<SweepChoice>,
     /// Whether failed runs count, provided that their files are whole.
     pub include_failed: bool,
+}
+
+/// Which sweep of a results folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SweepChoice {
+    /// The one that began last.
+    Latest,
+    /// The one with this id.
+    Id(String),
+}
+
+impl FromStr for SweepChoice {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        Ok(if text == "latest" { Self::Latest } else { Self::Id(text.to_owned()) })
+    }
+}
+
+/// What becomes of runs with the role [`Role::Capacity`], which are no experiments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capacity {
+    /// They are runs like others.
+    Keep,
+    /// They are left out, unless a pattern asked for their label.
+    LeaveOut,
 }
 
 /// A run that can be analysed: its manifest is finished and its files are whole.
@@ -70,6 +101,8 @@ pub struct Run {
     pub folder: RunFolder,
     /// Manifest and faults.
     pub listed: Listed,
+    /// The run's place among others.
+    pub factors: Factors,
 }
 
 /// What became of the run folders that were asked for.
@@ -114,7 +147,66 @@ pub fn find(selection: &Selection) -> Result<Vec<RunFolder>> {
     let is_wanted = |run: &RunFolder| {
         selection.patterns.is_empty() || selection.patterns.iter().any(|pattern| pattern.matches(run.label()))
     };
-    Ok(all.into_iter().filter(is_wanted).collect())
+    let wanted = all.into_iter().filter(is_wanted).collect();
+    match &selection.sweep {
+        Some(sweep) => of_sweep(wanted, sweep, dir),
+        None => Ok(wanted),
+    }
+}
+
+/// The runs of one sweep. Those whose manifest cannot be read stay, to be named later: they may belong to it.
+fn of_sweep(folders: Vec<RunFolder>, choice: &SweepChoice, dir: &Path) -> Result<Vec<RunFolder>> {
+    let sweep_of = |folder: &RunFolder| folder.manifest().map(|manifest| manifest.sweep.map(|place| place.sweep));
+    let known: Vec<_> = folders.into_iter().map(|folder| (sweep_of(&folder), folder)).collect();
+    let ids: BTreeSet<&str> = known.iter().filter_map(|(sweep, _)| sweep.as_ref().ok()?.as_deref()).collect();
+    // Ids begin with the time, so that the last is the latest.
+    let wanted = match choice {
+        SweepChoice::Latest => ids.last().copied(),
+        SweepChoice::Id(id) => ids.get(id.as_str()).copied(),
+    };
+    let Some(wanted) = wanted.map(str::to_owned) else {
+        let asked = match choice {
+            SweepChoice::Latest => "latest",
+            SweepChoice::Id(id) => id,
+        };
+        let there = match ids.is_empty() {
+            true => "none of them belongs to a sweep; leave --sweep out".to_owned(),
+            false => format!("the sweeps are {}", ids.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        return Err(Error::Nothing(format!(
+            "--sweep {asked}: no such sweep among the runs that match in {}; {there}",
+            dir.display()
+        )));
+    };
+    let is_wanted = |sweep: &run_folder::Result<Option<String>>| match sweep {
+        Ok(sweep) => sweep.as_deref() == Some(&wanted),
+        Err(_) => true,
+    };
+    Ok(known.into_iter().filter(|(sweep, _)| is_wanted(sweep)).map(|(_, folder)| folder).collect())
+}
+
+/// The runs beside the selected ones that these are compared with: finished ones without a fault, or with a null one, of
+/// a cohort that `runs` has. They lie in the same results folder, whether or not a pattern names them.
+///
+/// # Errors
+/// [`Error::Run`] when the results folder cannot be read.
+pub fn companions(selection: &Selection, runs: &[Run]) -> Result<Opened> {
+    let dir = match RunFolder::open(&selection.dir) {
+        Ok(run) if run.manifest_json().exists() => run.dir().parent().map(Path::to_path_buf).unwrap_or_default(),
+        _ => selection.dir.clone(),
+    };
+    let cohorts: BTreeSet<&str> = runs.iter().map(|run| run.factors.cohort.as_str()).collect();
+    let is_companion = |folder: &RunFolder| {
+        if runs.iter().any(|run| run.listed.run == folder.name()) {
+            return false;
+        }
+        let Ok(manifest) = folder.manifest() else { return false };
+        let factors = Factors::of(folder.label().as_str(), &manifest);
+        let is_compared_with = factors.is_null() && factors.role != Role::Capacity;
+        manifest.status == Status::Finished && is_compared_with && cohorts.contains(factors.cohort.as_str())
+    };
+    let folders = RunFolder::list(&dir)?.into_iter().filter(is_companion).collect();
+    Ok(open(folders, false, Capacity::LeaveOut))
 }
 
 const NEAR_MISSES: usize = 5;
@@ -141,16 +233,31 @@ fn no_match(pattern: &Pattern, all: &[RunFolder], dir: &Path) -> Error {
 }
 
 /// Opens run folders: reads manifests and faults, and checks that every file is whole.
-pub fn open(folders: Vec<RunFolder>, include_failed: bool) -> Opened {
+pub fn open(folders: Vec<RunFolder>, include_failed: bool, capacity: Capacity) -> Opened {
     let mut opened = Opened::default();
+    let mut measured_capacity = 0;
     for folder in folders {
+        if capacity == Capacity::LeaveOut && has_role(&folder, Role::Capacity) {
+            measured_capacity += 1;
+            continue;
+        }
         match open_one(&folder, include_failed) {
             Ok(Ok(run)) => opened.runs.push(run),
             Ok(Err(reason)) => opened.left_out.push(format!("{}: left out: {reason}", folder.name())),
             Err(error) => opened.unreadable.push(error),
         }
     }
+    if measured_capacity > 0 {
+        let runs = if measured_capacity == 1 { "run that measures" } else { "runs that measure" };
+        opened
+            .left_out
+            .push(format!("left out {measured_capacity} {runs} the capacity; take in with --pattern and their label"));
+    }
     opened
+}
+
+fn has_role(folder: &RunFolder, role: Role) -> bool {
+    folder.manifest().is_ok_and(|manifest| manifest.sweep.is_some_and(|place| place.role == role))
 }
 
 /// The run, or why it is left out.
@@ -167,7 +274,8 @@ fn open_one(folder: &RunFolder, include_failed: bool) -> Result<std::result::Res
     reader::check(folder, &manifest)?;
     let faults = reader::faults(folder)?;
     let listed = Listed { run: folder.name(), label: folder.label().to_string(), manifest, faults };
-    Ok(Ok(Run { folder: folder.clone(), listed }))
+    let factors = Factors::of(&listed.label, &listed.manifest);
+    Ok(Ok(Run { folder: folder.clone(), listed, factors }))
 }
 
 /// What to do about a run that is under way, or was when its recorder died.
@@ -250,11 +358,17 @@ impl Run {
         })
     }
 
-    /// Changes of leader after time 0, from the samples.
+    /// Changes of leader from time 0 to the end of the workload, from the samples.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
-    pub fn leader_changes(&self) -> Result<Vec<LeaderChange>> {
+    pub fn leader_changes(&self, facts: &Facts) -> Result<Vec<LeaderChange>> {
+        let mut changes = self.all_leader_changes()?;
+        changes.retain(|change| change.time_ns < facts.phases.end_ns());
+        Ok(changes)
+    }
+
+    fn all_leader_changes(&self) -> Result<Vec<LeaderChange>> {
         let path = self.folder.samples_parquet();
         let samples = read_parquet(&path, &["time_ns", "member", "metric", "value"])?;
         let of_leader = || -> PolarsResult<Vec<LeaderChange>> {

@@ -89,6 +89,14 @@ impl Phases {
         Self { warm_up_ns, end_ns, window }
     }
 
+    /// Phases of a run without a fault as if there had been one in its middle third, as a sweep's faults are: what such a
+    /// run shows between them is what two parts of a run differ by without any reason.
+    pub fn middle_third(warm_up_ms: u64, workload_end_ns: i64) -> Self {
+        let end_ns = workload_end_ns.max(0);
+        let window = Window { from_ns: end_ns / 3, to_ns: end_ns / 3 * 2 };
+        Self { window: (end_ns >= 3).then_some(window), ..Self::derive(&[], warm_up_ms, end_ns) }
+    }
+
     /// The phases that partition the run's operations, in order of time. Without a fault everything after the
     /// warm-up is [`Phase::All`]; with one, [`Phase::All`] is their union without the warm-up and not listed here.
     pub fn parts(&self) -> Vec<Phase> {
@@ -213,6 +221,14 @@ mod tests {
         assert_eq!(Phases::derive(&both, 0, 30 * S).window(), Some(Window { from_ns: 10 * S, to_ns: 21 * S }));
         let never = [fault((10 * S, 20 * S), (None, None))];
         assert_eq!(names(&Phases::derive(&never, 1, 30 * S)), ["warm_up", "all"]);
+    }
+
+    #[test]
+    fn the_middle_third_of_a_run_without_a_fault() {
+        let phases = Phases::middle_third(1000, 30 * S);
+        assert_eq!(phases.window(), Some(Window { from_ns: 10 * S, to_ns: 20 * S }));
+        assert_eq!(names(&phases), ["warm_up", "before", "during", "after"]);
+        assert_eq!(Phases::middle_third(0, 0).window(), None);
     }
 
     #[test]

@@ -3,16 +3,21 @@
 //! Colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), which people with any colour vision can
 //! tell apart. Lines are labelled beside the plot, so that a picture printed in grey can still be read.
 
-use std::cmp::Ordering;
-
+use plotters::style::RGBColor;
 use polars::prelude::*;
+use run_folder::manifest::Role;
 
+use self::canvas::{GREY, ORDERED, SERIES};
+use crate::tables::factors::Factors;
 use crate::tables::throughput::PhaseRate;
 
 mod axis;
 mod canvas;
+pub mod cdf;
+pub mod delta;
 pub mod latency;
 mod panels;
+mod sections;
 pub mod throughput;
 
 /// A run as plots see it.
@@ -22,6 +27,8 @@ pub struct PlottedRun {
     pub run: String,
     /// The run's label; repeats share it.
     pub label: String,
+    /// The run's place among others.
+    pub factors: Factors,
     /// The fault in words, with its measured window.
     pub fault: String,
     /// The workload in words.
@@ -73,32 +80,17 @@ impl PlottedRun {
     }
 }
 
-/// Order of labels for reading: by words, and by value where they hold numbers, so that `delay20` comes before
-/// `delay100`.
-pub fn reading_order(a: &str, b: &str) -> Ordering {
-    let parts = |text: &str| -> Vec<(String, u64)> {
-        let mut parts = vec![(String::new(), 0_u64)];
-        for c in text.chars() {
-            let last = parts.last_mut().expect("there is always a part");
-            match c.to_digit(10) {
-                Some(digit) => last.1 = last.1.saturating_mul(10).saturating_add(digit.into()),
-                None if last.1 > 0 => parts.push((c.to_string(), 0)),
-                None => last.0.push(c),
-            }
-        }
-        parts
-    };
-    parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
-}
-
 /// Values of a numeric column; null where there is none.
 fn values(table: &DataFrame, name: &str) -> PolarsResult<Vec<Option<f64>>> {
     Ok(table.column(name)?.cast(&DataType::Float64)?.f64()?.iter().collect())
 }
 
+/// A label and its runs.
+pub type Group<'a> = (&'a str, Vec<&'a PlottedRun>);
+
 /// Runs of the same label, in the order in which the labels first occur.
-fn by_label(runs: &[PlottedRun]) -> Vec<(&str, Vec<&PlottedRun>)> {
-    let mut groups: Vec<(&str, Vec<&PlottedRun>)> = Vec::new();
+pub fn by_label(runs: &[PlottedRun]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for run in runs {
         match groups.iter_mut().find(|(label, _)| *label == run.label) {
             Some((_, group)) => group.push(run),
@@ -106,6 +98,37 @@ fn by_label(runs: &[PlottedRun]) -> Vec<(&str, Vec<&PlottedRun>)> {
         }
     }
     groups
+}
+
+/// The group of baselines that the runs of another can be compared with.
+fn baseline_of(groups: &[Group<'_>], at: usize) -> Option<usize> {
+    let cohort = &groups[at].1[0].factors.cohort;
+    let is_it = |(_, runs): &Group<'_>| runs[0].factors.role == Role::Baseline && runs[0].factors.cohort == *cohort;
+    groups.iter().position(is_it).filter(|&baseline| baseline != at)
+}
+
+/// Repeats from which on a label is drawn as the middle of its runs and the band between the outermost.
+pub const MANY_REPEATS: usize = 3;
+
+/// The colour of each label where lines share a panel: by value where all faults are of one family, else any.
+fn colours(groups: &[Group<'_>]) -> Vec<RGBColor> {
+    let faulted = || groups.iter().filter(|(_, runs)| runs[0].factors.value.is_some());
+    let ordered = faulted().count();
+    if ordered < 2 || shared(faulted().map(|(_, runs)| runs[0].factors.family.as_str())).is_none() {
+        return (0..groups.len()).map(|at| SERIES[at % SERIES.len()]).collect();
+    }
+    let mut next = 0;
+    let of_group = |(_, runs): &Group<'_>| {
+        if runs[0].factors.value.is_none() {
+            return GREY;
+        }
+        // The palest of the ordered colours is for when all are needed.
+        let first = if ordered == ORDERED.len() { 0 } else { 1 };
+        let at = first + next * (ORDERED.len() - 1 - first) / (ordered - 1).max(1);
+        next += 1;
+        ORDERED[at.min(ORDERED.len() - 1)]
+    };
+    groups.iter().map(of_group).collect()
 }
 
 /// A count with its thousands apart, as in `12,345`.
@@ -144,14 +167,6 @@ fn shared<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn labels_are_read_by_value() {
-        let mut labels = ["loss5_mid", "delay100_mid", "delay20_mid", "baseline", "delay20_full", "slowleader_mid20ms"];
-        labels.sort_by(|a, b| reading_order(a, b));
-        let expected = ["baseline", "delay20_full", "delay20_mid", "delay100_mid", "loss5_mid", "slowleader_mid20ms"];
-        assert_eq!(labels, expected);
-    }
 
     #[test]
     fn counts_are_grouped() {

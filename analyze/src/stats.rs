@@ -6,6 +6,10 @@
 //! a value that was measured, and is what polars calls `QuantileMethod::Equiprobable` and numpy
 //! `method="inverted_cdf"`.
 
+pub mod bootstrap;
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
 /// The quantiles that tables report, with their names in column names.
 pub const QUANTILES: [(&str, f64); 5] = [("p50", 0.50), ("p90", 0.90), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999)];
 
@@ -44,6 +48,40 @@ pub fn censored_quantile(sorted: &[i64], due: usize, q: f64) -> Option<Censored>
     nearest_rank(due, q).map(|rank| sorted.get(rank).map_or(Censored::AtLeastDeadline, |&value| Censored::Exact(value)))
 }
 
+/// Geometric mean; `None` of no values and of negative ones, 0 where one of them is.
+pub fn geometric_mean(values: &[f64]) -> Option<f64> {
+    if values.is_empty() || values.iter().any(|&value| value < 0.0) {
+        return None;
+    }
+    // Dividing by the first keeps the exact value where there is only one.
+    let first = values[0];
+    if values.contains(&0.0) {
+        return Some(0.0);
+    }
+    let mean_log = values.iter().map(|value| (value / first).ln()).sum::<f64>() / values.len() as f64;
+    Some(first * mean_log.exp())
+}
+
+/// 95 % interval of the geometric mean of ratios, one ratio a run: the t interval of the mean of their logarithms, which
+/// takes them for normally distributed (Student, "The probable error of a mean", Biometrika 6(1), 1908). `None` with fewer
+/// than two ratios, or where one is not positive.
+pub fn ratio_interval(ratios: &[f64]) -> Option<(f64, f64)> {
+    let count = ratios.len();
+    if count < 2 || ratios.iter().any(|&ratio| ratio <= 0.0) {
+        return None;
+    }
+    let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
+    let mean = logs.iter().sum::<f64>() / count as f64;
+    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
+    let half = t_quantile(count - 1) * (variance / count as f64).sqrt();
+    Some(((mean - half).exp(), (mean + half).exp()))
+}
+
+/// The 97.5 % quantile of Student's t distribution.
+fn t_quantile(degrees_of_freedom: usize) -> f64 {
+    StudentsT::new(0.0, 1.0, degrees_of_freedom as f64).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
+}
+
 #[cfg(test)]
 mod tests {
     use polars::prelude::*;
@@ -74,5 +112,28 @@ mod tests {
         assert_eq!(censored_quantile(&answered, 10, 0.8), Some(Censored::Exact(80)));
         assert_eq!(censored_quantile(&answered, 10, 0.9), Some(Censored::AtLeastDeadline));
         assert_eq!(censored_quantile(&[], 3, 0.0), Some(Censored::AtLeastDeadline));
+    }
+
+    #[test]
+    fn t_quantiles_are_the_published_ones() {
+        // NIST/SEMATECH e-Handbook of Statistical Methods, table 1.3.6.7.2.
+        for (degrees, expected) in [(1, 12.706), (2, 4.303), (4, 2.776), (9, 2.262), (19, 2.093), (100, 1.984)] {
+            let found = t_quantile(degrees);
+            assert!((found - expected).abs() < 5e-4, "{degrees}: {found}");
+        }
+    }
+
+    #[test]
+    fn intervals_of_ratios() {
+        assert_eq!(geometric_mean(&[2.0, 8.0]).map(|mean| (mean * 1e9).round()), Some(4e9));
+        assert_eq!(
+            (geometric_mean(&[]), geometric_mean(&[7.3]), geometric_mean(&[0.0, 2.0])),
+            (None, Some(7.3), Some(0.0))
+        );
+        assert_eq!((ratio_interval(&[2.0]), ratio_interval(&[0.0, 1.0])), (None, None));
+        // The logarithms are -1, 0 and 1 times ln 2: half the width is 4.303 ln 2 / sqrt 3.
+        let (low, high) = ratio_interval(&[0.5, 1.0, 2.0]).expect("an interval");
+        assert!((high - (4.302_65 * 2_f64.ln() / 3_f64.sqrt()).exp()).abs() < 1e-3, "{high}");
+        assert!((low * high - 1.0).abs() < 1e-9);
     }
 }

@@ -7,8 +7,14 @@ use run_folder::operation::Outcome;
 
 use crate::phases::Phases;
 
+pub mod cdf;
+pub mod compare;
+pub mod delta;
+pub mod factors;
+mod groups;
 pub mod latency;
 pub mod leaders;
+pub mod repeats;
 pub mod runs;
 pub mod summary;
 pub mod throughput;

@@ -5,6 +5,13 @@ use analyze::tables::{Facts, latency, summary, throughput};
 use polars::prelude::*;
 use run_folder::FaultEvent;
 
+#[path = "tables/compared.rs"]
+mod compared;
+#[path = "tables/distributions.rs"]
+mod distributions;
+#[path = "tables/effects.rs"]
+mod effects;
+
 const MS: i64 = 1_000_000;
 const S: i64 = 1_000 * MS;
 

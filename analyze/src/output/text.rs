@@ -11,17 +11,23 @@ pub struct Column {
     name: String,
     heading: String,
     above: String,
+    is_right: bool,
 }
 
 impl Column {
     /// Shows the frame's column `name` under `heading`.
     pub fn new(name: &str, heading: &str) -> Self {
-        Self { name: name.to_owned(), heading: heading.to_owned(), above: String::new() }
+        Self { name: name.to_owned(), heading: heading.to_owned(), above: String::new(), is_right: false }
     }
 
     /// Puts `above` over the headings of this column and its neighbours that have the same.
     pub fn under(self, above: &str) -> Self {
         Self { above: above.to_owned(), ..self }
+    }
+
+    /// Aligns text to the right, as numbers are: for text that stands for one.
+    pub fn right(self) -> Self {
+        Self { is_right: true, ..self }
     }
 
     /// Every column of a frame under its own name, but not the one that groups the rows, nor the label, which is part
@@ -39,6 +45,7 @@ pub struct TextTable {
     above: Vec<String>,
     right: Vec<bool>,
     rows: Vec<(Option<String>, Vec<String>)>,
+    leads: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -59,10 +66,29 @@ impl TextTable {
         Ok(Self {
             headings: columns.iter().map(|column| column.heading.clone()).collect(),
             above: columns.iter().map(|column| column.above.clone()).collect(),
-            right: shown.iter().map(|column| is_right_aligned(column)).collect(),
+            right: shown
+                .iter()
+                .zip(columns)
+                .map(|(frame, column)| column.is_right || is_right_aligned(frame))
+                .collect(),
             rows,
+            leads: Vec::new(),
             notes: Vec::new(),
         })
+    }
+
+    /// Adds a sentence above the table, in as many lines as it needs.
+    pub fn lead(&mut self, lead: &str) {
+        self.leads.push(String::new());
+        for word in lead.split(' ') {
+            let line = self.leads.last_mut().expect("there is always a line");
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > LINE_CHARS_MAX {
+                self.leads.push(format!("  {word}"));
+            } else {
+                *line += if line.is_empty() { "" } else { " " };
+                *line += word;
+            }
+        }
     }
 
     /// Adds a line below the table.
@@ -118,6 +144,7 @@ impl TextTable {
 impl fmt::Display for TextTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
+        self.leads.iter().try_for_each(|lead| writeln!(f, "{lead}"))?;
         self.write_spans(f, &widths)?;
         self.write_line(f, &self.headings, &widths)?;
         let mut group_before = &None;
@@ -139,6 +166,9 @@ impl fmt::Display for TextTable {
 fn span_width(widths: &[usize]) -> usize {
     widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1)
 }
+
+/// What fits most terminals.
+const LINE_CHARS_MAX: usize = 118;
 
 /// Numbers are aligned right; so is text that stands for a number, as in `>= 5000`.
 fn is_right_aligned(column: &polars::prelude::Column) -> bool {

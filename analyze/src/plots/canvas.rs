@@ -35,11 +35,25 @@ pub(super) const VERMILLION: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
 pub(super) const SERIES: [RGBColor; 7] = [
     BLUE,
     VERMILLION,
-    RGBColor(0x00, 0x9E, 0x73),
+    GREEN,
     RGBColor(0xCC, 0x79, 0xA7),
     RGBColor(0x00, 0x00, 0x00),
     RGBColor(0xE6, 0x9F, 0x00),
     RGBColor(0x56, 0xB4, 0xE9),
+];
+
+/// Green of Okabe and Ito.
+pub(super) const GREEN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
+/// Colours of lines that stand for ordered values, from small to large: the darker part of `plasma` by N. J. Smith and
+/// S. van der Walt, even in lightness for any colour vision.
+pub(super) const ORDERED: [RGBColor; 7] = [
+    RGBColor(0xFE, 0xBD, 0x2A),
+    RGBColor(0xF4, 0x88, 0x49),
+    RGBColor(0xDB, 0x5C, 0x68),
+    RGBColor(0xB8, 0x32, 0x89),
+    RGBColor(0x8B, 0x0A, 0xA5),
+    RGBColor(0x53, 0x02, 0xA3),
+    RGBColor(0x0D, 0x08, 0x87),
 ];
 
 /// Which point of a text lies where it is put.
@@ -138,6 +152,12 @@ impl Canvas<'_> {
     /// A filled circle.
     pub(super) fn dot(&self, at: (f64, f64), radius: f64, colour: RGBColor) -> Result<()> {
         self.area.draw(&Circle::new(pixel(at), (radius * SCALE).round() as i32, colour.filled())).map_err(failed)
+    }
+
+    /// A filled circle in the background.
+    pub(super) fn faint_dot(&self, at: (f64, f64), radius: f64, colour: RGBColor) -> Result<()> {
+        let style = colour.mix(0.45).filled();
+        self.area.draw(&Circle::new(pixel(at), (radius * SCALE).round() as i32, style)).map_err(failed)
     }
 
     /// A line of text.

@@ -3,12 +3,15 @@
 use plotters::style::RGBColor;
 use polars::prelude::DataFrame;
 
-use super::axis::{Tick, linear_ticks, log_ticks, spread};
+use super::axis::{linear_ticks, log_ticks, spread};
 use super::canvas::{Anchor, BLUE, Canvas, Font, GREY, INK, VERMILLION, draw, text_width};
-use super::panels::{Grid, Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK};
-use super::throughput::panel_heading;
-use super::{PlottedRun, counted, grouped, shared, short_count, values};
+use super::panels::{Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, footnotes};
+use super::sections::{Sections, Shape, left_of};
+use super::{MANY_REPEATS, PlottedRun, by_label, counted, grouped, shared, short_count, values};
 use crate::Result;
+use crate::tables::factors::Factors;
+
+mod repeated;
 
 const WIDTH: f64 = 1000.0;
 const PLOT_HEIGHT: f64 = 400.0;
@@ -19,12 +22,17 @@ const LEAST_MS: f64 = 1e-3;
 /// Service time is drawn apart where its p50 or p99 lies this much below that of response time, in log10: 10 %.
 const APART: f64 = 0.0414;
 
+/// With more runs than this, repeats share a panel.
+const PANELS_OF_REPEATS: usize = 12;
+
 /// Number of bins that a plot of this many runs has room for.
 pub fn bins(runs: usize) -> usize {
     if runs <= 1 { 240 } else { 100 }
 }
 
-/// Draws the tables of [`crate::tables::latency::table`], a panel for each run, with the same scales.
+/// Draws the tables of [`crate::tables::latency::table`], a panel for each run, with the same scales. Of many runs with
+/// repeats there is a panel for each label, with the middle run of each bin and the band between the outermost: `across`, a
+/// frame of [`crate::tables::latency::across`] for each label, in the order of [`super::by_label`].
 ///
 /// Response time is drawn as bands between quantiles, out to the slowest and the fastest operation of each bin, so that
 /// no outlier is lost; service time as lines, where it differs. `summaries` are the rows of
@@ -32,7 +40,7 @@ pub fn bins(runs: usize) -> usize {
 ///
 /// # Errors
 /// [`crate::Error`] when a table lacks a column or plotters fails.
-pub fn draw_svg(runs: &[PlottedRun], summaries: &[DataFrame], subject: &str) -> Result<String> {
+pub fn draw_svg(runs: &[PlottedRun], summaries: &[DataFrame], across: &[DataFrame], subject: &str) -> Result<String> {
     let bands = runs.iter().map(Bands::new).collect::<Result<Vec<_>>>()?;
     let title = match shared(runs.iter().map(|run| run.label.as_str())) {
         Some(label) => format!("Latency of {label}"),
@@ -48,6 +56,11 @@ pub fn draw_svg(runs: &[PlottedRun], summaries: &[DataFrame], subject: &str) -> 
         None => lines.push(format!("{}: {subject}", counted(runs.len(), "run"))),
     }
     lines.extend(shared(runs.iter().map(|run| run.workload.as_str())).map(str::to_owned));
+    let most = by_label(runs).iter().map(|(_, group)| group.len()).max().unwrap_or(0);
+    if runs.len() > PANELS_OF_REPEATS && most >= MANY_REPEATS {
+        lines.push("shown: response time, from when an operation was due".to_owned());
+        return repeated::draw_svg(runs, across, &Heading::new(&title, &lines, WIDTH), (&title, &description));
+    }
     if bands.iter().all(|bands| !bands.service_is_apart) {
         lines.push("shown: response time, from when an operation was due; service time, from when it was sent, is less than 10 % away".to_owned());
     } else {
@@ -189,18 +202,13 @@ fn ranges(runs: &[PlottedRun], bands: &[Bands]) -> ((f64, f64), (f64, f64)) {
     ((0.0, end_s), (lowest - room / 2.0, highest + room))
 }
 
-fn y_left(y_ticks: &[Tick]) -> f64 {
-    let widest = y_ticks.iter().filter_map(|tick| tick.label.as_ref()).map(|label| text_width(label, TICK));
-    MARGIN + widest.fold(0.0, f64::max) + 10.0
-}
-
 fn one_panel(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, words: (&str, &str)) -> Result<String> {
     let (run, bands) = (&runs[0], &bands[0]);
     let (x, y) = ranges(runs, std::slice::from_ref(bands));
     let y_ticks = log_ticks(y);
     let captions = captions(bands);
     let caption_width = captions.iter().map(|caption| text_width(&caption.text, LABEL)).fold(60.0, f64::max);
-    let left = y_left(&y_ticks);
+    let left = left_of(&y_ticks);
     let top = heading.bottom() + if run.leader_changes.is_empty() { 34.0 } else { 50.0 };
     let size = (WIDTH - left - caption_width - LEADER_WIDTH - MARGIN, PLOT_HEIGHT);
     let panel = Panel::new((left, top), size, x, y);
@@ -277,28 +285,31 @@ fn draw_captions(canvas: &Canvas<'_>, panel: &Panel, captions: &[Caption]) -> Re
 fn small_multiples(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, words: (&str, &str)) -> Result<String> {
     let (x, y) = ranges(runs, bands);
     let y_ticks = log_ticks(y);
-    let grid = Grid::new(runs.len(), WIDTH, (y_left(&y_ticks), heading.bottom() + 74.0));
-    let height = grid.bottom() + 84.0;
+    let items: Vec<&Factors> = runs.iter().map(|run| &run.factors).collect();
+    let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 74.0), Shape::Flat);
+    let y_ticks = layout.readable(y_ticks, y);
+    let height = layout.bottom() + 62.0;
     let repeats = |label: &str| runs.iter().filter(|run| run.label == label).count() > 1;
     draw((WIDTH, height), words.0, words.1, |canvas| {
         heading.draw(canvas)?;
         key(canvas, heading.bottom() + 14.0, bands.iter().any(|bands| bands.service_is_apart))?;
         canvas.text((MARGIN, heading.bottom() + 36.0), Anchor::Left, TICK, Y_TITLE)?;
+        layout.headings(canvas)?;
         for (at, (run, bands)) in runs.iter().zip(bands).enumerate() {
-            let (panel, labelled) = grid.panel(at, x, y);
+            let (panel, labelled) = layout.panel(at, x, y);
             if let Some(window) = run.window_s {
                 panel.shade(canvas, window, 1.0)?;
             }
-            panel.axes(canvas, &linear_ticks(x, 5), &y_ticks, labelled)?;
+            panel.axes(canvas, &linear_ticks(x, 4), &y_ticks, labelled)?;
             bands.draw(canvas, &panel, 0.7)?;
             run.leader_changes.iter().try_for_each(|change| panel.marker(canvas, change.at_s, INK))?;
             let repeat = runs[..=at].iter().filter(|other| other.label == run.label).count();
-            let label = if repeats(&run.label) { format!("{} #{repeat}", run.label) } else { run.label.clone() };
+            let suffix = if repeats(&run.label) { format!(" #{repeat}") } else { String::new() };
             let count = run.acknowledged();
-            panel_heading(canvas, &panel, &label, &[format!("n = {}", grouped(count)), short_count(count)])?;
+            let wordings = [format!("n = {}", grouped(count)), short_count(count)];
+            layout.title(canvas, at, &panel, &suffix, &wordings)?;
         }
-        let last = grid.panel(runs.len() - 1, x, y).0;
-        canvas.text((WIDTH / 2.0, last.bottom() + 38.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
+        canvas.text((WIDTH / 2.0, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
         let changes = if runs.iter().any(|run| !run.leader_changes.is_empty()) { " ▼ leader changed." } else { "" };
         let missed = match bands.iter().map(|bands| bands.not_ok).sum() {
             0 => String::new(),
@@ -307,7 +318,7 @@ fn small_multiples(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, word
         let note = format!(
             "n: acknowledged operations. Shaded: fault in force, measured edges. #: repeats in order of time.{missed}{changes}"
         );
-        canvas.text((MARGIN, height - 16.0), Anchor::Left, NOTE, &note)
+        footnotes(canvas, height, &note, WIDTH)
     })
 }
 

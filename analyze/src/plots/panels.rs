@@ -166,49 +166,6 @@ impl Panel {
     }
 }
 
-/// How small multiples lie: columns and rows of panels of one size.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Grid {
-    pub(super) columns: usize,
-    pub(super) rows: usize,
-    count: usize,
-    left_top: (f64, f64),
-    panel: (f64, f64),
-}
-
-const COLUMN_GAP: f64 = 22.0;
-const ROW_GAP: f64 = 40.0;
-
-impl Grid {
-    /// A grid for `count` panels in a picture of `width` pixels.
-    pub(super) fn new(count: usize, width: f64, left_top: (f64, f64)) -> Self {
-        let columns = match count {
-            0..=4 => count.clamp(1, 2),
-            5..=9 => 3,
-            10..=24 => 4,
-            _ => 5,
-        };
-        let panel_width = (width - left_top.0 - MARGIN - COLUMN_GAP * (columns - 1) as f64) / columns as f64;
-        let panel_height = (panel_width * 0.56).min(190.0);
-        Self { columns, rows: count.div_ceil(columns), count, left_top, panel: (panel_width, panel_height) }
-    }
-
-    /// The panel at an index, and which of its ticks have labels: those of the left column and of the lowest panel in
-    /// each column.
-    pub(super) fn panel(&self, index: usize, x: (f64, f64), y: (f64, f64)) -> (Panel, Labelled) {
-        let (column, row) = (index % self.columns, index / self.columns);
-        let left = self.left_top.0 + column as f64 * (self.panel.0 + COLUMN_GAP);
-        let top = self.left_top.1 + row as f64 * (self.panel.1 + ROW_GAP);
-        let labelled = Labelled { x: index + self.columns >= self.count, y: column == 0 };
-        (Panel::new((left, top), self.panel, x, y), labelled)
-    }
-
-    /// Where what follows may begin.
-    pub(super) fn bottom(&self) -> f64 {
-        self.left_top.1 + self.rows as f64 * (self.panel.1 + ROW_GAP) - ROW_GAP
-    }
-}
-
 /// Where the windows of several runs are one and the same but for the milliseconds of their edges: that window.
 pub(super) fn common_window<'a>(runs: impl Iterator<Item = &'a PlottedRun>) -> Option<(f64, f64)> {
     const TOLERANCE_S: f64 = 0.25;
@@ -216,4 +173,15 @@ pub(super) fn common_window<'a>(runs: impl Iterator<Item = &'a PlottedRun>) -> O
     let &(from_s, to_s) = windows.first()?;
     let is_same = |&(from, to): &(f64, f64)| (from - from_s).abs() <= TOLERANCE_S && (to - to_s).abs() <= TOLERANCE_S;
     windows.iter().all(is_same).then_some((from_s, to_s))
+}
+
+/// Notes at the lower end of a picture, in as many lines as they need, the last one at its edge.
+pub(super) fn footnotes(canvas: &Canvas<'_>, height: f64, notes: &str, width: f64) -> Result<()> {
+    let lines = wrapped(notes, NOTE, width - 2.0 * MARGIN);
+    let count = lines.len();
+    for (at, line) in lines.iter().enumerate() {
+        let y = height - 16.0 - (count - 1 - at) as f64 * 15.0;
+        canvas.text((MARGIN, y), Anchor::Left, NOTE, line)?;
+    }
+    Ok(())
 }

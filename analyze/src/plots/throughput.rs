@@ -1,42 +1,51 @@
 //! Throughput over time: acknowledged operations in each second, one line for each run.
 
 use plotters::style::RGBColor;
+use polars::prelude::DataFrame;
 
 use super::axis::{Tick, linear_ticks, spread};
-use super::canvas::{Anchor, Canvas, FAINT, Font, GREY, INK, SERIES, draw, text_width};
-use super::panels::{Grid, Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, common_window};
-use super::{PlottedRun, by_label, counted, grouped, shared, short_count, values};
+use super::canvas::{Anchor, Canvas, FAINT, FAULT_EDGE, Font, GREY, INK, SERIES, draw, text_width};
+use super::panels::{Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, common_window, footnotes};
+use super::sections::{Sections, Shape, left_of};
+use super::{
+    Group, MANY_REPEATS, PlottedRun, baseline_of, by_label, colours, counted, grouped, shared, short_count, values,
+};
 use crate::Result;
+use crate::tables::factors::Factors;
 
 const WIDTH: f64 = 1000.0;
 const PLOT_HEIGHT: f64 = 380.0;
 /// Lines this many or more are drawn thin.
 const MANY_RUNS: usize = 9;
-/// Points of background lines in a picture; beyond, the panels of small multiples show only their own runs.
-const BACKGROUND_POINTS: usize = 300_000;
 const Y_TITLE: &str = "acknowledged operations per second (ops/s)";
 const X_TITLE: &str = "time after the start of the measurement (s)";
 
 /// Draws the tables of [`crate::tables::throughput::table`], counted by run.
 ///
-/// Repeats of a label share its colour. With more labels than there are colours each gets a panel of its own, all
-/// other runs in grey behind it. A last second that the workload did not fill is not drawn: it would look like a drop.
+/// Repeats of a label share its colour. With more labels than there are colours, or with many repeats of several labels,
+/// each label gets a panel of its own, by families and with the baselines in grey. Of many repeats the middle one of each
+/// second is a line, `across` (a frame of [`crate::tables::throughput::across`] for each label, in the order of
+/// [`super::by_label`]), in the band between the least and the most. A last second that the workload did not fill is not
+/// drawn: it would look like a drop.
 ///
 /// `subject` says which runs these are. Returns the SVG text.
 ///
 /// # Errors
 /// [`crate::Error`] when a table lacks a column or plotters fails.
-pub fn draw_svg(runs: &[PlottedRun], subject: &str) -> Result<String> {
+pub fn draw_svg(runs: &[PlottedRun], across: &[DataFrame], subject: &str) -> Result<String> {
     let lines = runs.iter().map(Line::new).collect::<Result<Vec<_>>>()?;
-    let labels = by_label(runs).len();
+    let across = across.iter().map(Across::new).collect::<Result<Vec<_>>>()?;
+    let labels = by_label(runs);
     let title = match shared(runs.iter().map(|run| run.label.as_str())) {
         Some(label) => format!("Throughput of {label}"),
         None => "Throughput".to_owned(),
     };
     let description: Vec<String> = runs.iter().map(PlottedRun::described).collect();
     let description = format!("Acknowledged operations in each second of {subject}. {}", description.join(" "));
-    let picture = if labels <= SERIES.len() { one_panel } else { one_panel_each };
-    picture(runs, &lines, (&title, &description), subject)
+    let most = labels.iter().map(|(_, group)| group.len()).max().unwrap_or(0);
+    let is_one = labels.len() == 1 || labels.len() <= SERIES.len() && most < MANY_REPEATS;
+    let picture = if is_one { one_panel } else { one_panel_each };
+    picture(runs, &lines, &across, (&title, &description), subject)
 }
 
 /// A run as steps: the start and the end of each whole second, at its rate. A slope between seconds would seem to
@@ -63,6 +72,35 @@ impl Line {
     }
 }
 
+/// The repeats of a label as steps: the middle, and the band between the outermost.
+struct Across {
+    middle: Vec<(f64, f64)>,
+    least: Vec<(f64, f64)>,
+    most: Vec<(f64, f64)>,
+}
+
+impl Across {
+    fn new(table: &DataFrame) -> Result<Self> {
+        let second = values(table, "second")?;
+        let steps = |name: &str| -> Result<Vec<(f64, f64)>> {
+            let rows = second.iter().zip(values(table, name)?);
+            let points = rows.filter_map(|(second, rate)| Some(((*second)?, rate?)));
+            Ok(points.flat_map(|(second, rate)| [(second, rate), (second + 1.0, rate)]).collect())
+        };
+        Ok(Self { middle: steps("ops_per_s_median")?, least: steps("ops_per_s_min")?, most: steps("ops_per_s_max")? })
+    }
+
+    fn line(&self, canvas: &Canvas<'_>, panel: &Panel, colour: RGBColor, width: f64) -> Result<()> {
+        let points: Vec<_> = self.middle.iter().map(|&point| panel.at(point)).collect();
+        if points.is_empty() { Ok(()) } else { canvas.line(&points, colour, 1.0, width) }
+    }
+
+    fn band(&self, canvas: &Canvas<'_>, panel: &Panel, colour: RGBColor) -> Result<()> {
+        let outline: Vec<_> = self.least.iter().chain(self.most.iter().rev()).map(|&point| panel.at(point)).collect();
+        if outline.is_empty() { Ok(()) } else { canvas.polygon(&outline, colour, 0.25) }
+    }
+}
+
 fn ranges(lines: &[Line]) -> ((f64, f64), (f64, f64)) {
     let end_s = lines.iter().map(|line| line.end_s).fold(1.0, f64::max);
     let highest = lines.iter().flat_map(|line| &line.points).map(|point| point.1).fold(1.0, f64::max);
@@ -79,10 +117,18 @@ fn heading(runs: &[PlottedRun], title: &str, subject: &str) -> Heading {
     Heading::new(title, &lines, WIDTH)
 }
 
-fn one_panel(runs: &[PlottedRun], lines: &[Line], words: (&str, &str), subject: &str) -> Result<String> {
+fn one_panel(
+    runs: &[PlottedRun],
+    lines: &[Line],
+    across: &[Across],
+    words: (&str, &str),
+    subject: &str,
+) -> Result<String> {
     let (title, description) = words;
     let heading = heading(runs, title, subject);
     let groups = by_label(runs);
+    let colours = colours(&groups);
+    let is_banded = groups.len() == 1 && runs.len() >= MANY_REPEATS;
     let captions: Vec<Caption> = groups.iter().map(|(label, group)| Caption::new(label, group)).collect();
     let caption_width = captions.iter().map(Caption::width).fold(60.0, f64::max);
     let window = common_window(runs.iter());
@@ -107,16 +153,26 @@ fn one_panel(runs: &[PlottedRun], lines: &[Line], words: (&str, &str), subject: 
                 let middle = (panel.x.at(window.0) + panel.x.at(window.1)) / 2.0;
                 canvas.text((middle, panel.top() + 10.0), Anchor::Middle, NOTE, "fault on")?;
             }
-            None => windows_apart(canvas, &panel, &groups, strips_top)?,
+            None => windows_apart(canvas, &panel, &groups, &colours, strips_top)?,
         }
         panel.axes(canvas, &linear_ticks(x, 10), &y_ticks, Labelled { x: true, y: true })?;
-        let (alpha, width) = if runs.len() >= MANY_RUNS { (0.55, 0.9) } else { (1.0, 1.8) };
-        for (run, line) in runs.iter().zip(lines) {
-            line.draw(canvas, &panel, colour_of(&groups, run), alpha, width)?;
+        let (alpha, width) = match runs.len() {
+            _ if is_banded => (0.35, 0.6),
+            MANY_RUNS.. => (0.55, 0.9),
+            _ => (1.0, 1.8),
+        };
+        if let Some(across) = across.first().filter(|_| is_banded) {
+            across.band(canvas, &panel, colours[0])?;
         }
-        leader_changes(canvas, &panel, runs, &groups)?;
-        draw_captions(canvas, &panel, &captions, &ends(runs, lines, &groups))?;
-        footer(canvas, &panel, height)
+        for (run, line) in runs.iter().zip(lines) {
+            line.draw(canvas, &panel, colour_of(&groups, &colours, run), alpha, width)?;
+        }
+        if let Some(across) = across.first().filter(|_| is_banded) {
+            across.line(canvas, &panel, colours[0], 2.0)?;
+        }
+        leader_changes(canvas, &panel, runs, (&groups, &colours))?;
+        draw_captions(canvas, &panel, &captions, &ends(runs, lines, &groups), &colours)?;
+        footer(canvas, &panel, height, if is_banded { BANDED } else { "" })
     })
 }
 
@@ -131,20 +187,27 @@ fn has_window(group: &[&PlottedRun]) -> bool {
     group.iter().any(|run| run.window_s.is_some())
 }
 
-fn colour_of(groups: &[(&str, Vec<&PlottedRun>)], run: &PlottedRun) -> RGBColor {
-    let at = groups.iter().position(|(label, _)| *label == run.label).unwrap_or(0);
-    SERIES[at % SERIES.len()]
+const BANDED: &str = " Line: the middle run of each second; band: from the least to the most of them.";
+
+fn colour_of(groups: &[Group<'_>], colours: &[RGBColor], run: &PlottedRun) -> RGBColor {
+    colours[groups.iter().position(|(label, _)| *label == run.label).unwrap_or(0)]
 }
 
 /// Windows that differ: each label gets a strip of its colour above the plot, and all are shaded lightly.
-fn windows_apart(canvas: &Canvas<'_>, panel: &Panel, groups: &[(&str, Vec<&PlottedRun>)], top: f64) -> Result<()> {
+fn windows_apart(
+    canvas: &Canvas<'_>,
+    panel: &Panel,
+    groups: &[Group<'_>],
+    colours: &[RGBColor],
+    top: f64,
+) -> Result<()> {
     let mut strip = 0;
     for (at, (_, group)) in groups.iter().enumerate().filter(|(_, (_, group))| has_window(group)) {
         let Some((from_s, to_s)) = group.iter().find_map(|run| run.window_s) else { continue };
         panel.shade(canvas, (from_s, to_s), 0.5)?;
         let y = top + f64::from(strip) * STRIP_HEIGHT;
         let (from, to) = ((panel.x.at(from_s), y), (panel.x.at(to_s), y + STRIP_HEIGHT - 3.0));
-        canvas.rectangle(from, to, SERIES[at % SERIES.len()], 1.0)?;
+        canvas.rectangle(from, to, colours[at], 1.0)?;
         strip += 1;
     }
     let middle = top + f64::from(strip) * STRIP_HEIGHT / 2.0 - 1.5;
@@ -158,14 +221,14 @@ fn leader_changes(
     canvas: &Canvas<'_>,
     panel: &Panel,
     runs: &[PlottedRun],
-    groups: &[(&str, Vec<&PlottedRun>)],
+    (groups, colours): (&[Group<'_>], &[RGBColor]),
 ) -> Result<()> {
     if let [run] = runs {
         return panel.leader_changes(canvas, &run.leader_changes);
     }
     for run in runs {
         for change in &run.leader_changes {
-            panel.marker(canvas, change.at_s, colour_of(groups, run))?;
+            panel.marker(canvas, change.at_s, colour_of(groups, colours, run))?;
         }
     }
     if runs.iter().any(|run| !run.leader_changes.is_empty()) {
@@ -200,7 +263,7 @@ impl Caption {
 const CAPTION_HEIGHT: f64 = 36.0;
 
 /// The last point of each label's lines, that of the middle run where there are several.
-fn ends(runs: &[PlottedRun], lines: &[Line], groups: &[(&str, Vec<&PlottedRun>)]) -> Vec<(f64, f64)> {
+fn ends(runs: &[PlottedRun], lines: &[Line], groups: &[Group<'_>]) -> Vec<(f64, f64)> {
     let of_label = |label: &str| {
         let of_runs = runs.iter().zip(lines).filter(|(run, _)| run.label == label);
         let mut ends: Vec<(f64, f64)> = of_runs.filter_map(|(_, line)| line.points.last().copied()).collect();
@@ -210,12 +273,18 @@ fn ends(runs: &[PlottedRun], lines: &[Line], groups: &[(&str, Vec<&PlottedRun>)]
     groups.iter().map(|(label, _)| of_label(label)).collect()
 }
 
-fn draw_captions(canvas: &Canvas<'_>, panel: &Panel, captions: &[Caption], ends: &[(f64, f64)]) -> Result<()> {
+fn draw_captions(
+    canvas: &Canvas<'_>,
+    panel: &Panel,
+    captions: &[Caption],
+    ends: &[(f64, f64)],
+    colours: &[RGBColor],
+) -> Result<()> {
     let wanted: Vec<f64> = ends.iter().map(|&end| panel.at(end).1).collect();
     let room = (panel.top() + CAPTION_HEIGHT / 2.0, panel.bottom() - CAPTION_HEIGHT / 2.0);
     let placed = spread(&wanted, CAPTION_HEIGHT, room);
     for (at, (caption, y)) in captions.iter().zip(placed).enumerate() {
-        let colour = SERIES[at % SERIES.len()];
+        let colour = colours[at];
         let from = panel.at(ends[at]);
         let x = panel.right() + LEADER_WIDTH;
         // A run that ended early gets a dot, and a connection that nobody takes for data.
@@ -231,69 +300,70 @@ fn draw_captions(canvas: &Canvas<'_>, panel: &Panel, captions: &[Caption], ends:
     Ok(())
 }
 
-fn footer(canvas: &Canvas<'_>, panel: &Panel, height: f64) -> Result<()> {
+fn footer(canvas: &Canvas<'_>, panel: &Panel, height: f64, banded: &str) -> Result<()> {
     let middle = (panel.left() + panel.right()) / 2.0;
     canvas.text((middle, panel.bottom() + 38.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
-    let note = "n: acknowledged operations after the warm-up. Shaded: fault in force, measured edges. \
-                A last second that the workload did not fill is not drawn.";
-    canvas.text((MARGIN, height - 16.0), Anchor::Left, NOTE, note)
+    let last = if banded.is_empty() { " A last second that the workload did not fill is not drawn." } else { banded };
+    let note = format!("n: acknowledged operations after the warm-up. Shaded: fault in force, measured edges.{last}");
+    canvas.text((MARGIN, height - 16.0), Anchor::Left, NOTE, &note)
 }
 
-fn one_panel_each(runs: &[PlottedRun], lines: &[Line], words: (&str, &str), subject: &str) -> Result<String> {
+fn one_panel_each(
+    runs: &[PlottedRun],
+    lines: &[Line],
+    across: &[Across],
+    words: (&str, &str),
+    subject: &str,
+) -> Result<String> {
     let (title, description) = words;
     let heading = heading(runs, title, subject);
     let groups = by_label(runs);
     let (x, y) = ranges(lines);
-    let y_ticks = linear_ticks(y, 6);
-    let left = MARGIN + y_ticks.iter().map(tick_width).fold(0.0, f64::max) + 10.0;
-    let grid = Grid::new(groups.len(), WIDTH, (left, heading.bottom() + 52.0));
-    let height = grid.bottom() + 84.0;
-    let points: usize = lines.iter().map(|line| line.points.len()).sum();
-    let has_background = points * groups.len() <= BACKGROUND_POINTS;
+    let y_ticks = linear_ticks(y, 4);
+    let items: Vec<&Factors> = groups.iter().map(|(_, group)| &group[0].factors).collect();
+    let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 52.0), Shape::Flat);
+    let height = layout.bottom() + 62.0;
+    // What the baselines show stands behind every label.
+    let baselines: Vec<Option<usize>> = (0..groups.len()).map(|at| baseline_of(&groups, at)).collect();
 
     draw((WIDTH, height), title, description, |canvas| {
         heading.draw(canvas)?;
         canvas.text((MARGIN, heading.bottom() + 14.0), Anchor::Left, TICK, Y_TITLE)?;
+        layout.headings(canvas)?;
         for (at, (label, group)) in groups.iter().enumerate() {
-            let (panel, labelled) = grid.panel(at, x, y);
-            let x_ticks = linear_ticks(x, 5);
+            let (panel, labelled) = layout.panel(at, x, y);
             if let Some(window) = group.iter().find_map(|run| run.window_s) {
                 panel.shade(canvas, window, 1.0)?;
             }
-            panel.axes(canvas, &x_ticks, &y_ticks, labelled)?;
-            let is_own = |run: &PlottedRun| run.label == *label;
-            for (_, line) in runs.iter().zip(lines).filter(|(run, _)| has_background && !is_own(run)) {
-                line.draw(canvas, &panel, FAINT, 0.5, 0.5)?;
+            panel.axes(canvas, &linear_ticks(x, 4), &y_ticks, labelled)?;
+            if let Some(baseline) = baselines[at].and_then(|at| across.get(at)) {
+                baseline.line(canvas, &panel, FAULT_EDGE, 0.9)?;
             }
-            for (run, line) in runs.iter().zip(lines).filter(|(run, _)| is_own(run)) {
-                line.draw(canvas, &panel, SERIES[0], 1.0, 1.3)?;
-                run.leader_changes.iter().try_for_each(|change| panel.marker(canvas, change.at_s, INK))?;
+            match across.get(at).filter(|_| group.len() >= MANY_REPEATS) {
+                Some(across) => {
+                    across.band(canvas, &panel, SERIES[0])?;
+                    across.line(canvas, &panel, SERIES[0], 1.2)?;
+                }
+                None => {
+                    let own = runs.iter().zip(lines).filter(|(run, _)| run.label == *label);
+                    own.into_iter().try_for_each(|(_, line)| line.draw(canvas, &panel, SERIES[0], 1.0, 1.2))?;
+                }
             }
-            panel_title(canvas, &panel, &Caption::new(label, group))?;
+            let mut changes = group.iter().flat_map(|run| &run.leader_changes);
+            changes.try_for_each(|change| panel.marker(canvas, change.at_s, INK))?;
+            let caption = Caption::new(label, group);
+            let runs = counted(group.len(), "run");
+            layout.title(canvas, at, &panel, "", &[caption.count, caption.short, runs])?;
         }
-        let last = grid.panel(groups.len() - 1, x, y).0;
         let middle = WIDTH / 2.0;
-        canvas.text((middle, last.bottom() + 38.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
-        let changes = if runs.iter().any(|run| !run.leader_changes.is_empty()) { " ▼ leader changed." } else { "" };
-        let note = format!(
-            "Blue: the runs of the label; grey: all other runs. n: acknowledged operations after the warm-up. \
-             Shaded: fault in force, measured edges.{changes}"
-        );
-        canvas.text((MARGIN, height - 16.0), Anchor::Left, NOTE, &note)
+        canvas.text((middle, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
+        let mut notes = vec!["n: acknowledged operations after the warm-up. Shaded: fault in force, measured edges."];
+        let has_baseline = baselines.iter().any(Option::is_some);
+        notes.extend(has_baseline.then_some("Grey: baselines, the middle run of each second."));
+        let is_banded = groups.iter().any(|(_, group)| group.len() >= MANY_REPEATS);
+        notes.extend(is_banded.then_some(BANDED.trim()));
+        let has_changes = runs.iter().any(|run| !run.leader_changes.is_empty());
+        notes.extend(has_changes.then_some("▼ leader changed."));
+        footnotes(canvas, height, &notes.join(" "), WIDTH)
     })
-}
-
-/// The label above a small panel, and the first wording of the count that fits beside it.
-pub(super) fn panel_heading(canvas: &Canvas<'_>, panel: &Panel, label: &str, wordings: &[String]) -> Result<()> {
-    let font = Font { size: 12.0, ..LABEL };
-    canvas.text((panel.left(), panel.top() - 12.0), Anchor::Left, font, label)?;
-    let room = panel.right() - panel.left() - text_width(label, font) - 8.0;
-    match wordings.iter().find(|count| text_width(count, NOTE) <= room) {
-        Some(count) => canvas.text((panel.right(), panel.top() - 12.0), Anchor::Right, NOTE, count),
-        None => Ok(()),
-    }
-}
-
-fn panel_title(canvas: &Canvas<'_>, panel: &Panel, caption: &Caption) -> Result<()> {
-    panel_heading(canvas, panel, &caption.label, &[caption.count.clone(), caption.short.clone()])
 }

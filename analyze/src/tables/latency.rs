@@ -3,7 +3,7 @@
 use polars::prelude::*;
 use run_folder::operation::Outcome;
 
-use super::{Counts, Facts, NS_PER_S, integers, ms, outcomes};
+use super::{Counts, Facts, NS_PER_S, integers, ms, outcomes, repeats};
 use crate::stats;
 
 /// Columns of `operations` that the table reads.
@@ -78,4 +78,12 @@ pub fn table(operations: &DataFrame, facts: &Facts, bin_ns: i64) -> PolarsResult
         }
     }
     DataFrame::new(bins, columns)
+}
+
+/// Repeats of a label laid over each other, bin by bin, see [`repeats::across`].
+///
+/// # Errors
+/// [`PolarsError`] when `runs` are not results of [`table`] with bins of one length.
+pub fn across(runs: &[&DataFrame]) -> PolarsResult<DataFrame> {
+    repeats::across(runs, "from_s", &["response_p50_ms", "response_p99_ms"])
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat};
 use polars::prelude::*;
-use run_folder::spec::{Attachment, FaultSpec, Pacing, Target, WorkloadSpec};
+use run_folder::spec::{Attachment, FaultSpec, Pacing, Peer, Target, WorkloadSpec};
 use run_folder::{FaultEvent, Manifest};
 
 use crate::output::text::{Column as Shown, TextTable};
@@ -27,18 +27,25 @@ pub struct Listed {
 /// - `started`: wall-clock time of the run's time 0, UTC; null when it never came
 /// - `duration_s`: end of the workload after time 0
 /// - `fault`: as in `delay 20ms`; null without one
-/// - `fault_kind`, `fault_delay_ms`, `fault_loss_percent`, `fault_scope`, `fault_direction`: its parts
+/// - `fault_kind`, `fault_delay_ms`, `fault_loss_percent`, `fault_scope`, `fault_peer` (the only other member whose
+///   traffic was hit), `fault_direction`: its parts
 /// - `target`: names of the members that it hit; as asked when it never hit one
 /// - `target_role`: `leader` or `follower` at injection
 /// - `mechanism`
 /// - `from_s`, `to_s`: the measured window, with the rule of [`Phases::derive`]
 /// - `confirmed`: whether the evidence shows the fault; null when that was not judged
 /// - `attachment`: the members that clients ask
-/// - `pacing`, `concurrency`
+/// - `pacing`, `concurrency`, `connections` (to each member)
+/// - `rate_per_s`: operations due per second in an open loop, `load_percent`: the share of the capacity that it was asked
+///   as; null where it was not
+/// - `client_saturated`: why the generator, not the cluster, was the limit; null when it was not
 /// - `leader_start`, `leader_injection`, `leader_end`: member names
 /// - `operations`: rows in `operations.parquet`
 /// - `backend`, `etcd_version`, `members`: the cluster
+/// - `earlier_runs`: runs that the same cluster had served before
 /// - `seed`, `warnings`: the latter counts the manifest's warnings
+/// - `sweep`, `number`, `repeat`, `role`: the run's place in its sweep; null outside of one
+/// - `reproduces`: the run folder that it repeats
 ///
 /// # Errors
 /// [`PolarsError`] never in practice: all columns are made here with one length.
@@ -51,6 +58,10 @@ pub fn table(runs: &[Listed]) -> PolarsResult<DataFrame> {
     };
     let count =
         |name: &str, of: &dyn Fn(&Listed) -> u64| Column::new(name.into(), runs.iter().map(of).collect::<Vec<_>>());
+    let number_of = |name: &str, of: &dyn Fn(&Listed) -> Option<u64>| {
+        Column::new(name.into(), runs.iter().map(of).collect::<Vec<_>>())
+    };
+    let place = |run: &Listed| run.manifest.sweep.clone();
     let fault = |run: &Listed| run.manifest.spec.fault.clone();
     let leader = |index: Option<usize>, run: &Listed| index.map(|index| run.manifest.member_name(index).to_owned());
     let window = |run: &Listed| phases(&run.manifest, &run.faults).window().map(|window| window.seconds());
@@ -70,6 +81,7 @@ pub fn table(runs: &[Listed]) -> PolarsResult<DataFrame> {
             number("fault_delay_ms", &|run| Some(run.faults.first()?.delay_us? / 1e3)),
             number("fault_loss_percent", &|run| run.faults.first()?.loss_percent),
             text("fault_scope", &|run| Some(run.faults.first()?.scope.clone())),
+            text("fault_peer", &|run| peer(run)),
             text("fault_direction", &|run| Some(run.faults.first()?.direction.clone())),
             text("target", &|run| Some(target(run, &fault(run)?))),
             text("target_role", &|run| Some(run.faults.first()?.role.clone())),
@@ -80,6 +92,10 @@ pub fn table(runs: &[Listed]) -> PolarsResult<DataFrame> {
             text("attachment", &|run| Some(attachment(&run.manifest.spec.workload))),
             text("pacing", &|run| Some(pacing(run.manifest.spec.workload.pacing).to_owned())),
             count("concurrency", &|run| run.manifest.spec.workload.concurrency.into()),
+            count("connections", &|run| run.manifest.spec.workload.connections.into()),
+            number("rate_per_s", &|run| run.manifest.spec.workload.rate_per_s),
+            number("load_percent", &|run| Some(run.manifest.spec.workload.load.as_ref()?.percent)),
+            text("client_saturated", &|run| client_saturated(&run.manifest).map(str::to_owned)),
             text("leader_start", &|run| leader(run.manifest.leaders.start, run)),
             text("leader_injection", &|run| leader(run.manifest.leaders.injection, run)),
             text("leader_end", &|run| leader(run.manifest.leaders.end, run)),
@@ -87,8 +103,14 @@ pub fn table(runs: &[Listed]) -> PolarsResult<DataFrame> {
             text("backend", &|run| Some(run.manifest.cluster.backend.clone())),
             text("etcd_version", &|run| Some(run.manifest.cluster.etcd_version.clone())),
             count("members", &|run| run.manifest.cluster.members.len() as u64),
+            count("earlier_runs", &|run| run.manifest.cluster.earlier_runs.into()),
             count("seed", &|run| run.manifest.spec.seed),
             count("warnings", &|run| run.manifest.warnings.len() as u64),
+            text("sweep", &|run| Some(place(run)?.sweep.clone())),
+            number_of("number", &|run| Some(place(run)?.number as u64)),
+            number_of("repeat", &|run| Some(place(run)?.repeat.into())),
+            text("role", &|run| Some(place(run)?.role.as_str().to_owned())),
+            text("reproduces", &|run| run.manifest.reproduces.clone()),
         ],
     )
 }
@@ -107,7 +129,11 @@ pub fn fault_in_words(run: &Listed) -> String {
         if !event.role.is_empty() {
             words += &format!(" ({})", event.role);
         }
-        let traffic = if event.scope == "all" { String::new() } else { format!(" {} only,", event.scope) };
+        let traffic = match (peer(run), event.scope.as_str()) {
+            (Some(peer), _) => format!(" only the link to {peer},"),
+            (None, "all") => String::new(),
+            (None, scope) => format!(" {scope} only,"),
+        };
         words += &format!(",{traffic} {}", event.direction);
     }
     match phases(&run.manifest, &run.faults).window() {
@@ -128,6 +154,14 @@ pub fn workload_in_words(workload: &WorkloadSpec) -> String {
         },
         Pacing::Constant => format!("open loop, {:.1} ops/s", workload.rate_per_s.unwrap_or(0.0)),
         Pacing::Poisson => format!("open loop, {:.1} ops/s Poisson", workload.rate_per_s.unwrap_or(0.0)),
+    };
+    let load = match &workload.load {
+        Some(share) => format!("{load} ({:.0} % of the capacity)", share.percent),
+        None => load,
+    };
+    let load = match workload.connections {
+        0..=1 => load,
+        connections => format!("{load}, {connections} connections to each member"),
     };
     let mix = &workload.mix;
     let kinds = [
@@ -156,9 +190,40 @@ pub fn workload_in_words(workload: &WorkloadSpec) -> String {
     format!("{load}; {}; {asked}", used.join(", "))
 }
 
+/// Why the generator, not the cluster, was the limit of a run; `None` when it was not.
+pub fn client_saturated(manifest: &Manifest) -> Option<&str> {
+    manifest.generator.as_ref()?.client_saturated.as_deref()
+}
+
+/// A sentence for below a table about the runs in which the clients were the limit; `None` when there are none.
+pub fn saturation_note<'a>(runs: impl Iterator<Item = (&'a str, &'a Manifest)>) -> Option<String> {
+    let saturated: Vec<(&str, &str)> =
+        runs.filter_map(|(run, manifest)| Some((run, client_saturated(manifest)?))).collect();
+    let (run, reason) = saturated.first()?;
+    let more = match saturated.len() - 1 {
+        0 => String::new(),
+        more => format!("; and {more} more, see client_saturated in `analyze list --format csv`"),
+    };
+    Some(format!("client saturated, not the cluster, in {run}: {reason}{more}"))
+}
+
 fn started(manifest: &Manifest) -> Option<String> {
     let origin_ns = Some(manifest.clock.origin_unix_ns).filter(|&origin_ns| origin_ns > 0)?;
     Some(DateTime::from_timestamp_nanos(origin_ns).to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// Name of the only other member whose traffic the fault hit, as asked where that was never resolved.
+fn peer(run: &Listed) -> Option<String> {
+    if let Some(event) = run.faults.first() {
+        return event
+            .peer
+            .map(|index| run.manifest.member_name(usize::try_from(index).unwrap_or(usize::MAX)).to_owned());
+    }
+    Some(match run.manifest.spec.fault.as_ref()?.peer.as_ref()? {
+        Peer::Leader => "the leader".to_owned(),
+        Peer::OtherFollower => "another follower".to_owned(),
+        Peer::Member(name) => name.clone(),
+    })
 }
 
 fn target(run: &Listed, spec: &FaultSpec) -> String {
@@ -213,7 +278,7 @@ pub fn text(runs: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
         .map(|status| status.map(|status| status.split(':').next().unwrap_or_default().to_owned()))
         .collect();
     runs.with_column(Column::new("status".into(), status))?;
-    let columns = [
+    let columns = vec![
         Shown::new("run", "run"),
         Shown::new("status", "status"),
         Shown::new("duration_s", "seconds"),
@@ -225,5 +290,17 @@ pub fn text(runs: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
         Shown::new("attachment", "clients at"),
         Shown::new("operations", "operations"),
     ];
-    TextTable::new(&runs, &columns, None)
+    // Runs of several sweeps are told apart by a line for each sweep.
+    let sweeps = runs.column("sweep")?.str()?;
+    if sweeps.null_count() == runs.height() {
+        return TextTable::new(&runs, &columns, None);
+    }
+    let groups: Vec<String> =
+        sweeps.iter().map(|sweep| sweep.map_or("no sweep".to_owned(), |sweep| format!("sweep {sweep}"))).collect();
+    runs.with_column(Column::new("group".into(), groups))?;
+    // In a sweep the clients of all runs ask the same members; which, is among all columns.
+    let mut columns = columns;
+    columns.retain(|column| *column != Shown::new("attachment", "clients at"));
+    columns.push(Shown::new("repeat", "repeat"));
+    TextTable::new(&runs, &columns, Some("group"))
 }

@@ -1,24 +1,15 @@
 //! The summary: one row for each run, kind of operation and phase.
-//!
-//! The rows of a run are gone through once. Each kind and phase gets a vector of service times and one of response times,
-//! each is sorted once, and every percentile is read off. Sums over phases or kinds are merges of sorted vectors,
-//! which Rust's stable sort does in linear time.
-
-use std::collections::BTreeMap;
 
 use polars::prelude::*;
-use run_folder::operation::{Kind, Outcome};
 
-use super::{Counts, Facts, integers, ms, outcomes};
+use super::groups::{self, Group, KindKey};
+use super::{Counts, Facts, ms};
 use crate::output::text::{Column as Shown, TextTable};
 use crate::phases::Phase;
 use crate::stats::{self, Censored, QUANTILES};
 
 /// Columns of `operations` that the summary reads.
-pub const READS: [&str; 5] = ["kind", "intended_ns", "start_ns", "end_ns", "outcome"];
-
-/// Name of the row that counts all kinds together; also a kind's place in its order.
-const ALL_KINDS: &str = "all";
+pub const READS: [&str; 5] = groups::READS;
 
 /// Summarises one run.
 ///
@@ -43,116 +34,11 @@ const ALL_KINDS: &str = "all";
 /// # Errors
 /// [`PolarsError`] when a column is missing or holds what the format does not allow.
 pub fn table(operations: &DataFrame, facts: &Facts) -> PolarsResult<DataFrame> {
-    let mut groups = groups(operations, facts)?;
-    add_totals(&mut groups, facts);
     let mut rows = Rows::default();
-    for ((kind, phase), group) in &groups {
+    for ((kind, phase), group) in &groups::by_kind_and_phase(operations, facts)? {
         rows.push(kind, *phase, group, facts);
     }
     rows.into_frame(facts)
-}
-
-/// A kind's place in the order of the table, and its name.
-type KindKey = (usize, String);
-
-/// The operations of one kind and phase. The times are those of ok operations, in nanoseconds.
-#[derive(Default)]
-struct Group {
-    counts: Counts,
-    service_ns: Vec<i64>,
-    response_ns: Vec<i64>,
-}
-
-impl Group {
-    /// Adds a group whose times are sorted to one whose times are sorted.
-    fn merge(&mut self, other: &Self) {
-        self.counts.merge(other.counts);
-        self.service_ns.extend_from_slice(&other.service_ns);
-        self.service_ns.sort();
-        self.response_ns.extend_from_slice(&other.response_ns);
-        self.response_ns.sort();
-    }
-}
-
-fn groups(operations: &DataFrame, facts: &Facts) -> PolarsResult<BTreeMap<(KindKey, Phase), Group>> {
-    let mut kinds: Vec<String> = Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
-    let mut found: Vec<[Option<Group>; Phase::ALL.len()]> = Vec::new();
-    let rows = operations
-        .column("kind")?
-        .str()?
-        .iter()
-        .zip(integers(operations, "intended_ns")?.into_no_null_iter())
-        .zip(operations.column("start_ns")?.i64()?.iter())
-        .zip(integers(operations, "end_ns")?.into_no_null_iter())
-        .zip(outcomes(operations)?);
-    for ((((kind, intended_ns), start_ns), end_ns), outcome) in rows {
-        let outcome = outcome?;
-        let kind = kind.unwrap_or_default();
-        let kind_at = kinds.iter().position(|known| known == kind).unwrap_or_else(|| {
-            kinds.push(kind.to_owned());
-            kinds.len() - 1
-        });
-        if kind_at >= found.len() {
-            found.resize_with(kind_at + 1, Default::default);
-        }
-        let group = found[kind_at][facts.phases.of(intended_ns) as usize].get_or_insert_default();
-        group.counts.add(outcome);
-        if outcome == Outcome::Ok {
-            group.response_ns.push(end_ns.saturating_sub(intended_ns));
-            let Some(start_ns) = start_ns else {
-                polars_bail!(ComputeError: "an ok operation, due at {intended_ns} ns, has no start_ns");
-            };
-            group.service_ns.push(end_ns.saturating_sub(start_ns));
-        }
-    }
-    let mut groups = BTreeMap::new();
-    for (kind_at, phases) in found.into_iter().enumerate() {
-        let key = (kind_at, kinds[kind_at].clone());
-        if phases.iter().any(Option::is_some) {
-            // A kind that occurs has a row for each phase of the run, also where it has no operation.
-            for phase in facts.phases.parts() {
-                groups.insert((key.clone(), phase), Group::default());
-            }
-        }
-        for (phase, group) in Phase::ALL.into_iter().zip(phases) {
-            if let Some(mut group) = group {
-                group.service_ns.sort_unstable();
-                group.response_ns.sort_unstable();
-                groups.insert((key.clone(), phase), group);
-            }
-        }
-    }
-    Ok(groups)
-}
-
-/// Adds phase `all` of each kind, and kind `all` where several occur or none does.
-fn add_totals(groups: &mut BTreeMap<(KindKey, Phase), Group>, facts: &Facts) {
-    let mut kinds: Vec<KindKey> = groups.keys().map(|(kind, _)| kind.clone()).collect();
-    kinds.dedup();
-    let all_kinds = (usize::MAX, ALL_KINDS.to_owned());
-    if kinds.len() != 1 {
-        for phase in facts.phases.parts() {
-            groups.insert((all_kinds.clone(), phase), Group::default());
-        }
-        for kind in &kinds {
-            for phase in Phase::ALL {
-                add_copy(groups, (kind, phase), (&all_kinds, phase));
-            }
-        }
-        kinds.push(all_kinds);
-    }
-    for kind in kinds {
-        for part in [Phase::Before, Phase::During, Phase::After] {
-            add_copy(groups, (&kind, part), (&kind, Phase::All));
-        }
-    }
-}
-
-fn add_copy(groups: &mut BTreeMap<(KindKey, Phase), Group>, from: (&KindKey, Phase), into: (&KindKey, Phase)) {
-    if let Some(part) = groups.remove(&(from.0.clone(), from.1)) {
-        groups.entry((into.0.clone(), into.1)).or_default().merge(&part);
-        groups.insert((from.0.clone(), from.1), part);
-    }
 }
 
 /// Mean, quantiles and maximum of one kind of time, column by column.

@@ -2,7 +2,7 @@
 
 use polars::prelude::*;
 
-use super::{Counts, Facts, NS_PER_S, integers, outcomes};
+use super::{Counts, Facts, NS_PER_S, integers, outcomes, repeats};
 use crate::output::text::{Column as Shown, TextTable};
 use crate::phases::Phase;
 
@@ -81,6 +81,18 @@ pub fn table(operations: &DataFrame, facts: &Facts, by: By) -> PolarsResult<Data
         Column::new("ops_per_s".into(), rates),
     ]);
     DataFrame::new(height, columns)
+}
+
+/// Repeats of a label laid over each other, second by second, see [`repeats::across`]; without the last second where the
+/// workload did not fill it.
+///
+/// # Errors
+/// [`PolarsError`] when `runs` are not results of [`table`], counted by run.
+pub fn across(runs: &[&DataFrame]) -> PolarsResult<DataFrame> {
+    let whole =
+        |run: &&DataFrame| run.filter(&run.column("length_s")?.f64()?.iter().map(|s| Some(s >= Some(1.0))).collect());
+    let whole = runs.iter().map(whole).collect::<PolarsResult<Vec<_>>>()?;
+    repeats::across(&whole.iter().collect::<Vec<_>>(), "second", &["ops_per_s"])
 }
 
 /// Operations of one phase, for the words beside a plot.

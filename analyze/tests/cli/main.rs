@@ -1,6 +1,7 @@
 //! The real program on planted folders: what it prints, where it prints it, and the exit code.
 
 mod planted;
+mod sweeps;
 
 use std::fs;
 use std::io::Read;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -110,12 +110,14 @@ fn open<Row: TableRow>(folder: &RunFolder, path: &Path) -> Result<ParquetRecordB
     }
 }
 
-/// The first wanted column that is not there; more columns than wanted are fine, newer versions may add some.
+/// The first wanted column that is not there. More columns than wanted are fine, newer versions may add some; and one
+/// that may be null may be absent, for an older version did not write it.
 fn missing_column<'a>(found: &Schema, wanted: &'a Schema) -> Option<&'a str> {
-    let is_there = |name: &str, data_type: &DataType| {
-        found.field_with_name(name).is_ok_and(|field| field.data_type() == data_type)
+    let is_fine = |field: &Field| match found.field_with_name(field.name()) {
+        Ok(there) => there.data_type() == field.data_type(),
+        Err(_) => field.is_nullable(),
     };
-    let missing = wanted.fields().iter().find(|field| !is_there(field.name(), field.data_type()))?;
+    let missing = wanted.fields().iter().find(|field| !is_fine(field))?;
     Some(missing.name())
 }
 

@@ -4,6 +4,7 @@
 //! The same [`Shape`] always gives the same tables.
 
 mod manifest;
+mod planned;
 mod random;
 mod stream;
 mod tables;
@@ -12,6 +13,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
+pub use planned::{Planned, SweepShape, planned};
 pub use stream::Stream;
 
 use crate::spec::Effect;
@@ -107,13 +109,21 @@ pub fn sweep(runs: usize, operations: u64, seed: u64) -> Vec<Shape> {
 /// # Errors
 /// Those of the writers.
 pub fn write_run(results: &Path, shape: &Shape, now: DateTime<Utc>) -> Result<RunFolder> {
-    let folder = RunFolder::create(results, &shape.label, now)?;
-    let mut manifest = manifest::new(shape, now);
+    write_planned(results, &shape.into(), now)
+}
+
+/// Writes a finished run of a sweep likewise.
+///
+/// # Errors
+/// Those of the writers.
+pub fn write_planned(results: &Path, run: &Planned, now: DateTime<Utc>) -> Result<RunFolder> {
+    let folder = RunFolder::create(results, &run.shape.label, now)?;
+    let mut manifest = manifest::new(run, now);
     manifest.write(&folder.manifest_json())?;
 
     let mut operations = OperationsWriter::create(&folder)?;
     let mut last_end_ns = 0;
-    let mut stream = Stream::new(shape);
+    let mut stream = Stream::planned(run);
     let mut batch: Vec<Operation> = Vec::with_capacity(1024);
     loop {
         batch.clear();
@@ -123,19 +133,20 @@ pub fn write_run(results: &Path, shape: &Shape, now: DateTime<Utc>) -> Result<Ru
         operations.push(&batch)?;
     }
     manifest.rows.operations = operations.finish()?;
+    let end_ns = run.duration_ms.map_or(last_end_ns, |ms| ms as i64 * 1_000_000);
 
     let mut faults = FaultsWriter::create(&folder)?;
-    if let Some(event) = tables::fault_event(shape, last_end_ns) {
+    if let Some(event) = tables::fault_event(run, end_ns) {
         faults.push(&event)?;
     }
     manifest.rows.faults = faults.finish()?;
 
     let mut samples = SamplesWriter::create(&folder)?;
-    tables::samples(shape, last_end_ns, |rows| samples.push(rows))?;
+    tables::samples(run, end_ns, |rows| samples.push(rows))?;
     manifest.rows.samples = samples.finish()?;
 
-    manifest.clock.workload_end_ns = last_end_ns;
-    manifest.clock.ended_unix_ns = manifest.clock.origin_unix_ns + last_end_ns;
+    manifest.clock.workload_end_ns = end_ns;
+    manifest.clock.ended_unix_ns = manifest.clock.origin_unix_ns + last_end_ns.max(end_ns);
     manifest.status = Status::Finished;
     older_files::write(&folder, &manifest)?;
     manifest.write(&folder.manifest_json())?;

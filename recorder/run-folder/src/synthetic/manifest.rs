@@ -2,25 +2,30 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Shape;
+use super::Planned;
 use super::stream::{DEADLINE_NS, KEYS, MEMBERS};
 use crate::manifest::{Clock, Cluster, Generator, Host, Leaders, Manifest, Member, Rows, Status};
 use crate::spec::{
-    Attachment, Backend, ClusterSpec, Direction, FaultSpec, KeyDistribution, MechanismChoice, Mix, Pacing, RunSpec,
-    Scope, Target, WorkloadSpec,
+    Attachment, Backend, ClusterSpec, Direction, FaultSpec, KeyDistribution, MechanismChoice, Mix, Pacing, Peer,
+    RunSpec, Scope, Target, WorkloadSpec,
 };
 
 /// Index of the member that leads, in every made-up run.
 pub(super) const LEADER: usize = 1;
+/// Index of the member that leads after a change.
+pub(super) const NEXT_LEADER: usize = 2;
 
-pub(super) fn new(shape: &Shape, now: DateTime<Utc>) -> Manifest {
+pub(super) fn new(run: &Planned, now: DateTime<Utc>) -> Manifest {
+    let shape = &run.shape;
+    let target = if run.is_unused_link { NEXT_LEADER } else { LEADER };
+    let end = if run.leader_change_ms.is_some() { NEXT_LEADER } else { LEADER };
     let start_unix_ns = now.timestamp_nanos_opt().unwrap_or(0);
     Manifest {
         format_version: crate::FORMAT_VERSION,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         command: if shape.fault.is_some() { "slow-leader" } else { "baseline" }.to_owned(),
-        spec: spec(shape),
-        sweep: None,
+        spec: spec(run),
+        sweep: run.place.clone(),
         reproduces: None,
         status: Status::Running,
         clock: Clock {
@@ -29,8 +34,8 @@ pub(super) fn new(shape: &Shape, now: DateTime<Utc>) -> Manifest {
             workload_end_ns: 0,
         },
         cluster: cluster(),
-        leaders: Leaders { start: Some(LEADER), injection: shape.fault.map(|_| LEADER), end: Some(LEADER) },
-        fault_targets: shape.fault.map(|_| LEADER).into_iter().collect(),
+        leaders: Leaders { start: Some(LEADER), injection: shape.fault.map(|_| LEADER), end: Some(end) },
+        fault_targets: shape.fault.map(|_| target).into_iter().collect(),
         host: Host {
             kernel: "6.1.0-synthetic".to_owned(),
             cpu: "made-up".to_owned(),
@@ -54,7 +59,8 @@ pub(super) fn new(shape: &Shape, now: DateTime<Utc>) -> Manifest {
     }
 }
 
-fn spec(shape: &Shape) -> RunSpec {
+fn spec(run: &Planned) -> RunSpec {
+    let shape = &run.shape;
     RunSpec {
         label: shape.label.clone(),
         seed: shape.seed,
@@ -65,8 +71,8 @@ fn spec(shape: &Shape) -> RunSpec {
             load: None,
             connections: 1,
             key_distribution: KeyDistribution::Uniform,
-            duration_ms: None,
-            operations: Some(shape.operations),
+            duration_ms: run.duration_ms,
+            operations: run.duration_ms.is_none().then_some(shape.operations),
             concurrency: shape.concurrency,
             mix: Mix { put: 99, get: 1, ..Mix::default() },
             keys: KEYS,
@@ -78,9 +84,9 @@ fn spec(shape: &Shape) -> RunSpec {
         },
         fault: shape.fault.map(|fault| FaultSpec {
             effect: fault.effect,
-            target: Target::Leader,
-            scope: Scope::All,
-            peer: None,
+            target: if run.is_unused_link { Target::Follower } else { Target::Leader },
+            scope: if run.is_unused_link { Scope::Peers } else { Scope::All },
+            peer: run.is_unused_link.then_some(Peer::OtherFollower),
             direction: Direction::Egress,
             mechanism: MechanismChoice::Auto,
             at_ms: fault.at_ms,

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::random::Random;
-use super::{Fault, Shape};
+use super::{Fault, Planned, Shape};
 use crate::Operation;
 use crate::operation::{ErrorKind, Kind, Outcome};
 use crate::spec::Effect;
@@ -26,6 +26,8 @@ pub struct Stream {
     under_way: BinaryHeap<Reverse<UnderWay>>,
     next_op_id: i64,
     left: u64,
+    /// No operation becomes due from here on.
+    end_ns: i64,
     /// Revisions that puts will get next. Answers arrive nearly, not wholly, in the order of commits.
     revisions: VecDeque<i64>,
 }
@@ -42,13 +44,20 @@ struct UnderWay {
 impl Stream {
     /// Starts the stream of `shape`.
     pub fn new(shape: &Shape) -> Self {
+        Self::planned(&shape.into())
+    }
+
+    /// Starts the stream of a run of a sweep.
+    pub fn planned(run: &Planned) -> Self {
+        let shape = &run.shape;
         let mut stream = Self {
             random: Random::new(shape.seed),
             median_service_ns: shape.median_service_ns as f64,
-            fault: shape.fault,
+            fault: run.felt(),
             under_way: BinaryHeap::new(),
             next_op_id: 0,
             left: shape.operations,
+            end_ns: run.duration_ms.map_or(i64::MAX, |ms| ms as i64 * 1_000_000),
             revisions: (2..10).collect(),
         };
         let first_ns = -(shape.warm_up_ms as i64) * 1_000_000;
@@ -60,7 +69,7 @@ impl Stream {
 
     fn issue(&mut self, worker: i32, intended_ns: i64) {
         if intended_ns >= 0 {
-            if self.left == 0 {
+            if self.left == 0 || intended_ns >= self.end_ns {
                 return;
             }
             self.left -= 1;

@@ -1,7 +1,7 @@
 //! Faults and samples of a made-up run.
 
-use super::Shape;
-use super::manifest::LEADER;
+use super::Planned;
+use super::manifest::{LEADER, NEXT_LEADER};
 use super::random::Random;
 use super::stream::MEMBERS;
 use crate::sample::metric;
@@ -11,8 +11,9 @@ use crate::{FaultEvent, Result, Sample};
 const NS_PER_MS: i64 = 1_000_000;
 
 /// One confirmed fault, or none for a baseline.
-pub(super) fn fault_event(shape: &Shape, last_end_ns: i64) -> Option<FaultEvent> {
-    let fault = shape.fault?;
+pub(super) fn fault_event(run: &Planned, last_end_ns: i64) -> Option<FaultEvent> {
+    let fault = run.shape.fault?;
+    let is_unused = run.is_unused_link;
     let asked_ns = fault.at_ms as i64 * NS_PER_MS;
     let asked_clear_ns = fault.for_ms.map_or(last_end_ns, |for_ms| asked_ns + for_ms as i64 * NS_PER_MS);
     let (delay_us, jitter_us, loss_percent) = match fault.effect {
@@ -20,7 +21,7 @@ pub(super) fn fault_event(shape: &Shape, last_end_ns: i64) -> Option<FaultEvent>
         Effect::Loss { loss_percent } => (None, None, Some(loss_percent)),
         Effect::Null => (None, None, None),
     };
-    let packets = 6 * shape.operations as i64;
+    let packets = 6 * run.operations() as i64;
     let dropped = loss_percent.map(|percent| (packets as f64 * percent / 100.0) as i64);
     Some(FaultEvent {
         fault_id: 0,
@@ -28,11 +29,11 @@ pub(super) fn fault_event(shape: &Shape, last_end_ns: i64) -> Option<FaultEvent>
         delay_us,
         jitter_us,
         loss_percent,
-        target_asked: "leader".to_owned(),
-        target: LEADER as i8,
-        role: "leader".to_owned(),
-        scope: "all".to_owned(),
-        peer: None,
+        target_asked: if is_unused { "follower" } else { "leader" }.to_owned(),
+        target: if is_unused { NEXT_LEADER } else { LEADER } as i8,
+        role: if is_unused { "follower" } else { "leader" }.to_owned(),
+        scope: if is_unused { "peers" } else { "all" }.to_owned(),
+        peer: is_unused.then_some(0),
         direction: "egress".to_owned(),
         mechanism: "queue".to_owned(),
         commands: "-A FORWARD -s 10.0.1.2 -j NFQUEUE --queue-num 1 --queue-bypass".to_owned(),
@@ -61,7 +62,8 @@ pub(super) fn fault_event(shape: &Shape, last_end_ns: i64) -> Option<FaultEvent>
 }
 
 /// Samples from the warm-up to the end, a tenth of a second at a time.
-pub(super) fn samples(shape: &Shape, last_end_ns: i64, mut push: impl FnMut(&[Sample]) -> Result<()>) -> Result<()> {
+pub(super) fn samples(run: &Planned, last_end_ns: i64, mut push: impl FnMut(&[Sample]) -> Result<()>) -> Result<()> {
+    let shape = &run.shape;
     let mut random = Random::new(shape.seed ^ 0x5A);
     let mut rows = Vec::new();
     let warm_up_ns = shape.warm_up_ms as i64 * NS_PER_MS;
@@ -71,12 +73,14 @@ pub(super) fn samples(shape: &Shape, last_end_ns: i64, mut push: impl FnMut(&[Sa
             return Ok(());
         }
         rows.clear();
+        let has_changed = run.leader_change_ms.is_some_and(|ms| time_ns >= ms as i64 * NS_PER_MS);
+        let leader = if has_changed { NEXT_LEADER } else { LEADER };
         for member in 0..MEMBERS as i8 {
             let mut add = |metric: &str, label: Option<String>, value: f64| {
                 let time_ns = time_ns + i64::from(member) * 40_000;
                 rows.push(Sample { time_ns, member: Some(member), metric: metric.to_owned(), label, value });
             };
-            status(&mut random, tick, &mut add);
+            status(&mut random, tick, leader, &mut add);
             if tick % 10 == 0 {
                 metrics_page(&mut random, tick / 10, &mut add);
             }
@@ -96,9 +100,9 @@ pub(super) fn samples(shape: &Shape, last_end_ns: i64, mut push: impl FnMut(&[Sa
     Ok(())
 }
 
-fn status(random: &mut Random, tick: i64, add: &mut impl FnMut(&str, Option<String>, f64)) {
+fn status(random: &mut Random, tick: i64, leader: usize, add: &mut impl FnMut(&str, Option<String>, f64)) {
     let raft_index = 1000.0 * tick as f64 + random.below(100) as f64;
-    add(metric::LEADER, None, LEADER as f64);
+    add(metric::LEADER, None, leader as f64);
     add(metric::RAFT_TERM, None, 2.0);
     add(metric::RAFT_INDEX, None, raft_index);
     add(metric::RAFT_APPLIED_INDEX, None, raft_index - random.below(5) as f64);

@@ -35,6 +35,38 @@ fn a_newer_entry_of_a_fault_replaces_the_older_one() {
     assert_eq!(reader::faults(&folder).unwrap(), expected);
 }
 
+/// Rewrites a table without one of its columns, as a recorder that does not know it would have.
+fn without_column(path: &std::path::Path, column: &str) {
+    let batches = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap());
+    let batches: Vec<_> = batches.unwrap().build().unwrap().map(|batch| batch.unwrap()).collect();
+    let keep = |batch: &arrow::array::RecordBatch| {
+        let schema = batch.schema();
+        let kept: Vec<_> = (0..schema.fields().len()).filter(|at| schema.field(*at).name() != column).collect();
+        batch.project(&kept).unwrap()
+    };
+    let batches: Vec<_> = batches.iter().map(keep).collect();
+    let file = File::create(path).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batches[0].schema(), None).unwrap();
+    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    writer.close().unwrap();
+}
+
+#[test]
+fn a_column_that_an_older_version_did_not_write_is_null_and_one_that_must_be_there_is_missed() {
+    let (_results, folder) = new_folder();
+    let mut expected = some_faults();
+    expected[0].peer = Some(2);
+    let mut writer = FaultsWriter::create(&folder).unwrap();
+    expected.iter().for_each(|event| writer.push(event).unwrap());
+    writer.finish().unwrap();
+    without_column(&folder.faults_parquet(), "peer");
+    expected[0].peer = None;
+    assert_eq!(reader::faults(&folder).unwrap(), expected);
+    without_column(&folder.faults_parquet(), "mechanism");
+    let error = reader::faults(&folder).unwrap_err().to_string();
+    assert!(error.contains("has no column mechanism"), "{error}");
+}
+
 #[test]
 fn samples_keep_every_field() {
     let (_results, folder) = new_folder();

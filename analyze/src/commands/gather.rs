@@ -1,0 +1,96 @@
+//! From a selection to frames: opening runs, going through them side by side, and naming what is left out.
+
+use polars::prelude::*;
+use run_folder::RunFolder;
+
+use super::Report;
+use crate::load::{self, Capacity, Opened, Run, Selection};
+use crate::phases::Phases;
+use crate::tables::delta::Measured;
+use crate::tables::{self, Facts, summary};
+use crate::{Error, Result};
+
+/// Makes a table of every run that can be analysed.
+pub(super) fn tables_of_runs(
+    selection: &Selection,
+    capacity: Capacity,
+    report: &mut Report,
+    table: impl Fn(&Run) -> Result<DataFrame> + Sync,
+) -> Result<Vec<DataFrame>> {
+    let runs = opened(load::find(selection)?, selection, capacity, report)?;
+    map(&runs, report, table)
+}
+
+/// Opens the runs. Those that cannot be analysed are put into the report; that none is left is an error.
+pub(super) fn opened(
+    folders: Vec<RunFolder>,
+    selection: &Selection,
+    capacity: Capacity,
+    report: &mut Report,
+) -> Result<Vec<Run>> {
+    let found = folders.len();
+    // Who names a label wants it, whatever it is for.
+    let capacity = if selection.patterns.is_empty() { capacity } else { Capacity::Keep };
+    let Opened { runs, left_out, unreadable } = load::open(folders, selection.include_failed, capacity);
+    report.left_out.extend(left_out);
+    report.unreadable.extend(unreadable);
+    if runs.is_empty() { Err(nothing(found)) } else { Ok(runs) }
+}
+
+/// Applies `work` to every run. Those that turn out to be damaged are put into the report; that none is left is an
+/// error.
+pub(super) fn map<T: Send>(
+    runs: &[Run],
+    report: &mut Report,
+    work: impl Fn(&Run) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let mut done = Vec::new();
+    for result in load::each(runs, work) {
+        match result {
+            Ok(value) => done.push(value),
+            Err(error) => report.unreadable.push(error),
+        }
+    }
+    if done.is_empty() { Err(nothing(runs.len())) } else { Ok(done) }
+}
+
+fn nothing(found: usize) -> Error {
+    let runs = if found == 1 { "run that matches" } else { "runs that match" };
+    Error::Nothing(format!("nothing to analyse: none of the {found} {runs} can be used"))
+}
+
+/// The selected runs, and those beside them that they are compared with, ready for [`crate::tables::delta`]; and the
+/// selected runs themselves.
+pub(super) fn measured(selection: &Selection, report: &mut Report) -> Result<(Vec<Measured>, Vec<Run>)> {
+    let selected = opened(load::find(selection)?, selection, Capacity::LeaveOut, report)?;
+    let companions = load::companions(selection, &selected)?;
+    report.unreadable.extend(companions.unreadable);
+    let mut measured = map(&selected, report, |run| measure(run, true))?;
+    if !companions.runs.is_empty() {
+        measured.extend(map(&companions.runs, report, |run| measure(run, false))?);
+    }
+    Ok((measured, selected))
+}
+
+/// One run, ready for [`crate::tables::delta`].
+pub(super) fn measure(run: &Run, is_shown: bool) -> Result<Measured> {
+    let operations = run.operations(&summary::READS)?;
+    let facts = run.facts(&operations)?;
+    let leader_changes = run.leader_changes(&facts)?.len();
+    let summary = summary::table(&operations, &as_if_faulted(run, facts))?;
+    Ok(Measured { run: run.listed.run.clone(), factors: run.factors.clone(), leader_changes, is_shown, summary })
+}
+
+/// The facts with which a run without a fault is compared with itself.
+fn as_if_faulted(run: &Run, facts: Facts) -> Facts {
+    if run.factors.fault.is_some() {
+        return facts;
+    }
+    let warm_up_ms = run.listed.manifest.spec.workload.warm_up_ms;
+    Facts { phases: Phases::middle_third(warm_up_ms, facts.phases.end_ns()), ..facts }
+}
+
+/// The frames below each other.
+pub(super) fn all(frames: Vec<DataFrame>) -> Result<DataFrame> {
+    Ok(tables::stack(frames)?.unwrap_or_default())
+}

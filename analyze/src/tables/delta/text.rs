@@ -1,0 +1,176 @@
+//! The effects for people.
+
+use polars::prelude::*;
+
+use super::main_kind;
+use crate::output::text::{Column as Shown, TextTable};
+
+/// The metrics that fit 120 characters.
+const SHOWN: [(&str, &str); 3] =
+    [("ops_per_s", "throughput"), ("response_p50_ms", "response p50"), ("response_p99_ms", "response p99")];
+
+/// The table of [`super::by_label`] for people: ratios with their intervals, families apart; all columns with `wide`.
+///
+/// # Errors
+/// [`PolarsError`] when `delta` is not the result of [`super::by_label`].
+pub fn text_by_label(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
+    if wide {
+        let shown = with_groups(delta)?;
+        let columns = Shown::all(delta, "family");
+        let columns = [vec![Shown::new("label", "label")], columns].concat();
+        return TextTable::new(&shown, &columns, Some("group"));
+    }
+    let kinds = delta.column("kind")?.str()?;
+    let main = main_kind(kinds);
+    let has_others = kinds.iter().flatten().any(|kind| kind != main);
+    let delta = &delta.filter(&kinds.iter().map(|kind| Some(kind == Some(main.as_str()))).collect())?;
+    let mut shown = with_groups(delta)?;
+    for (metric, _) in SHOWN {
+        let (low, high) = (format!("{metric}_ratio_low"), format!("{metric}_ratio_high"));
+        let (low, high) = (delta.column(&low)?.f64()?, delta.column(&high)?.f64()?);
+        let interval: Vec<Option<String>> = low
+            .iter()
+            .zip(high.iter())
+            .map(|(low, high)| low.zip(high).map(|(low, high)| format!("{} to {}", ratio(low), ratio(high))))
+            .collect();
+        shown.with_column(Column::new(format!("{metric}_interval").into(), interval))?;
+    }
+    let mut columns = vec![Shown::new("label", "label")];
+    columns.extend([Shown::new("compared", "compared"), Shown::new("runs", "runs")]);
+    columns.extend(has_changes(delta)?.then(|| Shown::new("leader_changes", "leader chg")));
+    for (metric, heading) in SHOWN {
+        columns.push(Shown::new(&format!("{metric}_shown"), "ratio").under(heading).right());
+        if delta.column("runs")?.u64()?.iter().flatten().any(|runs| runs > 1) {
+            columns.push(Shown::new(&format!("{metric}_interval"), "95 %").under(heading).right());
+        }
+    }
+    columns.push(Shown::new("lost", "not ok").right());
+    let mut text = TextTable::new(&shown, &columns, Some("group"))?;
+    if has_others {
+        text.note(&format!("kind of operation: {main}; each of them: --wide"));
+    }
+    text.note(
+        "ratio: under (or after) the fault, divided by before it or, where it lasts all the time, by the baselines",
+    );
+    let runs = delta.column("runs")?.u64()?;
+    text.note(match (runs.min() > Some(1), runs.max() > Some(1)) {
+        (true, _) => "95 %: t interval over repeats, on the logarithm of the ratio",
+        (false, true) => "95 %: t interval over repeats, on the logarithm of the ratio; with one run there is none",
+        (false, false) => "no 95 % intervals: it takes repeats of a label",
+    });
+    common_notes(&mut text, delta)?;
+    Ok(text)
+}
+
+/// The table of [`super::by_run`] for people: both sides and their ratio, runs apart; all columns with `wide`.
+///
+/// # Errors
+/// [`PolarsError`] when `delta` is not the result of [`super::by_run`].
+pub fn text_by_run(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
+    if wide {
+        return TextTable::new(delta, &Shown::all(delta, "run"), Some("run"));
+    }
+    let shown = with_groups(delta)?;
+    let mut columns = Vec::new();
+    columns.extend(has_several(delta, "kind")?.then(|| Shown::new("kind", "kind")));
+    columns.push(Shown::new("compared", "compared"));
+    columns.extend(has_changes(delta)?.then(|| Shown::new("leader_changes", "leader chg")));
+    for (metric, heading) in SHOWN {
+        let unit = if metric.ends_with("_ms") { "ms" } else { "ops/s" };
+        columns.push(Shown::new(&format!("{metric}_reference"), "from").under(&format!("{heading}, {unit}")));
+        columns.push(Shown::new(metric, "to").under(&format!("{heading}, {unit}")));
+        columns.push(Shown::new(&format!("{metric}_shown"), "ratio").under(&format!("{heading}, {unit}")).right());
+    }
+    columns.push(Shown::new("lost", "not ok").right());
+    let mut text = TextTable::new(&shown, &columns, Some("run"))?;
+    text.note("from: before the fault, or the baselines where it lasts all the time; to: under (or after) the fault");
+    common_notes(&mut text, delta)?;
+    Ok(text)
+}
+
+fn common_notes(text: &mut TextTable, delta: &DataFrame) -> PolarsResult<()> {
+    let mut floors = Vec::new();
+    let kinds = delta.column("kind")?.str()?;
+    let main = main_kind(kinds);
+    let is_main: BooleanChunked = kinds.iter().map(|kind| Some(kind == Some(main.as_str()))).collect();
+    for (metric, heading) in SHOWN {
+        let floor = delta.column(&format!("{metric}_noise"))?.f64()?.filter(&is_main)?.max();
+        floors.extend(floor.map(|floor| format!("{heading} x{}", ratio(floor))));
+    }
+    text.note(&match floors.is_empty() {
+        true => "no noise floor: it takes baselines with the same workload and cluster".to_owned(),
+        false => format!("~: within the noise floor, the largest ratio without a cause: {}", floors.join(", ")),
+    });
+    text.note("not ok: operations not acknowledged, of those due");
+    text.note("more columns: --wide; all of them at full precision: --format csv");
+    Ok(())
+}
+
+/// Adds the columns that only people see: group headings, ratios with their marks, and percent.
+fn with_groups(delta: &DataFrame) -> PolarsResult<DataFrame> {
+    let mut shown = delta.clone();
+    let (families, sweeps) = (delta.column("family")?.str()?, delta.column("sweep")?.str()?);
+    let several = has_several(delta, "sweep")?;
+    let roles = delta.column("role")?.str()?;
+    let group: Vec<String> = families
+        .iter()
+        .zip(sweeps.iter())
+        .zip(roles.iter())
+        .map(|((family, sweep), role)| {
+            let group = match role {
+                Some("control") => "controls: should show nothing",
+                Some("baseline") => "baselines: middle and last third against the first, each against the others",
+                _ => family.unwrap_or_default(),
+            };
+            match sweep.filter(|_| several) {
+                Some(sweep) => format!("{group} ({sweep})"),
+                None => group.to_owned(),
+            }
+        })
+        .collect();
+    shown.with_column(Column::new("group".into(), group))?;
+    for (metric, _) in SHOWN {
+        let ratios = delta.column(&format!("{metric}_ratio"))?.f64()?;
+        let within = delta.column(&format!("{metric}_within_noise"))?.bool()?;
+        let marked: Vec<Option<String>> = ratios
+            .iter()
+            .zip(within.iter())
+            .map(|(value, within)| {
+                value.map(|value| format!("{}{}", ratio(value), if within == Some(true) { "~" } else { " " }))
+            })
+            .collect();
+        shown.with_column(Column::new(format!("{metric}_shown").into(), marked))?;
+    }
+    let lost: Vec<Option<String>> =
+        delta.column("not_ok_share")?.f64()?.iter().map(|share| share.map(percent)).collect();
+    shown.with_column(Column::new("lost".into(), lost))?;
+    Ok(shown)
+}
+
+fn has_several(delta: &DataFrame, name: &str) -> PolarsResult<bool> {
+    let column = delta.column(name)?.str()?;
+    let first = column.iter().next().flatten();
+    Ok(column.iter().any(|value| value != first))
+}
+
+fn has_changes(delta: &DataFrame) -> PolarsResult<bool> {
+    Ok(delta.column("leader_changes")?.u64()?.max().is_some_and(|most| most > 0))
+}
+
+/// A ratio with as many digits as one compares: `0.012`, `0.87`, `12.3`, `145`.
+pub(in crate::tables) fn ratio(value: f64) -> String {
+    let decimals = match value {
+        0.0 => return "0".to_owned(),
+        ..0.001 => return "<0.001".to_owned(),
+        9999.5.. => return ">9999".to_owned(),
+        0.3..10.0 => 2,
+        10.0..100.0 => 1,
+        100.0.. => 0,
+        _ => 3,
+    };
+    format!("{value:.decimals$}")
+}
+
+fn percent(share: f64) -> String {
+    if share == 0.0 { "0 %".to_owned() } else { format!("{:.2} %", share * 100.0) }
+}
