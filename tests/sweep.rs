@@ -102,6 +102,12 @@ fn a_sweep_ties_its_runs_together_and_old_plotting_code_reads_them() {
             );
         }
     }
+    let delta = run(&mut place.analyze("delta --sweep latest --pattern loss20_full --format json")).expect_code(0);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&delta.stdout).expect("valid JSON");
+    let row = rows.iter().find(|row| row["compared"] == "during/baseline").expect("full runs have baselines");
+    assert_eq!(row["baselines"].as_u64(), Some(2), "found though the pattern leaves them out: {row}");
+    let ratio = row["ops_per_s_ratio"].as_f64().expect("a ratio");
+    assert!((0.0..0.6).contains(&ratio), "20 % of loss leave {ratio} of the throughput");
     old_plotting_code(&place);
 }
 
@@ -172,6 +178,9 @@ fn kill_9_between_and_within_runs_then_resume_gives_the_same_plan() {
         "what was recorded of it is kept: {:?}",
         interrupted.attempts
     );
+    let aside = place.results().join("sweeps").join(format!("{}.attempts", manifest.id));
+    let aside = RunFolder::list(&aside).unwrap();
+    assert_eq!(aside.iter().map(RunFolder::name).collect::<Vec<_>>(), [interrupted.attempts[0].run.clone()]);
     assert!(!place.results().join(".laggard-data").exists(), "members' data were left behind");
 
     let again = sweep(&place, "--resume").expect_code(0);
@@ -199,10 +208,71 @@ fn a_failed_run_does_not_end_the_sweep_and_a_changed_plan_is_listed() {
     let refused = sweep(&place, "--resume").expect_code(2);
     let listed = "rare: fault.effect.loss_percent was 0.001, is 20.0";
     assert!(refused.stderr.contains(listed) && refused.stderr.contains("--force"), "{}", refused.stderr);
+    let seeded = format!("seed = 7\n{}", experiment("0.001%"));
+    std::fs::write(place.path().join("plan.toml"), seeded).unwrap();
+    let refused = sweep(&place, "--resume --reuse-cluster").expect_code(2);
+    assert!(
+        refused.stderr.contains(", is 7") && refused.stderr.contains("reuse-cluster was false"),
+        "{}",
+        refused.stderr
+    );
+    std::fs::write(place.path().join("plan.toml"), experiment("20%")).unwrap();
     let longer = sweep(&place, "--resume --duration 2").expect_code(2);
     assert!(longer.stderr.contains("baseline (baseline): workload.duration_ms was 1000, is 2000"), "{}", longer.stderr);
     sweep(&place, "--resume --force").expect_code(0);
     assert_eq!(finished_labels(&place), ["baseline", "delay5_full", "rare"], "only what changed was made again");
+}
+
+/// The processes of a sweep: the supervisor, that of the run, and the first one in its sandbox.
+fn processes(place: &Workplace) -> Vec<i32> {
+    end_to_end::processes::mentioning(place.path(), "sweep plan.toml")
+}
+
+#[test]
+fn a_run_whose_process_is_killed_does_not_end_the_sweep_nor_does_one_that_cannot_be_recovered() {
+    let _one = one_at_a_time();
+    let place = place_with(&delays("\"5ms\", \"10ms\"").replace("1s", "2s"));
+    let recorder = start(&place, "");
+    wait_until("rows of the first run", Duration::from_secs(40), || {
+        let folders = RunFolder::list(&place.results()).unwrap_or_default();
+        let journal = folders.first().and_then(|folder| folder.operations_journal().metadata().ok());
+        journal.is_some_and(|journal| journal.len() > 10_000)
+    });
+    let own = processes(&place);
+    let child = *own.iter().find(|pid| **pid != recorder.id() as i32).expect("the run has a process of its own");
+    signal(child, Signal::SIGKILL);
+    let finished = wait(recorder).expect_code(1);
+    assert_nothing_left(place.path());
+    assert!(
+        finished.stderr.contains("SIGKILL") && finished.stderr.contains("2 of 3 runs are finished"),
+        "{}",
+        finished.stderr
+    );
+    assert_eq!(finished_labels(&place), ["delay5_full", "delay10_full"]);
+
+    // A journal that is damaged too: the run is made again, and what is left of the old one is named.
+    let broken = RunFolder::list(&place.results()).unwrap().remove(0);
+    let mut manifest = broken.manifest().unwrap();
+    manifest.status = Status::Running;
+    manifest.write(&broken.manifest_json()).unwrap();
+    std::fs::write(broken.operations_journal(), "no journal").unwrap();
+    let resumed = sweep(&place, "--resume").expect_code(0);
+    assert!(resumed.stderr.contains(&format!("{}: not recovered", broken.name())), "{}", resumed.stderr);
+    assert_eq!(finished_labels(&place).len(), 3);
+}
+
+#[test]
+fn a_closed_terminal_does_not_end_what_nohup_started() {
+    let _one = one_at_a_time();
+    let place = place_with(&delays("\"5ms\""));
+    let recorder = place.recorder("sweep plan.toml");
+    let mut command = Command::new("nohup");
+    command.arg(recorder.get_program()).args(recorder.get_args()).current_dir(place.path());
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("nohup runs");
+    wait_until("the first run", Duration::from_secs(40), || !manifests(&place).is_empty());
+    processes(&place).into_iter().for_each(|pid| signal(pid, Signal::SIGHUP));
+    wait(child).expect_code(0);
+    assert_eq!(finished_labels(&place), ["baseline", "delay5_full"]);
 }
 
 #[test]
@@ -220,13 +290,11 @@ fn two_sweeps_into_one_folder_are_refused_and_an_interrupt_can_be_resumed() {
         "{}",
         refused.stderr
     );
+    let refused = sweep(&place, "").expect_code(2);
+    assert!(refused.stderr.contains("another sweep is under way"), "the same plan too: {}", refused.stderr);
     signal(recorder.id() as i32, Signal::SIGINT);
     let finished = wait(recorder).expect_code(130);
-    assert!(
-        finished.stderr.contains("interrupted with 3 of 3 runs to make") && finished.stderr.contains("--resume"),
-        "{}",
-        finished.stderr
-    );
+    assert!(finished.stderr.contains("interrupted with 3 of 3 runs to make; --resume goes on"), "{}", finished.stderr);
     assert_nothing_left(place.path());
     let reason = Status::Failed { reason: "interrupted by SIGINT".into(), recovered: false };
     assert_eq!(manifests(&place).iter().map(|manifest| manifest.status.clone()).collect::<Vec<_>>(), [reason]);
@@ -282,7 +350,7 @@ fn a_single_run_measures_the_capacity_that_its_load_is_a_share_of() {
     let manifests = manifests(&place);
     let [capacity, half] = &manifests[..] else { panic!("two runs, not {}", manifests.len()) };
     assert_eq!(capacity.spec.label.as_str(), "capacity");
-    assert!(made.stdout.lines().count() == 2 && made.stdout.trim().ends_with("_half"), "{}", made.stdout);
+    assert!(made.stdout.lines().count() == 1 && made.stdout.trim().ends_with("_half"), "{}", made.stdout);
     let capacity_per_s = capacity.generator.as_ref().unwrap().achieved_rate_per_s;
     assert!((half.spec.workload.rate_per_s.unwrap() / capacity_per_s - 0.1).abs() < 1e-9);
     assert_nothing_left(place.path());
@@ -302,11 +370,16 @@ fn a_run_is_reproduced_from_its_manifest() {
     let mut spec = first.spec.clone();
     spec.fault.as_mut().unwrap().mechanism = run_folder::spec::MechanismChoice::Queue;
     assert_eq!(second.spec, spec, "the same run, by the mechanism that was used");
+    let compared = run(&mut place.analyze(&format!("compare {}", again.stdout.trim()))).expect_code(0);
+    for part in ["original", "agree", "response_p50_ms", "what differs in the manifests", "fault.mechanism"] {
+        assert!(compared.stdout.contains(part), "no {part:?} in {}", compared.stdout);
+    }
     assert_eq!(second.reproduces.as_deref(), Some(RunFolder::list(&place.results()).unwrap()[0].name().as_str()));
 }
 
 #[test]
 fn plans_that_cannot_be_made_are_refused_before_anything_is_recorded() {
+    let _one = one_at_a_time();
     let refused = |plan: &str, options: &str, parts: &[&str]| {
         let place = place_with(plan);
         let finished = sweep(&place, options).expect_code(2);
@@ -329,7 +402,12 @@ fn plans_that_cannot_be_made_are_refused_before_anything_is_recorded() {
     assert!(finished.stderr.contains("7 d") && finished.stderr.contains("--yes"), "{}", finished.stderr);
     let shown = sweep(&place, "--duration 1h --repeat 84 --dry-run").expect_code(0);
     assert!(shown.stdout.contains("168 runs to make, about 7 d"), "{}", shown.stdout);
-    assert!(RunFolder::list(&place.results()).unwrap_or_default().is_empty());
+    assert!(!place.results().exists(), "a sweep that was not begun left something");
+    let recorder = start(&place, "--duration 1h --repeat 84 --yes");
+    wait_until("the first run", Duration::from_secs(40), || !manifests(&place).is_empty());
+    signal(recorder.id() as i32, Signal::SIGINT);
+    wait(recorder).expect_code(130);
+    assert_nothing_left(place.path());
 }
 
 #[test]

@@ -66,7 +66,10 @@ impl Supervisor {
             }
             match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::Exited(_, code)) => return Ok(u8::try_from(code).unwrap_or(u8::MAX)),
-                Ok(WaitStatus::Signaled(..)) => return Ok(exit_code::RUN_FAILED),
+                Ok(WaitStatus::Signaled(_, signal, _)) => {
+                    crate::terminal::line(format_args!("the process of a run was ended by {signal}"));
+                    return Ok(exit_code::RUN_FAILED);
+                }
                 Ok(_) => {}
                 Err(errno) => return Err(failed("waiting for a run", errno)),
             }

@@ -176,7 +176,7 @@ pub struct SweepCommand {
     #[arg(long)]
     pub dry_run: bool,
     /// Write the plan to standard output, to be changed and kept, and record nothing
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long, conflicts_with_all = ["dry_run", "duration", "repeat", "seed", "resume", "reuse_cluster"])]
     pub print_plan: bool,
     /// Go on with the newest sweep of this plan in DIR: what is finished is kept, everything else is run
     #[arg(long)]
@@ -215,7 +215,7 @@ Exit codes:
   0    every run of the plan is finished
   1    some run failed; the others are finished, and --resume tries the failed ones again
   2    a wrong argument or plan; nothing was recorded
-  3    this machine lacks something that the runs need
+  3    this machine lacks something that the runs need; what is finished is kept
   130  a signal ended the sweep; --resume goes on with it";
 
 /// Places that a run needs on this machine.

@@ -4,20 +4,37 @@ use crate::cluster::etcd;
 use crate::error::{Error, Result};
 use crate::faults::Mechanism;
 use crate::plan::PlannedRun;
-use crate::programs;
 
 /// Checks that a planned run can be made here, and makes the folders that it writes to.
 ///
 /// # Errors
-/// [`Error::Environment`] with what to install, [`Error::Usage`] for a place that cannot be used.
+/// As [`programs`] and [`places`].
 pub fn check(planned: &PlannedRun) -> Result<etcd::Program> {
+    let program = programs(planned)?;
+    places(planned)?;
+    Ok(program)
+}
+
+/// Checks that the programs are here which a planned run starts.
+///
+/// # Errors
+/// [`Error::Environment`] with what to install.
+pub fn programs(planned: &PlannedRun) -> Result<etcd::Program> {
     let program = etcd::Program::find(planned.etcd.as_deref(), planned.etcd_version.as_deref())?;
-    if programs::find("ip").is_none() {
+    if crate::programs::find("ip").is_none() {
         return Err(Error::environment("no `ip` on PATH, which the sandbox needs; install it (apt install iproute2)"));
     }
     if let Some(fault) = &planned.spec.fault {
         Mechanism::choose(fault.mechanism)?;
     }
+    Ok(program)
+}
+
+/// Checks the folders that a planned run writes to, and makes them.
+///
+/// # Errors
+/// [`Error::Usage`] for a place that cannot be used, [`Error::Run`] for one that cannot be made.
+pub fn places(planned: &PlannedRun) -> Result<()> {
     for (option, place) in [("--dir", Some(&planned.results)), ("--data-dir", planned.data_dir.as_ref())] {
         let Some(place) = place else { continue };
         let message = |problem: String| format!("{option}: {}: {problem}; choose another place", place.display());
@@ -30,5 +47,5 @@ pub fn check(planned: &PlannedRun) -> Result<etcd::Program> {
             return Err(Error::usage(message("lies below /run, which the sandbox replaces".into())));
         }
     }
-    Ok(program)
+    Ok(())
 }

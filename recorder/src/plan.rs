@@ -114,6 +114,11 @@ pub fn run(typed: &RunCommand) -> Result<PlannedRun> {
     if typed.rate.is_some_and(|rate| !(RATE_PER_S_MIN..=RATE_PER_S_MAX as f64).contains(&rate)) {
         return Err(Error::usage(format!("--rate must be between {RATE_PER_S_MIN} and {RATE_PER_S_MAX} a second")));
     }
+    if let (Some(rate), Some(duration_ms)) = (typed.rate, duration_ms)
+        && rate * (duration_ms as f64) < 1000.0
+    {
+        return Err(Error::usage("--rate gives not one operation in --duration; raise one of them"));
+    }
     if typed.operations.is_some() && matches!(pacing, Pacing::Constant | Pacing::Poisson) {
         return Err(Error::usage(format!("--operations does not go with {rate_option}; limit the run by --duration")));
     }

@@ -7,7 +7,12 @@ const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// Finds a program by name on `PATH` and in [`SYSTEM_FOLDERS`]. Relative entries of `PATH` are passed over: what lies in
 /// the current folder is not run by accident.
+///
+/// A name with a folder in it is a path, and is not looked for elsewhere.
 pub fn find(name: &str) -> Option<PathBuf> {
+    if name.contains('/') {
+        return Some(PathBuf::from(name)).filter(|path| is_executable(path));
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(SYSTEM_FOLDERS.map(PathBuf::from))

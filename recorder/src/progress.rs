@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use run_folder::RunSpec;
+use run_folder::{Label, RunSpec};
 use tokio::sync::watch;
 
 use crate::clock::RunClock;
@@ -46,8 +46,8 @@ pub struct Standing {
     pub total: usize,
     /// Runs that have failed so far.
     pub failed: usize,
-    /// Estimated time to the end of the sweep at the start of the run.
-    pub left_s: u64,
+    /// When the sweep is expected to end.
+    pub ends: Instant,
 }
 
 impl Standing {
@@ -55,6 +55,37 @@ impl Standing {
     pub fn numbered(self) -> String {
         let width = self.total.to_string().len();
         format!("[{:>width$}/{}]", self.number, self.total)
+    }
+
+    /// What is still to come, as in `9 min 20 s left, 1 failed`.
+    pub fn outlook(self) -> String {
+        let left_s = self.ends.saturating_duration_since(Instant::now()).as_secs();
+        let failed = if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
+        format!("{} left{failed}", crate::units::in_words(left_s))
+    }
+
+    /// Shows on a terminal that the run is being prepared, until the result is dropped.
+    pub fn announce(self, label: &Label) -> Announcement {
+        let on_terminal = std::io::stderr().is_terminal();
+        if on_terminal {
+            let line = format!("{} {} | {label}  starting", self.numbered(), self.outlook());
+            let _ = write!(std::io::stderr(), "{}", fitting(&line));
+        }
+        Announcement { on_terminal }
+    }
+}
+
+/// A line on the terminal that goes away by itself.
+#[derive(Debug)]
+pub struct Announcement {
+    on_terminal: bool,
+}
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        if self.on_terminal {
+            erase_line();
+        }
     }
 }
 
@@ -81,7 +112,6 @@ impl Progress {
             has_fault: spec.fault.is_some(),
             label: spec.label.to_string(),
             standing,
-            started: Instant::now(),
             clock,
             live,
             phase: phase.0.subscribe(),
@@ -105,7 +135,6 @@ struct Display {
     has_fault: bool,
     label: String,
     standing: Option<Standing>,
-    started: Instant,
     clock: RunClock,
     live: LiveView,
     phase: watch::Receiver<Phase>,
@@ -161,23 +190,18 @@ impl Display {
             }
             (None, None) => String::new(),
         };
-        let (before, after) = self.around();
+        // On a narrow terminal the end is cut off, so what matters most stands first.
+        let (before, left) = match self.standing {
+            Some(standing) => {
+                (format!("{} {} | {} ", standing.numbered(), standing.outlook(), self.label), String::new())
+            }
+            None => (String::new(), left),
+        };
         format!(
-            "{before}{now_s:7.1} s  {phase:8}  {:6.0} ops/s  p99 {p99:>9}  errors {}  {left}{after}",
+            "{before}{now_s:5.1} s  {phase:8}  {:6.0} ops/s  p99 {p99:>9}  errors {}  {left}",
             recent.ok as f64 / recent.over.as_secs_f64().max(1e-3),
             counts.not_ok
         )
-    }
-}
-
-impl Display {
-    /// What a sweep shows before and after the run's own line.
-    fn around(&self) -> (String, String) {
-        let Some(standing) = self.standing else { return Default::default() };
-        let left_s = standing.left_s.saturating_sub(self.started.elapsed().as_secs());
-        let failed = if standing.failed > 0 { format!(", {} failed", standing.failed) } else { String::new() };
-        let before = format!("{} {}", standing.numbered(), self.label);
-        (before, format!(" | sweep: {} left{failed}", crate::units::in_words(left_s)))
     }
 }
 

@@ -62,7 +62,17 @@ pub fn run_of_sweep(folder: &RunFolder, standing: Standing) -> Result<()> {
     for warning in &manifest.warnings {
         line += &format!("; warning: {warning}");
     }
-    terminal::line(line);
+    terminal::line(format_args!("{line} ({})", standing.outlook()));
+    Ok(())
+}
+
+/// Says in a line what a run measured that another one asked for, on standard error.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn run_aside(folder: &RunFolder) -> Result<()> {
+    let manifest = folder.manifest()?;
+    terminal::line(format_args!("{} in {}", totals(&manifest), folder.dir().display()));
     Ok(())
 }
 

@@ -28,17 +28,17 @@ pub fn record(run: &Path, places: &Places) -> Result<u8> {
     let mut spec = manifest.spec.clone();
     use_same_mechanism(&mut spec, &original)?;
     let planned = PlannedRun { reproduces: Some(original.name()), ..PlannedRun::new(&manifest.command, spec, places) };
+    let version = crate::machine::programs(&planned)?.version;
+    if version != manifest.cluster.etcd_version {
+        let original = &manifest.cluster.etcd_version;
+        terminal::line(format_args!("warning: the original ran etcd {original}, this is {version}; see --etcd"));
+    }
     let before = RunFolder::list(&planned.results).unwrap_or_default();
     let code = crate::apart::Supervisor::new()?.run(|| session::record(&planned))?;
     let made = RunFolder::list(&planned.results).unwrap_or_default().into_iter().find(|folder| {
         !before.contains(folder) && folder.manifest().is_ok_and(|made| made.reproduces == planned.reproduces)
     });
     if let Some(made) = made.filter(|_| code == 0) {
-        let version = made.manifest()?.cluster.etcd_version;
-        if version != manifest.cluster.etcd_version {
-            let original = &manifest.cluster.etcd_version;
-            terminal::line(format_args!("warning: the original ran etcd {original}, this one {version}; see --etcd"));
-        }
         let (original, made) = (original.dir().display(), made.dir().display());
         terminal::line(format_args!("whether the two agree: analyze compare {original} {made}"));
     }

@@ -49,21 +49,30 @@ pub struct Setting<'a> {
 /// the sandbox.
 ///
 /// # Errors
-/// [`Error::Run`] when the run failed; its folder says why. Before anything was recorded the folder is removed.
+/// [`Error::Run`] when the run failed; its folder says why. Before anything was recorded the folder is removed, unless a
+/// sweep will be asked what became of the run.
 pub async fn run(planned: &PlannedRun, setting: &Setting<'_>, kept: &mut Option<Cluster>) -> Result<RunFolder> {
     let folder = RunFolder::create(&planned.results, &planned.spec.label, chrono::Utc::now())?;
+    let (recording, mut manifest) = match begin(planned, &folder) {
+        Ok(begun) => begun,
+        Err(error) => return Err(leave_nothing(&folder, error)?),
+    };
     let started = tokio::select! {
         started = start(planned, setting.program, kept.take(), &folder) => started,
         signal = first_signal(setting.signals.clone()) => Err(Error::Interrupted(format!("interrupted by {signal}"))),
     };
-    let (cluster, recording, mut manifest) = match started {
-        Ok(started) => started,
+    let cluster = match started {
+        Ok(cluster) => cluster,
+        Err(error @ Error::Run(_)) if planned.place.is_some() => {
+            close(&folder, manifest, recording.finish(), Err(error))?;
+            return Ok(folder);
+        }
         Err(error) => {
-            // Nothing was recorded, so nothing is left.
-            std::fs::remove_dir_all(folder.dir()).map_err(run_folder::Error::io(folder.dir(), "cannot remove"))?;
-            return Err(error);
+            drop(recording);
+            return Err(leave_nothing(&folder, error)?);
         }
     };
+    describe::cluster(&mut manifest, &cluster);
     let course = carry_out(&planned.spec, &cluster, &folder, &recording, &mut manifest, setting).await;
     let finished = recording.finish();
     manifest.leaders.end = cluster.leader().await.ok().flatten();
@@ -73,34 +82,43 @@ pub async fn run(planned: &PlannedRun, setting: &Setting<'_>, kept: &mut Option<
     Ok(folder)
 }
 
-/// Everything before time is measured.
+/// Opens the folder's tables and its manifest.
+fn begin(planned: &PlannedRun, folder: &RunFolder) -> Result<(Recording, Manifest)> {
+    // First of all: its lock tells `recorder recover` that this run is alive.
+    let recording = Recording::start(folder)?;
+    let manifest = describe::manifest(planned);
+    manifest.write(&folder.manifest_json())?;
+    folder.reserve_space()?;
+    Ok((recording, manifest))
+}
+
+/// Removes the folder of a run in which nothing was recorded, and passes the error on.
+fn leave_nothing(folder: &RunFolder, error: Error) -> Result<Error> {
+    std::fs::remove_dir_all(folder.dir()).map_err(run_folder::Error::io(folder.dir(), "cannot remove"))?;
+    Ok(error)
+}
+
+/// The cluster: the one that was kept, or a fresh one.
 async fn start(
     planned: &PlannedRun,
     program: &etcd::Program,
     kept: Option<Cluster>,
     folder: &RunFolder,
-) -> Result<(Cluster, Recording, Manifest)> {
-    // First of all: its lock tells `recorder recover` that this run is alive.
-    let recording = Recording::start(folder)?;
-    let mut manifest = describe::manifest(planned);
-    manifest.write(&folder.manifest_json())?;
-    folder.reserve_space()?;
+) -> Result<Cluster> {
     if let Some(fault) = &planned.spec.fault {
         Mechanism::choose(fault.mechanism)?.try_here()?;
     }
-    let cluster = match kept {
+    match kept {
         Some(mut cluster) => {
             cluster.served_runs += 1;
             cluster.wait_until_ready().await?;
-            cluster
+            Ok(cluster)
         }
         None => {
             let data = planned.data_folder().join(folder.name());
-            Cluster::up(program, planned.spec.cluster.nodes, &data, client_threads()).await?
+            Cluster::up(program, planned.spec.cluster.nodes, &data, client_threads()).await
         }
-    };
-    describe::cluster(&mut manifest, &cluster);
-    Ok((cluster, recording, manifest))
+    }
 }
 
 /// From the first operation to the last one.

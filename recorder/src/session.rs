@@ -11,13 +11,31 @@ use crate::plan::{PlannedRun, sweep::capacity_run};
 use crate::progress::Standing;
 use crate::{machine, report, run, signals, terminal};
 
-/// Runs that are made in one sandbox, one after the other.
+/// Runs that are made in one sandbox, one after the other; several share a cluster.
 #[derive(Debug)]
 pub struct Batch {
-    /// The runs; several share a cluster.
-    pub runs: Vec<PlannedRun>,
-    /// Where their sweep stands at the first of them.
-    pub standing: Option<Standing>,
+    /// The runs, and what is told of them.
+    pub runs: Vec<(PlannedRun, Told)>,
+}
+
+/// What people are told of a run.
+#[derive(Debug, Clone, Copy)]
+pub enum Told {
+    /// Everything, the folder on standard output: it is what was asked for.
+    All,
+    /// A line, with where its sweep stands.
+    OfSweep(Standing),
+    /// A line: it was made for the sake of another run.
+    Aside,
+}
+
+impl Told {
+    fn standing(self) -> Option<Standing> {
+        match self {
+            Self::OfSweep(standing) => Some(standing),
+            Self::All | Self::Aside => None,
+        }
+    }
 }
 
 /// Records a planned run and returns the exit code. Must be called while the process has a single thread.
@@ -26,7 +44,7 @@ pub struct Batch {
 /// What can be said before the sandbox is entered; later errors are printed inside.
 pub fn record(planned: &PlannedRun) -> Result<u8> {
     let planned = if planned.lacks_capacity() { with_capacity(planned)? } else { planned.clone() };
-    record_batch(&Batch { runs: vec![planned], standing: None })
+    record_batch(&Batch { runs: vec![(planned, Told::All)] })
 }
 
 /// Records a batch and returns the exit code: that of the first run that did not finish, which ends the batch.
@@ -34,12 +52,8 @@ pub fn record(planned: &PlannedRun) -> Result<u8> {
 /// # Errors
 /// As [`record`].
 pub fn record_batch(batch: &Batch) -> Result<u8> {
-    let Some(first) = batch.runs.first() else { return Ok(0) };
-    let mut program = None;
-    for planned in &batch.runs {
-        program = Some(machine::check(planned)?);
-    }
-    let Some(program) = program else { return Ok(0) };
+    let Some((first, _)) = batch.runs.first() else { return Ok(0) };
+    let program = machine::check(first)?;
     cluster::data::remove_stale(&first.data_folder());
     let code = sandbox::run_inside(|| match record_inside(batch, &program) {
         Ok(()) => 0,
@@ -62,18 +76,20 @@ fn record_inside(batch: &Batch, program: &etcd::Program) -> Result<()> {
     runtime.block_on(async {
         let signals = signals::install()?;
         let mut kept = None;
-        for (at, planned) in batch.runs.iter().enumerate() {
-            let standing = batch.standing.map(|standing| Standing { number: standing.number + at, ..standing });
+        for (at, (planned, told)) in batch.runs.iter().enumerate() {
             let keeps_cluster = at + 1 < batch.runs.len();
-            let setting = run::Setting { program, signals: signals.clone(), standing, keeps_cluster };
-            if standing.is_none() {
+            let setting = run::Setting { program, signals: signals.clone(), standing: told.standing(), keeps_cluster };
+            let announced = told.standing().map(|standing| standing.announce(&planned.spec.label));
+            if announced.is_none() {
                 terminal::line(report::in_words(&planned.spec, &program.version));
             }
-            let folder =
-                run::run(planned, &setting, &mut kept).await.map_err(|error| in_sweep(error, planned, standing))?;
-            match standing {
-                Some(standing) => report::run_of_sweep(&folder, standing)?,
-                None => report::run(&folder)?,
+            let made = run::run(planned, &setting, &mut kept).await;
+            drop(announced);
+            let folder = made.map_err(|error| in_sweep(error, planned, told.standing()))?;
+            match told {
+                Told::All => report::run(&folder)?,
+                Told::OfSweep(standing) => report::run_of_sweep(&folder, *standing)?,
+                Told::Aside => report::run_aside(&folder)?,
             }
         }
         Ok(())
@@ -94,7 +110,7 @@ fn in_sweep(error: Error, planned: &PlannedRun, standing: Option<Standing>) -> E
 fn with_capacity(planned: &PlannedRun) -> Result<PlannedRun> {
     let measuring = PlannedRun { spec: capacity_run(&planned.spec), reproduces: None, ..planned.clone() };
     let known = folders_of(&measuring);
-    let code = Supervisor::new()?.run(|| record_batch(&Batch { runs: vec![measuring.clone()], standing: None }))?;
+    let code = Supervisor::new()?.run(|| record_batch(&Batch { runs: vec![(measuring.clone(), Told::Aside)] }))?;
     let measured = folders_of(&measuring).into_iter().find(|folder| code == 0 && !known.contains(folder));
     let Some(measured) = measured else {
         let message = "the capacity that --load is a share of could not be measured; see above, or give a --rate";
@@ -125,5 +141,11 @@ pub fn at_load(spec: &RunSpec, capacity: &RunFolder) -> Result<RunSpec> {
     }
     let load = spec.workload.load.clone().map(|load| Load { capacity_per_s, capacity_run: capacity.name(), ..load });
     let rate_per_s = load.as_ref().map(|load| load.percent / 100.0 * load.capacity_per_s);
+    let due = rate_per_s.unwrap_or(0.0) * spec.workload.duration_ms.unwrap_or(0) as f64 / 1000.0;
+    if due < 1.0 {
+        return Err(Error::run(format!(
+            "--load: of the {capacity_per_s:.0} operations a second that the cluster can do, this is none in the run's time"
+        )));
+    }
     Ok(RunSpec { workload: WorkloadSpec { load, rate_per_s, ..spec.workload.clone() }, ..spec.clone() })
 }

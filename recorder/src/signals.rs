@@ -7,9 +7,18 @@ use tokio::sync::watch;
 
 use crate::error::{Error, Result};
 
-/// The signals that end a run.
+/// The signals that end a run, but for those that whoever started us has us ignore: `nohup` does so with SIGHUP, and
+/// scripts with SIGINT for what they start in the background.
 pub fn handled() -> SigSet {
-    SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP])
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)).collect()
+}
+
+fn is_ignored(signal: Signal) -> bool {
+    // SAFETY: with no new action, the call only fills in the old one, which lives through it.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal as i32, std::ptr::null(), &raw mut now) == 0 && now.sa_sigaction == libc::SIG_IGN
+    }
 }
 
 /// Installs the handlers and lets the signals through. The receiver changes to the first signal's name.
@@ -18,9 +27,9 @@ pub fn handled() -> SigSet {
 /// [`Error::Environment`] when a handler cannot be installed.
 pub fn install() -> Result<watch::Receiver<Option<&'static str>>> {
     let (sender, receiver) = watch::channel(None);
-    for (kind, name) in
-        [(SignalKind::interrupt(), "SIGINT"), (SignalKind::terminate(), "SIGTERM"), (SignalKind::hangup(), "SIGHUP")]
-    {
+    let handled = handled();
+    for signal_handled in handled.iter() {
+        let (kind, name) = (SignalKind::from_raw(signal_handled as i32), signal_handled.as_str());
         let mut stream = signal(kind).map_err(|error| Error::environment(format!("cannot handle {name}: {error}")))?;
         let sender = sender.clone();
         tokio::spawn(async move {
@@ -29,7 +38,7 @@ pub fn install() -> Result<watch::Receiver<Option<&'static str>>> {
             }
         });
     }
-    pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&handled()), None)
+    pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&handled), None)
         .map_err(|errno| Error::environment(format!("cannot unblock signals: {errno}")))?;
     Ok(receiver)
 }

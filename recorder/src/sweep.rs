@@ -11,11 +11,11 @@ mod resume;
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use run_folder::manifest::{Role, Status, SweepPlace};
-use run_folder::sweep::{SweepLock, SweepRun};
-use run_folder::{Label, RunFolder, SweepManifest};
+use run_folder::sweep::{Asked, SweepLock, SweepRun};
+use run_folder::{Label, Recovery, RunFolder, SweepManifest};
 
 use crate::apart::Supervisor;
 use crate::cli::SweepCommand;
@@ -24,11 +24,14 @@ use crate::plan::PlannedRun;
 use crate::plan::file::PlanFile;
 use crate::plan::sweep::{Overrides, SweepPlan, is_capacity_of, length_ms};
 use crate::progress::Standing;
-use crate::session::{self, Batch};
+use crate::session::{self, Batch, Told};
 use crate::{clock, machine, terminal, units};
 
 /// What goes by between two runs, until that was measured.
 const BETWEEN_RUNS_MS: u64 = 2_500;
+/// How long the kernel may take to end everything in a sandbox whose first process is gone.
+const ENDING_MAX: Duration = Duration::from_secs(5);
+const ENDING_POLL: Duration = Duration::from_millis(50);
 /// Sweeps that take longer are begun only by somebody who means it.
 const ASK_ABOVE_S: u64 = 12 * 3600;
 
@@ -37,88 +40,107 @@ const ASK_ABOVE_S: u64 = 12 * 3600;
 /// # Errors
 /// What can be said before the first run.
 pub fn record(typed: &SweepCommand) -> Result<u8> {
+    check_typed(typed)?;
     let (name, file, text) = plan_of(typed)?;
     if typed.print_plan {
         terminal::data(text.trim_end());
         return Ok(0);
     }
     let results = &typed.places.dir;
-    let newest = SweepManifest::list(results)?.into_iter().rev().find(|sweep| sweep.name == name);
-    let earlier = match (newest, typed.resume) {
-        (None, true) => {
-            let dir = results.display();
-            return Err(Error::usage(format!("--resume: there is no sweep {name} in {dir} to go on with")));
-        }
-        (Some(earlier), true) => Some(earlier),
-        (Some(earlier), false) if earlier.ended_unix_ns.is_none() && !typed.force && !typed.dry_run => {
-            return Err(Error::usage(format!(
-                "the sweep {} in {} is not finished; go on with it by --resume, leave it and begin another by --force, \
-                 or name another folder by --dir",
-                earlier.id,
-                results.display()
-            )));
-        }
-        _ => None,
+    // Before anything is looked at; where there was no sweep yet, there is nothing to look at and nothing is made.
+    let there_were_sweeps = !SweepManifest::ids(results)?.is_empty();
+    let mut lock = None;
+    if there_were_sweeps && !typed.dry_run {
+        lock = Some(SweepLock::take(results)?);
+    }
+    let earlier = earlier(typed, &name)?;
+    let before = earlier.as_ref().map(|earlier| &earlier.asked);
+    let asked = Asked {
+        duration: typed.duration.clone().or_else(|| before?.duration.clone()),
+        repeat: typed.repeat.or_else(|| before?.repeat),
+        seed: typed.seed.or_else(|| before?.seed),
     };
     let overrides = Overrides {
-        duration: typed.duration.clone().or_else(|| earlier.as_ref()?.duration.clone()),
-        repeat: typed.repeat.or_else(|| Some(earlier.as_ref()?.repeat)),
-        seed: typed.seed.or_else(|| Some(earlier.as_ref()?.seed)),
+        duration: asked.duration.clone(),
+        repeat: asked.repeat,
+        seed: asked.seed.or(file.seed).or_else(|| Some(earlier.as_ref()?.seed)),
     };
-    if let Some(duration) = &typed.duration {
-        units::seconds_ms("--duration", duration)?;
-    }
-    if overrides.repeat == Some(0) {
-        return Err(Error::usage("--repeat is 0; give the number of times that each run is made"));
-    }
     let plan = SweepPlan::new(&file, &overrides)?;
+    let etcd_version = if typed.dry_run { None } else { Some(check_programs(typed, &plan)?) };
     let mut manifest = match earlier {
-        Some(earlier) => resume::merge(earlier, &plan, typed.force)?,
+        Some(earlier) => resume::merge(earlier, &plan, typed, etcd_version.as_deref())?,
         None => SweepManifest { runs: numbered(&plan), ..SweepManifest::new(results, name, chrono::Utc::now()) },
     };
     manifest = SweepManifest {
         plan: text,
         seed: plan.seed,
         repeat: plan.repeat,
-        duration: overrides.duration,
+        asked,
         reuse_cluster: typed.reuse_cluster || manifest.reuse_cluster,
-        ended_unix_ns: None,
+        etcd_version: etcd_version.unwrap_or_default(),
         ..manifest
     };
+    if results.is_dir() {
+        manifest.find_attempts(results)?;
+    }
     if typed.dry_run {
-        if typed.resume {
-            manifest.find_attempts(results)?;
-        }
-        terminal::data(plan_table::table(&manifest.runs, BETWEEN_RUNS_MS));
+        terminal::data(plan_table::table(&manifest, BETWEEN_RUNS_MS));
         return Ok(0);
     }
-    check_machine(typed, &manifest)?;
-    let _lock = SweepLock::take(results)?;
-    let mut course = Course {
-        typed,
-        manifest,
-        tried: BTreeMap::new(),
-        began: Instant::now(),
-        began_unix_ns: clock::unix_ns(),
-        made_ms: 0,
-        made: 0,
-    };
-    course.refresh()?;
+    let mut course = Course::new(typed, manifest);
     course.ask_if_long()?;
+    if let Some(run) = course.manifest.runs.first() {
+        machine::places(&planned_run(typed, &course.manifest, run))?;
+    }
+    let _lock = lock.map_or_else(|| SweepLock::take(results), Ok)?;
+    course.refresh()?;
     course.carry_out()
 }
 
-/// Checks before the first run what any of them needs.
-fn check_machine(typed: &SweepCommand, manifest: &SweepManifest) -> Result<()> {
+/// Checks what was typed beside the plan.
+fn check_typed(typed: &SweepCommand) -> Result<()> {
+    if let Some(duration) = &typed.duration {
+        units::seconds_ms("--duration", duration)?;
+    }
+    if typed.repeat == Some(0) {
+        return Err(Error::usage("--repeat is 0; give the number of times that each run is made"));
+    }
+    Ok(())
+}
+
+/// The sweep to go on with, if any.
+fn earlier(typed: &SweepCommand, name: &Label) -> Result<Option<SweepManifest>> {
+    let results = &typed.places.dir;
+    match SweepManifest::newest(results, name)? {
+        None if typed.resume => {
+            let dir = results.display();
+            Err(Error::usage(format!("--resume: there is no sweep {name} in {dir} to go on with")))
+        }
+        Some(earlier) if typed.resume => Ok(Some(earlier)),
+        Some(earlier) if earlier.ended_unix_ns.is_none() && !typed.force && !typed.dry_run => {
+            Err(Error::usage(format!(
+                "the sweep {} in {} is not finished; go on with it by --resume, leave it and begin another by --force, \
+                 or name another folder by --dir",
+                earlier.id,
+                results.display()
+            )))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Checks before the first run that the programs are here which any of them needs. Returns the version of etcd.
+fn check_programs(typed: &SweepCommand, plan: &SweepPlan) -> Result<String> {
     let mut checked = Vec::new();
-    for run in &manifest.runs {
+    let mut version = String::new();
+    for run in &plan.runs {
         let mechanism = run.spec.fault.as_ref().map(|fault| fault.mechanism);
         if !checked.contains(&mechanism) {
-            machine::check(&planned_run(typed, manifest, run))?;
+            version = machine::programs(&PlannedRun::new("sweep", run.spec.clone(), &typed.places))?.version;
             checked.push(mechanism);
         }
     }
-    Ok(())
+    Ok(version)
 }
 
 /// The plan's name, the plan, and its text.
@@ -131,7 +153,13 @@ fn plan_of(typed: &SweepCommand) -> Result<(Label, PlanFile, String)> {
     let (file, text) = PlanFile::read(path)?;
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let name: String = stem.chars().map(|c| if Label::may_hold(c) { c } else { '-' }).collect();
-    Ok((Label::new(name)?, file, text))
+    let name = Label::new(name).map_err(|_| {
+        Error::usage(format!(
+            "{}: the sweep is named after its plan; give the file a name such as plan.toml",
+            path.display()
+        ))
+    })?;
+    Ok((name, file, text))
 }
 
 /// The planned runs with their numbers.
@@ -164,7 +192,23 @@ struct Course<'a> {
     made: u64,
 }
 
-impl Course<'_> {
+/// Why no further run is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// All were tried.
+    Done,
+    /// A signal came.
+    Interrupted,
+    /// The machine lacks something.
+    Environment,
+}
+
+impl<'a> Course<'a> {
+    fn new(typed: &'a SweepCommand, manifest: SweepManifest) -> Self {
+        let (began, began_unix_ns) = (Instant::now(), clock::unix_ns());
+        Self { typed, manifest, tried: BTreeMap::new(), began, began_unix_ns, made_ms: 0, made: 0 }
+    }
+
     fn results(&self) -> &Path {
         &self.typed.places.dir
     }
@@ -179,24 +223,16 @@ impl Course<'_> {
         ));
         let mut supervisor = Supervisor::new()?;
         while let Some(batch) = self.next_batch() {
-            let numbers: Vec<_> = batch.runs.iter().filter_map(|run| Some(run.place.as_ref()?.number)).collect();
             let code = supervisor.run(|| session::record_batch(&batch))?;
-            let made = self.refresh_after(&numbers)?;
-            for planned in &batch.runs[..made.min(batch.runs.len())] {
-                self.made_ms += length_ms(&planned.spec);
-                self.made += 1;
-            }
+            self.take_in(&batch)?;
             if supervisor.interrupted() || code == exit_code::INTERRUPTED {
-                let left = self.manifest.runs.iter().filter(|run| run.finished().is_none()).count();
-                return Err(Error::Interrupted(format!(
-                    "the sweep was interrupted with {left} of {total} runs to make; go on with it by --resume"
-                )));
+                return self.conclude(End::Interrupted);
             }
             if code == exit_code::ENVIRONMENT {
-                return Ok(code);
+                return self.conclude(End::Environment);
             }
         }
-        self.conclude()
+        self.conclude(End::Done)
     }
 
     /// Runs that are to be made in this invocation.
@@ -217,9 +253,14 @@ impl Course<'_> {
     /// The next run; where the cluster is shared, all that can be made on it. Runs whose capacity could not be measured
     /// are passed over.
     fn next_batch(&mut self) -> Option<Batch> {
-        let left_s = self.left_s();
-        let mut runs: Vec<PlannedRun> = Vec::new();
+        let mut runs: Vec<(PlannedRun, Told)> = Vec::new();
         let mut first: Option<SweepRun> = None;
+        let standing = Standing {
+            number: 0,
+            total: self.manifest.runs.len(),
+            failed: self.manifest.runs.iter().filter(|run| run.finished().is_none() && self.was_tried(run)).count(),
+            ends: Instant::now() + Duration::from_secs(self.left_s()),
+        };
         let pending: Vec<SweepRun> = self.pending().into_iter().cloned().collect();
         for run in pending {
             let shares = |first: &SweepRun| {
@@ -231,7 +272,8 @@ impl Course<'_> {
             }
             match self.resolved(&run) {
                 Ok(planned) => {
-                    runs.push(planned);
+                    let at = self.manifest.runs.iter().position(|other| other.number == run.number);
+                    runs.push((planned, Told::OfSweep(Standing { number: at.unwrap_or(0) + 1, ..standing })));
                     first.get_or_insert(run);
                 }
                 Err(error) => {
@@ -239,11 +281,7 @@ impl Course<'_> {
                 }
             }
         }
-        let first = first?;
-        let at = self.manifest.runs.iter().position(|run| run.number == first.number).unwrap_or(0);
-        let failed = self.manifest.runs.iter().filter(|run| run.finished().is_none() && self.was_tried(run)).count();
-        let standing = Standing { number: at + 1, total: self.manifest.runs.len(), failed, left_s };
-        Some(Batch { runs, standing: Some(standing) })
+        first.map(|_| Batch { runs })
     }
 
     fn is_finished(&self, number: usize) -> bool {
@@ -275,72 +313,95 @@ impl Course<'_> {
     fn refresh(&mut self) -> Result<()> {
         let results = self.results().to_path_buf();
         self.manifest.find_attempts(&results)?;
-        let killed: Vec<_> = self.manifest.runs.iter().flat_map(|run| &run.attempts).collect();
-        let killed: Vec<_> = killed.into_iter().filter(|attempt| attempt.status == Status::Running).collect();
+        let attempts = self.manifest.runs.iter().flat_map(|run| &run.attempts);
+        let killed: Vec<_> = attempts.filter(|attempt| attempt.status == Status::Running).collect();
+        for attempt in &killed {
+            let recovered = RunFolder::open(&results.join(&attempt.run)).and_then(|folder| recover_patiently(&folder));
+            // One that cannot be made whole must not keep the sweep from making its run again.
+            let said = recovered.map_or_else(|error| format!("not recovered: {error}"), |recovery| recovery.reason);
+            terminal::line(format_args!("{}: {said}", attempt.run));
+        }
         if !killed.is_empty() {
-            for attempt in &killed {
-                let recovery = run_folder::recover(&RunFolder::open(&results.join(&attempt.run))?)?;
-                terminal::line(format_args!("{}: {}", attempt.run, recovery.reason));
-            }
             self.manifest.find_attempts(&results)?;
         }
+        self.manifest.set_superseded_aside(&results)?;
         Ok(self.manifest.write(&results)?)
     }
 
-    /// Notes which runs of a batch were tried; returns their number.
-    fn refresh_after(&mut self, numbers: &[usize]) -> Result<usize> {
+    /// Takes in what became of a batch: which of its runs were tried.
+    fn take_in(&mut self, batch: &Batch) -> Result<()> {
         let attempts = |manifest: &SweepManifest, number: usize| {
             manifest.runs.iter().find(|run| run.number == number).map_or(0, |run| run.attempts.len())
         };
-        let before: Vec<_> = numbers.iter().map(|&number| attempts(&self.manifest, number)).collect();
+        let planned = batch.runs.iter().filter_map(|(planned, _)| Some((planned.place.as_ref()?.number, planned)));
+        let before: Vec<_> =
+            planned.map(|(number, planned)| (number, planned, attempts(&self.manifest, number))).collect();
+        self.manifest.ended_unix_ns = None;
         self.refresh()?;
-        let mut made = 0;
-        for (&number, before) in numbers.iter().zip(before) {
-            if attempts(&self.manifest, number) > before {
-                self.tried.insert(number, String::new());
-                made += 1;
-                if !self.is_finished(number) {
-                    // It ended the batch: those after it were not tried.
-                    return Ok(made);
-                }
-            } else {
+        for (number, planned, before) in before {
+            if attempts(&self.manifest, number) == before {
                 // It ended before anything was recorded, and with it the batch.
                 self.tried.insert(number, "nothing was recorded, see above".to_owned());
-                return Ok(made);
+                break;
+            }
+            self.tried.insert(number, String::new());
+            self.made_ms += length_ms(&planned.spec);
+            self.made += 1;
+            if !self.is_finished(number) {
+                // It ended the batch: those after it were not tried.
+                break;
             }
         }
-        Ok(made)
+        Ok(())
     }
 
     /// Says how the sweep ended and returns the exit code.
-    fn conclude(mut self) -> Result<u8> {
-        self.manifest.ended_unix_ns = Some(clock::unix_ns());
+    fn conclude(mut self, end: End) -> Result<u8> {
         let results = self.results().to_path_buf();
-        self.manifest.write(&results)?;
-        let failed: Vec<_> = self.manifest.runs.iter().filter(|run| run.finished().is_none()).collect();
+        if end == End::Done && self.manifest.ended_unix_ns.is_none() {
+            self.manifest.ended_unix_ns = Some(clock::unix_ns());
+            self.manifest.write(&results)?;
+        }
+        let unfinished: Vec<_> = self.manifest.runs.iter().filter(|run| run.finished().is_none()).collect();
         let (total, took) = (self.manifest.runs.len(), units::in_words(self.began.elapsed().as_secs()));
-        terminal::line(format_args!("{} of {total} runs are finished, in {took}", total - failed.len()));
+        terminal::line(format_args!("{} of {total} runs are finished, in {took}", total - unfinished.len()));
         let mut gaps_ns = gaps::between_runs_ns(&self.manifest, &results, self.began_unix_ns);
         gaps_ns.sort_unstable();
         if let Some(longest_ns) = gaps_ns.last() {
             let (median_s, longest_s) = (gaps_ns[gaps_ns.len() / 2] as f64 / 1e9, *longest_ns as f64 / 1e9);
             terminal::line(format_args!("between two runs {median_s:.1} s went by, {longest_s:.1} s at most"));
         }
-        for run in &failed {
+        for run in unfinished.iter().filter(|run| self.was_tried(run)) {
             let (reason, folder) = match run.attempts.last() {
                 Some(attempt) => (attempt.status.to_string(), attempt.run.as_str()),
-                None => (self.tried.get(&run.number).cloned().unwrap_or_else(|| "not made".to_owned()), "no folder"),
+                None => (self.tried.get(&run.number).cloned().unwrap_or_default(), "no folder"),
             };
             terminal::line(format_args!("  {}: {reason} ({folder})", run.spec.label));
         }
         let dir = results.display();
-        if failed.is_empty() {
-            terminal::line(format_args!("next: analyze delta --dir {dir}, analyze plot --kind delta --dir {dir}"));
-        } else {
-            terminal::line("--resume tries what failed again");
-        }
+        let left = unfinished.len();
+        let code = match end {
+            End::Interrupted => {
+                terminal::line(format_args!("interrupted with {left} of {total} runs to make; --resume goes on"));
+                exit_code::INTERRUPTED
+            }
+            End::Environment => {
+                terminal::line(format_args!("ended with {left} of {total} runs to make, see above; --resume goes on"));
+                exit_code::ENVIRONMENT
+            }
+            End::Done if left > 0 => {
+                terminal::line("--resume tries what failed again");
+                exit_code::RUN_FAILED
+            }
+            End::Done => {
+                terminal::line(format_args!(
+                    "next: analyze delta --dir {dir} --sweep latest; analyze plot --dir {dir} --sweep latest --kind delta"
+                ));
+                0
+            }
+        };
         terminal::data(self.manifest.path(&results).display());
-        Ok(if failed.is_empty() { 0 } else { exit_code::RUN_FAILED })
+        Ok(code)
     }
 
     /// Asks before a sweep that takes longer than anybody waits for.
@@ -362,5 +423,18 @@ impl Course<'_> {
             return Ok(());
         }
         Err(Error::usage("not begun"))
+    }
+}
+
+/// Recovers a run whose recorder was killed a moment ago: the kernel may still be at ending it.
+fn recover_patiently(folder: &RunFolder) -> run_folder::Result<Recovery> {
+    let deadline = Instant::now() + ENDING_MAX;
+    loop {
+        match run_folder::recover(folder) {
+            Err(run_folder::Error::StillRecording { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(ENDING_POLL)
+            }
+            recovered => return recovered,
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
+use run_folder::Manifest;
 use run_folder::manifest::Role;
-use run_folder::spec::{Attachment, Effect, FaultSpec, Target, WorkloadSpec};
-use run_folder::{Manifest, RunSpec};
+use run_folder::spec::{Effect, FaultSpec, WorkloadSpec};
 use serde_json::json;
 
 /// A run's place among others.
@@ -38,7 +38,7 @@ impl Factors {
         let place = manifest.sweep.as_ref();
         let sweep = place.map(|place| place.sweep.clone());
         let effect = spec.fault.as_ref().map(|fault| fault.effect);
-        let workload = WorkloadSpec { attachment: attachment(spec), ..spec.workload.clone() };
+        let workload = WorkloadSpec { attachment: spec.attachment_without_fault(), ..spec.workload.clone() };
         let cohort = json!([sweep, workload, spec.cluster, manifest.cluster.etcd_version]);
         Self {
             label: label.to_owned(),
@@ -74,16 +74,6 @@ impl Factors {
             .then_with(|| value(self).total_cmp(&value(other)))
             .then_with(|| reading_order(&self.label, &other.label))
             .then_with(|| self.condition.cmp(&other.condition))
-    }
-}
-
-/// Where the clients were, said without the fault: a baseline has no target that they could be at. Without a fault, the
-/// target is the follower that would be hit by default.
-fn attachment(spec: &RunSpec) -> Attachment {
-    match (&spec.workload.attachment, spec.fault.as_ref().map(|fault| &fault.target)) {
-        (Attachment::Target, Some(Target::Leader)) => Attachment::Leader,
-        (Attachment::Target, Some(Target::Member(name))) => Attachment::Member(name.clone()),
-        (attachment, _) => attachment.clone(),
     }
 }
 
@@ -138,7 +128,7 @@ pub fn reading_order(a: &str, b: &str) -> Ordering {
 
 #[cfg(test)]
 mod tests {
-    use run_folder::spec::{Direction, MechanismChoice, Scope};
+    use run_folder::spec::{Direction, MechanismChoice, Scope, Target};
 
     use super::*;
 

@@ -170,7 +170,8 @@ fn remove_if_stale(reservation: &Path) {
     }
 }
 
-fn split_name(name: &str) -> Option<(&str, Label)> {
+/// The stamp and the label in the name of a run folder, or of a sweep.
+pub(crate) fn split_name(name: &str) -> Option<(&str, Label)> {
     let stamp = name.get(..STAMP_CHARS)?;
     let shape_is_right =
         stamp.bytes().enumerate().all(|(at, byte)| if at == 8 { byte == b'_' } else { byte.is_ascii_digit() });

@@ -21,6 +21,16 @@ pub struct RunSpec {
 }
 
 impl RunSpec {
+    /// Where the clients are, said without the fault: a run without one has no target that they could be at. The target
+    /// of a run without a fault is the follower that would be hit by default.
+    pub fn attachment_without_fault(&self) -> Attachment {
+        match (&self.workload.attachment, self.fault.as_ref().map(|fault| &fault.target)) {
+            (Attachment::Target, Some(Target::Leader)) => Attachment::Leader,
+            (Attachment::Target, Some(Target::Member(name))) => Attachment::Member(name.clone()),
+            (attachment, _) => attachment.clone(),
+        }
+    }
+
     /// How long the run takes after its time 0 when it is limited by time: the workload's duration or the
     /// fault's end, whichever is later. `None` when only the number of operations limits it.
     pub fn planned_ms(&self) -> Option<u64> {

@@ -34,9 +34,10 @@ pub struct SweepManifest {
     pub seed: u64,
     /// How often each run is repeated.
     pub repeat: u32,
-    /// Length of each run where one was asked for in place of the plan's, as typed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration: Option<String>,
+    /// What was asked for in place of what the plan says.
+    pub asked: Asked,
+    /// Version of etcd that the runs use.
+    pub etcd_version: String,
     /// Whether runs share a cluster instead of having a fresh one each.
     pub reuse_cluster: bool,
     /// Wall-clock time of the beginning, in nanoseconds of the Unix epoch.
@@ -45,6 +46,17 @@ pub struct SweepManifest {
     pub ended_unix_ns: Option<i64>,
     /// The runs, in the order in which they are made.
     pub runs: Vec<SweepRun>,
+}
+
+/// What the command line put in place of what the plan says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Length of each run, as typed.
+    pub duration: Option<String>,
+    /// Number of repeats.
+    pub repeat: Option<u32>,
+    /// Source of the order and of the runs' seeds.
+    pub seed: Option<u64>,
 }
 
 /// A run of a sweep.
@@ -97,7 +109,8 @@ impl SweepManifest {
             plan: String::new(),
             seed: 0,
             repeat: 1,
-            duration: None,
+            asked: Asked::default(),
+            etcd_version: String::new(),
             reuse_cluster: false,
             started_unix_ns: now.timestamp_nanos_opt().unwrap_or(0),
             ended_unix_ns: None,
@@ -118,25 +131,78 @@ impl SweepManifest {
         replace_json(&self.path(results), self)
     }
 
-    /// Reads all sweeps of a results folder, in order of time; none where there is no such folder.
+    /// Ids of all sweeps of a results folder, in order of time; none where there is no such folder. What is named
+    /// otherwise is passed over.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::NewerFormat`], [`Error::Corrupt`].
-    pub fn list(results: &Path) -> Result<Vec<Self>> {
+    /// [`Error::Io`].
+    pub fn ids(results: &Path) -> Result<Vec<String>> {
         let dir = results.join(SWEEPS);
         let entries = match fs::read_dir(&dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(Error::io(&dir, "cannot read the sweeps"))?,
         };
-        let mut paths = Vec::new();
+        let mut ids = Vec::new();
         for entry in entries {
-            let path = entry.map_err(Error::io(&dir, "cannot read the sweeps"))?.path();
-            if path.extension().is_some_and(|extension| extension == "json") {
-                paths.push(path);
+            let name = entry.map_err(Error::io(&dir, "cannot read the sweeps"))?.file_name();
+            let id = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            ids.extend(id.filter(|id| folder::split_name(id).is_some()).map(str::to_owned));
+        }
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Reads all sweeps of a results folder, in order of time.
+    ///
+    /// # Errors
+    /// As [`SweepManifest::read`].
+    pub fn list(results: &Path) -> Result<Vec<Self>> {
+        Self::ids(results)?.iter().map(|id| Self::read(results, id)).collect()
+    }
+
+    /// Reads the newest sweep of this name, if there is one.
+    ///
+    /// # Errors
+    /// As [`SweepManifest::read`].
+    pub fn newest(results: &Path, name: &Label) -> Result<Option<Self>> {
+        let ids = Self::ids(results)?;
+        let of_name = |id: &&String| folder::split_name(id).is_some_and(|(_, found)| found == *name);
+        ids.iter().rev().find(of_name).map(|id| Self::read(results, id)).transpose()
+    }
+
+    /// Reads a sweep by its id.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::NewerFormat`], [`Error::Corrupt`], also when the manifest is that of another sweep.
+    pub fn read(results: &Path, id: &str) -> Result<Self> {
+        let path = path(results, id);
+        let manifest: Self = read_json(&path)?;
+        if manifest.id == id {
+            return Ok(manifest);
+        }
+        Err(Error::corrupt(&path, format!("is the manifest of the sweep {:?}, give it back its name", manifest.id)))
+    }
+
+    /// The folder of attempts whose runs were made again.
+    fn set_aside(&self, results: &Path) -> PathBuf {
+        results.join(SWEEPS).join(format!("{}.attempts", self.id))
+    }
+
+    /// Moves attempts that were made again out of the way of programs that know nothing of manifests.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn set_superseded_aside(&self, results: &Path) -> Result<()> {
+        let aside = self.set_aside(results);
+        let made_again = self.runs.iter().filter(|run| run.finished().is_some()).flat_map(|run| &run.attempts);
+        for attempt in made_again.filter(|attempt| attempt.status != Status::Finished) {
+            let (from, to) = (results.join(&attempt.run), aside.join(&attempt.run));
+            if from.is_dir() && attempt.status != Status::Running {
+                fs::create_dir_all(&aside).map_err(Error::io(&aside, "cannot be made"))?;
+                fs::rename(&from, &to).map_err(Error::io(&from, "cannot be set aside"))?;
             }
         }
-        paths.sort();
-        paths.iter().map(|path| read_json(path)).collect()
+        Ok(())
     }
 
     /// Takes the attempts at each run from the run folders in `results`, in order of time. Folders of other sweeps, and
@@ -146,7 +212,11 @@ impl SweepManifest {
     /// [`Error::Io`] when `results` cannot be read.
     pub fn find_attempts(&mut self, results: &Path) -> Result<()> {
         self.runs.iter_mut().for_each(|run| run.attempts.clear());
-        for folder in RunFolder::list(results)? {
+        let aside = self.set_aside(results);
+        let mut folders = if aside.is_dir() { RunFolder::list(&aside)? } else { Vec::new() };
+        folders.extend(RunFolder::list(results)?);
+        folders.sort_by_key(RunFolder::name);
+        for folder in folders {
             let Ok(manifest) = folder.manifest() else { continue };
             let place = manifest.sweep.filter(|place| place.sweep == self.id);
             let run = place.and_then(|place| self.runs.iter_mut().find(|run| run.number == place.number));
@@ -177,8 +247,8 @@ impl SweepLock {
     pub fn take(results: &Path) -> Result<Self> {
         let dir = results.join(SWEEPS);
         fs::create_dir_all(&dir).map_err(Error::io(&dir, "cannot make the folder of the sweeps"))?;
-        let lock = dir.join("lock");
-        let folder = File::create(&lock).map_err(Error::io(&lock, "cannot be made"))?;
+        // The folder itself is locked: nothing is left behind, and no link in it is followed.
+        let folder = File::open(&dir).map_err(Error::io(&dir, "cannot be opened"))?;
         match folder.try_lock() {
             Ok(()) => Ok(Self { _folder: folder }),
             Err(TryLockError::WouldBlock) => Err(Error::SweepUnderWay { path: results.to_path_buf() }),
@@ -186,7 +256,7 @@ impl SweepLock {
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
                 Ok(Self { _folder: folder })
             }
-            Err(TryLockError::Error(error)) => Err(Error::io(&lock, "cannot lock")(error)),
+            Err(TryLockError::Error(error)) => Err(Error::io(&dir, "cannot lock")(error)),
         }
     }
 }
@@ -212,6 +282,21 @@ mod tests {
         assert_eq!(second.id, "20270115_080001_quick");
         assert_eq!(SweepManifest::list(results.path()).unwrap(), [first, second]);
         assert_eq!(RunFolder::list(results.path()).unwrap(), [], "sweeps are no runs");
+    }
+
+    #[test]
+    fn a_manifest_under_a_name_that_is_not_its_own_is_refused_and_other_files_are_passed_over() {
+        let results = tempfile::tempdir().unwrap();
+        let _lock = SweepLock::take(results.path()).unwrap();
+        let mut odd = sweep(results.path());
+        odd.write(results.path()).unwrap();
+        let path = odd.path(results.path());
+        odd.id = "../../escaped".to_owned();
+        fs::write(&path, serde_json::to_string(&odd).unwrap()).unwrap();
+        let name = Label::new("quick").unwrap();
+        assert!(matches!(SweepManifest::newest(results.path(), &name), Err(Error::Corrupt { .. })));
+        fs::rename(&path, path.with_file_name("notes.json")).unwrap();
+        assert_eq!(SweepManifest::newest(results.path(), &name).unwrap(), None);
     }
 
     #[test]

@@ -11,8 +11,9 @@ use toml::de::{DeTable, DeValue};
 use crate::cli::Cli;
 use crate::error::{Error, Result};
 
-/// Options of `recorder run` that belong to the command line of a sweep, because they are about this machine.
-const NOT_FACTORS: [&str; 6] = ["dir", "data-dir", "etcd", "etcd-version", "help", "version"];
+/// Options of `recorder run` that belong to the command line of a sweep, because they are about this machine, and the
+/// seed, of which each run has its own.
+const NOT_FACTORS: [&str; 7] = ["dir", "data-dir", "etcd", "etcd-version", "help", "version", "seed"];
 /// What may stand in a block beside the options of `recorder run`.
 const BLOCK_WORDS: [&str; 3] = ["label", "combine", WINDOW];
 /// What may stand at the top of a plan.
@@ -168,6 +169,10 @@ impl Source<'_> {
     }
 
     fn unknown(&self, span: Range<usize>, word: &str, mut known: Vec<String>) -> Error {
+        if word == "seed" {
+            return self
+                .error(Some(span), "the seed stands at the top of the plan; each run gets one of its own from it");
+        }
         let likeness = |known: &String| strsim::jaro_winkler(word, known);
         let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
         if let Some(nearest) = nearest.filter(|nearest| likeness(nearest) > LIKE) {
@@ -191,7 +196,8 @@ impl Source<'_> {
         let DeValue::Table(table) = value.get_ref() else {
             return Err(self.error(Some(value.span()), "[run] is a table of options of `recorder run`"));
         };
-        let known = factors();
+        let mut known = factors();
+        known.push(WINDOW.to_owned());
         let mut common = Vec::new();
         for (key, value) in in_order(table) {
             let name = key.get_ref().as_ref();
@@ -225,6 +231,10 @@ impl Source<'_> {
         for (key, value) in in_order(table) {
             let name = key.get_ref().as_ref();
             match name {
+                "label" if matches!(value.get_ref(), DeValue::Array(_)) => {
+                    let problem = "label is one text; put what differs into it, as in {value}";
+                    return Err(self.error(Some(value.span()), problem));
+                }
                 "label" => label = Some(self.scalar(name, value)?),
                 "combine" => {
                     combine = match self.scalar(name, value)?.text.as_str() {
@@ -257,7 +267,7 @@ impl Source<'_> {
             DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
             DeValue::Float(number) => number.as_str().to_owned(),
             _ => {
-                let problem = format!("{name} is a text or a number, or in an [[experiment]] a list of them");
+                let problem = format!("{name} is a text or a plain number, or in an [[experiment]] a list of them");
                 return Err(self.error(Some(value.span()), &problem));
             }
         };

@@ -84,21 +84,23 @@ impl SweepPlan {
             for options in combinations(file, block, overrides)? {
                 let spec = spec_of(file, block, &options)?;
                 let base = without_fault(&options);
-                if !bases.iter().any(|(known, _)| texts(known) == texts(&base)) {
-                    let spec = parse_run(file, block, BASELINE, &base)?;
-                    bases.push((base, spec));
+                let base_spec = RunSpec { seed: 0, ..parse_run(file, block, BASELINE, &base)? };
+                if !bases.iter().any(|(_, known)| *known == base_spec) {
+                    bases.push((base, base_spec));
                 }
                 kinds.push((if block.is_control { Role::Control } else { Role::Experiment }, spec, block));
             }
         }
-        if kinds.len() * repeat as usize > RUNS_MAX {
-            let runs = kinds.len() * repeat as usize;
-            return Err(Error::usage(format!("{}: {runs} runs are more than the {RUNS_MAX} of a sweep", file.name)));
-        }
-        check_labels(file, &kinds)?;
-        let experiments: Vec<_> = kinds.into_iter().map(|(role, spec, _)| (role, spec)).collect();
+        let workloads = bases.len();
         let baselines = labelled(file, bases)?;
-        let count = file.baselines.map_or(experiments.len().div_ceil(RUNS_PER_BASELINE) + 1, |count| count as usize);
+        check_labels(file, &kinds, &baselines)?;
+        let default_count = kinds.len().div_ceil(RUNS_PER_BASELINE * workloads.max(1)) + 1;
+        let count = file.baselines.map_or(default_count, |count| count as usize);
+        let total = (kinds.len() + count * workloads).saturating_mul(repeat as usize);
+        if total > RUNS_MAX {
+            return Err(Error::usage(format!("{}: {total} runs are more than the {RUNS_MAX} of a sweep", file.name)));
+        }
+        let experiments: Vec<_> = kinds.into_iter().map(|(role, spec, _)| (role, spec)).collect();
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut runs: Vec<Planned> = Vec::new();
         for repeat in 1..=repeat {
@@ -142,6 +144,7 @@ pub fn capacity_run(spec: &RunSpec) -> RunSpec {
             rate_per_s: None,
             load: None,
             warm_up_ms: CAPACITY_WARM_UP_MS,
+            attachment: spec.attachment_without_fault(),
             ..spec.workload.clone()
         },
         fault: None,
@@ -167,6 +170,9 @@ fn capacity_runs(runs: &[Planned], random: &mut Xoshiro256PlusPlus) -> Vec<Plann
     for run in runs.iter().filter(|run| run.spec.workload.load.is_some()) {
         if !found.iter().any(|capacity| is_capacity_of(&capacity.spec, &run.spec)) {
             let spec = RunSpec { seed: u64::from(random.random::<u32>()), ..capacity_run(&run.spec) };
+            // Different workloads have different capacities, and labels tell what may be pooled.
+            let label = if found.is_empty() { CAPACITY.to_owned() } else { format!("{CAPACITY}{}", found.len() + 1) };
+            let spec = RunSpec { label: Label::new(label).expect("a valid label"), ..spec };
             found.push(Planned { repeat: 1, role: Role::Capacity, spec });
         }
     }
@@ -237,6 +243,11 @@ fn combinations(file: &PlanFile, block: &Block, overrides: &Overrides) -> Result
 fn with_window(file: &PlanFile, options: Options) -> Result<Options> {
     let Some((_, window)) = options.iter().find(|(name, _)| name == WINDOW) else { return Ok(options) };
     let (window, of) = (window.clone(), |name: &str| options.iter().find(|(known, _)| known == name));
+    match of("fault") {
+        None => return Err(at_line(file, window.line, &format!("{WINDOW} places a fault, and there is none here"))),
+        Some((_, fault)) if fault.text == "none" => return Ok(options),
+        Some(_) => {}
+    }
     if let Some((name, value)) = of("at").or(of("for")) {
         return Err(at_line(file, value.line, &format!("{name} and {WINDOW} both place the fault; leave one out")));
     }
@@ -261,8 +272,11 @@ fn with_window(file: &PlanFile, options: Options) -> Result<Options> {
 }
 
 fn spec_of(file: &PlanFile, block: &Block, options: &Options) -> Result<RunSpec> {
-    let label = label(file, &block.label, options)?;
-    parse_run(file, block, &label, options)
+    let text = label(file, &block.label, options)?;
+    if let Err(error) = Label::new(text.as_str()) {
+        return Err(at_line(file, block.label.line, &error.to_string()));
+    }
+    parse_run(file, block, &text, options)
 }
 
 /// Types a run as a person would and plans it.
@@ -322,10 +336,11 @@ fn label(file: &PlanFile, template: &Located, options: &Options) -> Result<Strin
 }
 
 /// Two different runs of one label would be taken for repeats.
-fn check_labels(file: &PlanFile, kinds: &[(Role, RunSpec, &Block)]) -> Result<()> {
+fn check_labels(file: &PlanFile, kinds: &[(Role, RunSpec, &Block)], baselines: &[(Role, RunSpec)]) -> Result<()> {
     let mut seen = HashMap::new();
     for (_, spec, block) in kinds {
-        if spec.label.as_str() == BASELINE || spec.label.as_str() == CAPACITY {
+        let is_added = baselines.iter().any(|(_, baseline)| baseline.label == spec.label);
+        if is_added || spec.label.as_str().starts_with(CAPACITY) {
             let problem =
                 format!("the label {} is that of a run which the sweep adds itself; choose another", spec.label);
             return Err(at_line(file, block.label.line, &problem));
@@ -349,15 +364,15 @@ fn without_fault(options: &Options) -> Options {
     for (name, value) in &mut base {
         // Without a fault, the target is the follower that would be hit by default.
         if name == "attach" && value.text == "target" {
-            value.text = target.clone().filter(|target| target != "follower").unwrap_or_else(|| "target".into());
+            value.text = match target.as_deref() {
+                None | Some("follower") => "target".to_owned(),
+                Some("all") => "round-robin".to_owned(),
+                Some(member) => member.to_owned(),
+            };
         }
     }
     base.sort_by(|(a, _), (b, _)| a.cmp(b));
     base
-}
-
-fn texts(options: &Options) -> Vec<(&str, &str)> {
-    options.iter().map(|(name, value)| (name.as_str(), value.text.as_str())).collect()
 }
 
 /// The baselines, with what tells them apart in their labels.

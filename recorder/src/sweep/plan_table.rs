@@ -1,15 +1,16 @@
 //! The plan as a table, for `--dry-run`.
 
-use run_folder::RunSpec;
 use run_folder::spec::{Attachment, Pacing};
 use run_folder::sweep::SweepRun;
+use run_folder::{RunSpec, SweepManifest};
 
 use crate::faults::target;
 use crate::plan::sweep::length_ms;
 use crate::units;
 
 /// One line a run, and the total time, with `between_ms` between two runs.
-pub(super) fn table(runs: &[SweepRun], between_ms: u64) -> String {
+pub(super) fn table(sweep: &SweepManifest, between_ms: u64) -> String {
+    let runs = &sweep.runs;
     let heading = ["run", "repeat", "for", "label", "fault", "on", "window", "workload", "clients at", "seconds", ""];
     let mut rows = vec![heading.map(str::to_owned)];
     rows.extend(runs.iter().enumerate().map(|(at, run)| row(at, run)));
@@ -29,6 +30,7 @@ pub(super) fn table(runs: &[SweepRun], between_ms: u64) -> String {
     if unknown > 0 {
         text += &format!("; {unknown} of them are limited by operations alone and come on top");
     }
+    text += &format!("\nseed {}: --seed {} makes them in this order again", sweep.seed, sweep.seed);
     text
 }
 

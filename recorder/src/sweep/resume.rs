@@ -6,17 +6,24 @@ use run_folder::spec::{Load, RunSpec, WorkloadSpec};
 use run_folder::sweep::SweepRun;
 use serde_json::Value;
 
+use crate::cli::SweepCommand;
 use crate::error::{Error, Result};
 use crate::plan::sweep::{Planned, SweepPlan};
 
 /// Differences that are listed; of more the number is told.
 const LISTED_MAX: usize = 20;
 
-/// The earlier sweep with the runs of the plan. Runs that both have keep their numbers, seeds and folders.
+/// The earlier sweep with the runs of the plan. Runs that both have keep their numbers, seeds and folders. `etcd_version` is
+/// that of the etcd here, where it matters.
 ///
 /// # Errors
-/// A usage error that lists what differs, unless `force`.
-pub(super) fn merge(earlier: SweepManifest, plan: &SweepPlan, force: bool) -> Result<SweepManifest> {
+/// A usage error that lists what differs, unless `--force`.
+pub(super) fn merge(
+    earlier: SweepManifest,
+    plan: &SweepPlan,
+    typed: &SweepCommand,
+    etcd_version: Option<&str>,
+) -> Result<SweepManifest> {
     let mut old: Vec<Option<&SweepRun>> = earlier.runs.iter().map(Some).collect();
     let mut runs = Vec::new();
     let mut added = Vec::new();
@@ -33,9 +40,21 @@ pub(super) fn merge(earlier: SweepManifest, plan: &SweepPlan, force: bool) -> Re
         next_number += 1;
     }
     let removed: Vec<_> = old.into_iter().flatten().collect();
-    let changed = !added.is_empty() || !removed.is_empty();
-    if changed && !force {
-        let mut lines = differences(&removed, &added);
+    let mut lines = Vec::new();
+    let mut differ = |what: &str, was: &dyn std::fmt::Display, is: &dyn std::fmt::Display| {
+        lines.push(format!("{what} was {was}, is {is}"));
+    };
+    if plan.seed != earlier.seed {
+        differ("seed", &earlier.seed, &plan.seed);
+    }
+    if typed.reuse_cluster && !earlier.reuse_cluster {
+        differ("reuse-cluster", &false, &true);
+    }
+    if let Some(version) = etcd_version.filter(|version| *version != earlier.etcd_version) {
+        differ("etcd's version", &earlier.etcd_version, &version);
+    }
+    lines.extend(differences(&removed, &added));
+    if !lines.is_empty() && !typed.force {
         let count = lines.len();
         lines.truncate(LISTED_MAX);
         if count > LISTED_MAX {

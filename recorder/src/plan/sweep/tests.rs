@@ -42,13 +42,14 @@ fn every_run_is_what_recorder_run_would_make_of_the_same_options() {
     let sweep = plan(
         "baselines = 0\n[run]\nduration = \"30s\"\nmix = \"put=1,get=2\"\n[[control]]\nlabel = \"one\"\nfault = \"delay\"\n\
          value = \"20ms\"\njitter = \"2ms\"\nscope = \"peers\"\npeer = \"leader\"\ntarget = \"etcd2\"\nat = 5\nfor = \"2s\"\n\
-         connections = 3\nrate = 10.5\nnodes = 5\nattach = \"leader\"\nseed = 9",
+         connections = 3\nrate = 10.5\nnodes = 5\nattach = \"leader\"",
     );
     let typed = "recorder run one --duration=30s --mix=put=1,get=2 --fault delay --value 20ms --jitter 2ms --scope peers \
-                 --peer leader --target etcd2 --at 5 --for 2s --connections 3 --rate 10.5 --nodes 5 --attach leader --seed 9";
+                 --peer leader --target etcd2 --at 5 --for 2s --connections 3 --rate 10.5 --nodes 5 --attach leader";
     let Command::Run(typed) = Cli::try_parse_from(typed.split_whitespace()).unwrap().command else { panic!() };
     let run = &sweep.runs[0];
-    assert_eq!(RunSpec { seed: 9, ..run.spec.clone() }, super::super::run(&typed).unwrap().spec);
+    let expected = RunSpec { seed: run.spec.seed, ..super::super::run(&typed).unwrap().spec };
+    assert_eq!(run.spec, expected);
     assert_eq!(run.role, Role::Control);
 }
 
@@ -133,6 +134,46 @@ fn a_load_has_its_capacity_measured_first() {
 }
 
 #[test]
+fn a_capacity_is_measured_where_the_clients_of_the_run_are() {
+    let plan = plan(
+        "baselines = 2\n[[experiment]]\nlabel = \"l{load}\"\nfault = \"delay\"\nvalue = \"1ms\"\nload = \"50%\"\n\
+         target = \"leader\"\nattach = \"target\"",
+    );
+    assert_eq!(labels(&plan), ["capacity", "baseline", "l50", "baseline"], "one capacity for a run and its baselines");
+    assert!(plan.runs[..2].iter().all(|run| run.spec.workload.attachment == Attachment::Leader));
+    assert_eq!(plan.runs[2].spec.attachment_without_fault(), Attachment::Leader);
+}
+
+#[test]
+fn baselines_are_one_for_each_workload_however_it_is_written() {
+    let text = |more: &str| {
+        format!(
+            "shuffle = false\n[run]\nattach = \"target\"\n[[experiment]]\nlabel = \"a\"\nfault = \"delay\"\nvalue = \"1ms\"\n\
+             duration = \"60s\"\n[[experiment]]\nlabel = \"b\"\nfault = \"delay\"\nvalue = \"2ms\"\nduration = \"1m\"\n{more}"
+        )
+    };
+    assert_eq!(labels(&plan(&text(""))), ["baseline", "a", "b", "baseline"]);
+    assert_eq!(labels(&plan(&text("concurrency = 16"))), ["baseline", "a", "b", "baseline"], "16 is the default");
+    let of_all = plan(&text("target = \"all\""));
+    assert!(labels(&of_all).contains(&"baseline_attachround-robin_duration1m"), "{:?}", labels(&of_all));
+    let many =
+        "[[experiment]]\nlabel = \"c{concurrency}\"\nfault = \"null\"\nconcurrency = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]";
+    assert_eq!(plan(many).runs.len(), 10 + 2 * 10, "one before and one after, of each workload");
+}
+
+#[test]
+fn an_experiment_without_a_fault_has_no_window() {
+    let plan = plan(
+        "baselines = 0\nshuffle = false\n[run]\nduration = 9\nwindow = \"mid\"\n[[experiment]]\nlabel = \"{fault}_{window}\"\n\
+         fault = [\"none\", \"null\"]",
+    );
+    assert_eq!(labels(&plan), ["none_mid", "null_mid"]);
+    assert!(
+        plan.runs[0].spec.fault.is_none() && plan.runs[1].spec.fault.as_ref().is_some_and(|fault| fault.at_ms == 3000)
+    );
+}
+
+#[test]
 fn presets_have_the_labels_of_the_older_scripts() {
     let plan_of = |preset: Preset| plan(preset.text());
     let follower = plan_of(Preset::SlowFollower);
@@ -197,6 +238,10 @@ fn errors_name_the_line_and_what_is_known() {
         ("[run]\nkeys = [1, 2]\n", ["plan.toml:2:", "[[experiment]]"]),
         ("[run]\ndir = \"/tmp\"\n", ["plan.toml:2:", "\"dir\""]),
         ("[experiment]\nlabel = \"x\"\n", ["plan.toml:1:", "[[experiment]]"]),
+        ("[run]\nseed = 3\n", ["plan.toml:2:", "at the top"]),
+        ("[[experiment]]\nfault = \"delay\"\nlabel = [\"x\", \"y\"]\n", ["plan.toml:3:", "one text"]),
+        ("[[experiment]]\nfault = \"null\"\nlabel = \"a b\"\n", ["plan.toml:3:", "may hold only"]),
+        ("[[experiment]]\nlabel = \"x\"\nwindow = \"full\"\n", ["plan.toml:3:", "there is none"]),
     ] {
         let message = refused(text);
         assert!(parts.iter().all(|part| message.contains(part)), "{text}\n{message}");
@@ -210,7 +255,7 @@ fn errors_name_the_line_and_what_is_known() {
         ("for = \"40s\"\nduration = \"30s\"\n", ["plan.toml:5:", "past the end"]),
         ("nodes = 2\n", ["plan.toml:5:", "3..=7"]),
         ("keys = []\n", ["plan.toml:5:", "empty list"]),
-        ("keys = true\n", ["plan.toml:5:", "a text or a number"]),
+        ("keys = true\n", ["plan.toml:5:", "a text or a plain number"]),
     ] {
         let message = refused(&format!("{experiment}{more}"));
         assert!(parts.iter().all(|part| message.contains(part)), "{more}\n{message}");
