@@ -13,7 +13,7 @@ BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/desc
 RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
 TEST_NEEDS := setpriv=util-linux unshare=util-linux python3=python3 /usr/lib/python3/dist-packages/pandas=python3-pandas
 
-.PHONY: help demo test lint build needs-demo needs-test bench-recording bench-client bench-pacing bench-analyze
+.PHONY: help demo test lint build needs-demo needs-test bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -46,6 +46,19 @@ needs-test:
 
 bench-recording: ## Bytes and CPU time a recorded row, and memory, from 1 M to 60 M rows
 	cargo run --release --package run-folder --features synthetic --example recording-cost -- --rows 1000000,8000000,60000000
+
+bench-sweep: needs-demo ## What goes by between the runs of a sweep (its last lines say)
+	cargo build --release --workspace --bins
+	@set -e; runs=$$(mktemp -d); trap 'rm -rf "$$runs"' EXIT; \
+	$(or $(CARGO_TARGET_DIR),target)/release/recorder sweep tests/fixtures/short-runs.toml --dir "$$runs"
+
+pictures: needs-demo build ## Record the two sweeps of the README (15 minutes) and draw its pictures
+	$(RECORDER) sweep --preset slow-follower --duration 12 --force --dir $(RESULTS)
+	$(ANALYZE) plot --dir $(RESULTS) --sweep latest --pattern 'loss*_mid' --output analyze/pictures/throughput.svg
+	$(ANALYZE) plot --dir $(RESULTS) --sweep latest --kind cdf --pattern 'delay*_full' --output analyze/pictures/cdf.svg
+	$(ANALYZE) plot --dir $(RESULTS) --sweep latest --kind delta --output analyze/pictures/delta.svg
+	$(RECORDER) sweep --preset slow-leader --duration 12 --force --dir $(RESULTS)
+	$(ANALYZE) plot --dir $(RESULTS) --sweep latest --kind latency --pattern 'slowleader_mid*' --output analyze/pictures/latency.svg
 
 bench-pacing: needs-demo ## How exactly the open loop starts operations against a stub, beside a bare thread
 	cargo run --release --package recorder --example pacing

@@ -305,7 +305,9 @@ pub enum FaultKind {
     Delay,
     /// Drop packets at random
     Loss,
-    /// Pass each packet on at once: all machinery at work, nothing slow (a control)
+    /// Hand each packet to the mechanism, which passes it on at once: what the mechanism itself costs
+    Pass,
+    /// Match and count each packet and leave it alone: all machinery at work, nothing slow (a control)
     Null,
 }
 

@@ -50,8 +50,14 @@ impl Mechanism {
         match self {
             Self::Queue => {
                 let address = std::net::Ipv4Addr::LOCALHOST;
-                let selectors =
-                    [protocol::Selector { member: 0, address, peer: None, port: Some(1), way: protocol::Way::Egress }];
+                let selectors = [protocol::Selector {
+                    member: 0,
+                    address,
+                    peer: None,
+                    port: Some(1),
+                    way: protocol::Way::Egress,
+                    queued: true,
+                }];
                 hold::Prepared::new(&selectors, Effect::Delay { delay_us: 1000, jitter_us: 0 }, 0)
                     .and_then(hold::Prepared::discard)
                     .map_err(|error| Error::environment(format!("the queue shaper does not work here: {error}")))

@@ -89,7 +89,7 @@ fn value(effect: Effect) -> Option<f64> {
     match effect {
         Effect::Delay { delay_us, .. } => Some(delay_us as f64 / 1e3),
         Effect::Loss { loss_percent } => Some(loss_percent),
-        Effect::Null => None,
+        Effect::Pass | Effect::Null => None,
     }
 }
 

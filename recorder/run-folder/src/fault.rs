@@ -11,7 +11,7 @@ use crate::table_row::{TableRow, table_row};
 pub struct FaultEvent {
     /// Number of the row, from 0. In the journal a later entry with the same number replaces an earlier one.
     pub fault_id: i64,
-    /// `delay`, `loss` or `null`.
+    /// `delay`, `loss`, `pass` or `null`.
     pub kind: String,
     /// Mean delay asked for, in microseconds; for `delay`.
     pub delay_us: Option<f64>,

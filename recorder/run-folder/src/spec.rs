@@ -222,8 +222,11 @@ pub enum Effect {
         /// 0 to 100.
         loss_percent: f64,
     },
-    /// Each packet is passed on at once: everything that a fault needs is at work and nothing is slow. What such a run
-    /// shows is what the machinery itself does.
+    /// Each packet goes through the mechanism and is passed on at once: what such a run shows is what the mechanism's way
+    /// itself costs.
+    Pass,
+    /// Everything that a fault needs is at work, and its rules match and count each packet, but the packet goes on
+    /// untouched: such a run must show no effect.
     Null,
 }
 
@@ -233,6 +236,7 @@ impl Effect {
         match self {
             Self::Delay { .. } => "delay",
             Self::Loss { .. } => "loss",
+            Self::Pass => "pass",
             Self::Null => "null",
         }
     }
@@ -245,6 +249,7 @@ impl std::fmt::Display for Effect {
             Self::Delay { delay_us, jitter_us: 0 } => write!(f, "delay {}ms", ms(delay_us)),
             Self::Delay { delay_us, jitter_us } => write!(f, "delay {}ms ± {}ms", ms(delay_us), ms(jitter_us)),
             Self::Loss { loss_percent } => write!(f, "loss {loss_percent}%"),
+            Self::Pass => f.write_str("pass-through"),
             Self::Null => f.write_str("null fault"),
         }
     }

@@ -93,7 +93,9 @@ pub fn judge(
         event.hold_mean_us = Some(counters.hold_sum_ns as f64 / counters.held as f64 / 1000.0);
         event.hold_max_us = Some(counters.hold_max_ns as f64 / 1000.0);
     }
-    let verdict = if counters.matched != counters.received {
+    let verdict = if effect == Effect::Null {
+        judge_null(event, &links, counters)
+    } else if counters.matched != counters.received {
         Err(format!(
             "{} of {} packets passed the shaper by",
             counters.matched.abs_diff(counters.received),
@@ -108,7 +110,8 @@ pub fn judge(
                 judge_delay(event, delay_us, jitter_us, crossings, &links, counters.held)
             }
             Effect::Loss { loss_percent } => judge_loss(event, loss_percent, counters),
-            Effect::Null => judge_null(event, &links, counters.held),
+            Effect::Pass => judge_pass(event, &links, counters.held),
+            Effect::Null => judge_null(event, &links, counters),
         }
     };
     event.confirmed = Some(verdict.is_ok());
@@ -160,17 +163,34 @@ fn judge_delay(
     if shown { Ok(text) } else { Err(text) }
 }
 
-/// Nothing may be slow, and yet every packet must have gone through the mechanism.
-fn judge_null(event: &FaultEvent, links: &Links, held: u64) -> Result<String, String> {
+/// Every packet must have gone through the mechanism, and none may have waited there.
+fn judge_pass(event: &FaultEvent, links: &Links, held: u64) -> Result<String, String> {
     let Some(mean_us) = event.hold_mean_us else {
         return Err("no packet went through the shaper".to_owned());
     };
-    let mut text = format!("{held} packets went through the shaper in {mean_us:.0} us on average");
-    if let (Some(during_us), Some(base_us)) = (event.probe_during_us, links.base_us()) {
-        let ms = |us: f64| us / 1000.0;
-        text += &format!("; connecting took {:.2} ms, {:.2} ms without them", ms(during_us), ms(base_us));
-    }
+    let text =
+        format!("{held} packets stayed in the shaper for {mean_us:.1} us on average{}", connecting(event, links));
     if mean_us <= NOISE_US { Ok(text) } else { Err(text) }
+}
+
+/// The rules must have matched packets, and the shaper must have had none of them.
+fn judge_null(event: &FaultEvent, links: &Links, counters: &Counters) -> Result<String, String> {
+    match (counters.matched, counters.received) {
+        (0, _) => Err("no packet crossed the link".to_owned()),
+        (matched, 0) => Ok(format!("{matched} packets were counted and left alone{}", connecting(event, links))),
+        (matched, received) => Err(format!("{received} of {matched} packets were handed to the shaper")),
+    }
+}
+
+/// What connecting took under a fault that slows nothing.
+fn connecting(event: &FaultEvent, links: &Links) -> String {
+    let ms = |us: f64| us / 1000.0;
+    match (event.probe_during_us, links.base_us()) {
+        (Some(during_us), Some(base_us)) => {
+            format!("; connecting took {:.2} ms, {:.2} ms without it", ms(during_us), ms(base_us))
+        }
+        _ => String::new(),
+    }
 }
 
 fn judge_loss(event: &mut FaultEvent, loss_percent: f64, counters: &Counters) -> Result<String, String> {
@@ -389,13 +409,22 @@ mod tests {
     }
 
     #[test]
-    fn a_null_fault_handles_every_packet_and_slows_none() {
-        let event = judged(Effect::Null, &probes(320.0), held(40));
+    fn a_null_fault_counts_packets_and_touches_none() {
+        let counted = Counters { matched: 1000, ..Counters::default() };
+        let event = judged(Effect::Null, &probes(320.0), counted);
         assert_eq!(event.confirmed, Some(true), "{}", event.evidence);
-        assert_eq!(judged(Effect::Null, &probes(320.0), held(4_000)).confirmed, Some(false), "packets waited");
-        assert_eq!(judged(Effect::Null, &probes(320.0), dropped(0, 0)).confirmed, Some(false), "no packet came");
+        assert_eq!(judged(Effect::Null, &probes(320.0), Counters::default()).confirmed, Some(false), "no packet came");
+        assert_eq!(judged(Effect::Null, &probes(320.0), held(40)).confirmed, Some(false), "packets were handed over");
+    }
+
+    #[test]
+    fn a_pass_through_handles_every_packet_and_slows_none() {
+        let event = judged(Effect::Pass, &probes(320.0), held(40));
+        assert_eq!(event.confirmed, Some(true), "{}", event.evidence);
+        assert_eq!(judged(Effect::Pass, &probes(320.0), held(4_000)).confirmed, Some(false), "packets waited");
+        assert_eq!(judged(Effect::Pass, &probes(320.0), dropped(0, 0)).confirmed, Some(false), "no packet came");
         let bypassed = Counters { matched: 1001, ..held(40) };
-        assert_eq!(judged(Effect::Null, &probes(320.0), bypassed).confirmed, Some(false));
+        assert_eq!(judged(Effect::Pass, &probes(320.0), bypassed).confirmed, Some(false));
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Selector {
     pub port: Option<u16>,
     /// Which way the packets flow.
     pub way: Way,
+    /// Whether they are handed to the shaper; else they are only counted.
+    pub queued: bool,
 }
 
 /// Which way packets flow, seen from the member.

@@ -126,8 +126,8 @@ impl Work {
                     let hold_ns = self.hold_ns(delay_us, jitter_us);
                     self.held.push(Reverse((now_ns + hold_ns, now_ns, id)));
                 }
-                // Held for no time: the same way through the shaper as any delay.
-                Effect::Null => self.held.push(Reverse((now_ns, now_ns, id))),
+                // Held for no time: the same way through the shaper as any delay. Of a null fault nothing comes here.
+                Effect::Pass | Effect::Null => self.held.push(Reverse((now_ns, now_ns, id))),
             }
         }
         self.queue.send_verdicts()?;

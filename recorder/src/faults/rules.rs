@@ -185,9 +185,12 @@ fn rule(number: usize, selector: Selector) -> String {
     let address = selector.address;
     let peer = selector.peer.map_or_else(String::new, |peer| format!(" {others} {peer}"));
     let port = selector.port.map_or_else(String::new, |port| format!(" -p tcp -m multiport --ports {port}"));
-    let queue = queue_number(number);
     // With the bypass, a holder that died leaves a rule without effect.
-    format!("-A {} {own} {address}{peer}{port} -j NFQUEUE --queue-num {queue} --queue-bypass", chain(number))
+    let action = match selector.queued {
+        true => format!("NFQUEUE --queue-num {} --queue-bypass", queue_number(number)),
+        false => "RETURN".to_owned(),
+    };
+    format!("-A {} {own} {address}{peer}{port} -j {action}", chain(number))
 }
 
 /// Where a selector's chain is hooked in. What members send is caught in FORWARD and what they receive in
@@ -216,7 +219,7 @@ mod tests {
     #[test]
     fn rules_say_exactly_what_is_hit() {
         let address = std::net::Ipv4Addr::new(10, 77, 1, 2);
-        let all = Selector { member: 1, address, peer: None, port: None, way: Way::Egress };
+        let all = Selector { member: 1, address, peer: None, port: None, way: Way::Egress, queued: true };
         let peers = Selector { port: Some(2380), way: Way::Ingress, ..all };
         assert_eq!(rule(0, all), "-A LAGGARD0 -s 10.77.1.2 -j NFQUEUE --queue-num 0 --queue-bypass");
         assert_eq!(
@@ -224,6 +227,7 @@ mod tests {
             "-A LAGGARD1 -d 10.77.1.2 -p tcp -m multiport --ports 2380 -j NFQUEUE --queue-num 1 --queue-bypass"
         );
         let link = Selector { peer: Some(std::net::Ipv4Addr::new(10, 77, 2, 2)), ..peers };
+        assert_eq!(rule(3, Selector { queued: false, ..all }), "-A LAGGARD3 -s 10.77.1.2 -j RETURN");
         assert!(rule(2, link).starts_with("-A LAGGARD2 -d 10.77.1.2 -s 10.77.2.2 -p tcp"), "{}", rule(2, link));
         assert_eq!((hook(0, all), hook(1, peers)), ("FORWARD -j LAGGARD0".into(), "POSTROUTING -j LAGGARD1".into()));
     }

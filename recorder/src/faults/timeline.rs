@@ -174,7 +174,7 @@ async fn choose_targets(fault: &FaultSpec, context: &Context<'_>, injected: &mut
 
 /// Whether a fault can touch what clients and its target say to each other.
 fn touches_clients(fault: &FaultSpec) -> bool {
-    fault.effect != Effect::Null && fault.peer.is_none() && fault.scope != Scope::Peers
+    !matches!(fault.effect, Effect::Pass | Effect::Null) && fault.peer.is_none() && fault.scope != Scope::Peers
 }
 
 fn selectors(fault: &FaultSpec, injected: &Injected, cluster: &Cluster) -> Vec<Selector> {
@@ -188,10 +188,12 @@ fn selectors(fault: &FaultSpec, injected: &Injected, cluster: &Cluster) -> Vec<S
         Direction::Ingress => &[Way::Ingress],
         Direction::Both => &[Way::Egress, Way::Ingress],
     };
+    // The rules of a null fault count packets and leave them alone.
+    let queued = fault.effect != Effect::Null;
     let of_target = |member: &usize| {
         let (member, address) = (*member, cluster.members[*member].address);
         let peer = injected.peer.map(|peer| cluster.members[peer].address);
-        ways.iter().map(move |way| Selector { member, address, peer, port, way: *way })
+        ways.iter().map(move |way| Selector { member, address, peer, port, way: *way, queued })
     };
     injected.targets.iter().flat_map(of_target).collect()
 }
@@ -206,7 +208,7 @@ fn asked_events(
     let (delay_us, jitter_us, loss_percent) = match fault.effect {
         Effect::Delay { delay_us, jitter_us } => (Some(delay_us as f64), Some(jitter_us as f64), None),
         Effect::Loss { loss_percent } => (None, None, Some(loss_percent)),
-        Effect::Null => (None, None, None),
+        Effect::Pass | Effect::Null => (None, None, None),
     };
     let event = |(fault_id, target): (usize, &usize)| FaultEvent {
         fault_id: fault_id as i64,

@@ -34,13 +34,13 @@ pub(super) fn effect(
     let missing = |example: &str| Error::usage(format!("{value_name} is missing; give the strength, as in {example}"));
     let no_strength = value.is_some_and(|value| NO_FAULT_VALUES.contains(&value));
     match kind {
-        FaultKind::Null if no_strength => Ok(Some(Effect::Null)),
+        FaultKind::Pass if value.is_none() || no_strength => Ok(Some(Effect::Pass)),
+        FaultKind::Null if value.is_none() || no_strength => Ok(Some(Effect::Null)),
         _ if no_strength => Ok(None),
         FaultKind::None => Ok(None),
-        FaultKind::Null if value.is_some() => {
-            Err(Error::usage(format!("{value_name}: a null fault has no strength; leave it out")))
+        FaultKind::Pass | FaultKind::Null => {
+            Err(Error::usage(format!("{value_name}: a fault of this kind has no strength; leave it out")))
         }
-        FaultKind::Null => Ok(Some(Effect::Null)),
         FaultKind::Delay => {
             let delay_us = units::time_us(value_name, value.ok_or_else(|| missing("100ms"))?)?;
             if jitter_us > delay_us {

@@ -1,5 +1,5 @@
-//! What went by between runs that followed each other: from the end of one workload to the first operation of the next
-//! warm-up.
+//! What went by between runs that followed each other: from the end of one, when its last answer was in and its fault shown
+//! to be gone, to the first operation of the next one's warm-up.
 
 use std::path::Path;
 
@@ -17,9 +17,9 @@ pub(super) fn between_runs_ns(sweep: &SweepManifest, results: &Path, since_unix_
     spans.windows(2).map(|pair| pair[1].0 - pair[0].1).collect()
 }
 
-/// When a run's load began and ended, in nanoseconds of the Unix epoch; none where it never began.
+/// When a run's load began and when the run ended, in nanoseconds of the Unix epoch; none where it never began.
 fn span_ns(manifest: &Manifest) -> Option<(i64, i64)> {
-    let clock = Some(manifest.clock).filter(|clock| clock.origin_unix_ns > 0 && clock.workload_end_ns > 0)?;
+    let clock = Some(manifest.clock).filter(|clock| clock.origin_unix_ns > 0 && clock.ended_unix_ns > 0)?;
     let warm_up_ns = ms_to_ns(manifest.spec.workload.warm_up_ms);
-    Some((clock.origin_unix_ns - warm_up_ns, clock.origin_unix_ns + clock.workload_end_ns))
+    Some((clock.origin_unix_ns - warm_up_ns, clock.ended_unix_ns))
 }

@@ -18,7 +18,7 @@ use crate::stats;
 /// - `not_ok_share`, `not_ok_share_reference`, `not_ok_share_ratio`: operations not acknowledged, of those due
 /// - for each of [`METRICS`] the value; `_reference`, what it is compared with, over several baselines their geometric
 ///   mean; `_ratio` of the two, null where either is missing; `_noise`, the noise floor as a factor: the largest ratio (or
-///   inverse) of runs of the cohort that should show nothing, null where there are none; `_within_noise`, whether the
+///   inverse) of runs of the cohort that should show nothing, at least 1.01, null where there are none; `_within_noise`, whether the
 ///   ratio is no further from 1
 ///
 /// # Errors

@@ -6,6 +6,9 @@ use run_folder::manifest::Role;
 
 use super::{Comparison, METRICS};
 
+/// No floor is lower: an open loop keeps its rate to a tenth of a percent, and a hundredth more or less is no harm.
+const FLOOR_MIN: f64 = 1.01;
+
 /// Cohort, kind, and whether runs are compared with each other.
 type Setting<'a> = (&'a str, &'a str, bool);
 
@@ -35,7 +38,7 @@ impl<'a> Noise<'a> {
     /// Every floor, with its kind and whether it is one between runs, of the one cohort that the comparisons are of.
     pub(super) fn all(&self) -> impl Iterator<Item = (&'a str, bool, [Option<f64>; METRICS.len()])> {
         self.found.iter().map(|(&(_, kind, is_level), runs)| {
-            let floor = |metric: usize| runs.iter().filter_map(|(_, logs)| logs[metric]).reduce(f64::max).map(f64::exp);
+            let floor = |metric: usize| runs.iter().filter_map(|(_, logs)| logs[metric]).reduce(f64::max).map(as_floor);
             (kind, is_level, std::array::from_fn(floor))
         })
     }
@@ -51,9 +54,13 @@ impl<'a> Noise<'a> {
         let others = self.found.get(&row.setting()).map_or(&[][..], Vec::as_slice);
         std::array::from_fn(|metric| {
             let others = others.iter().filter(|(label, _)| *label != row.run.factors.label);
-            others.filter_map(|(_, logs)| logs[metric]).reduce(f64::max).map(f64::exp)
+            others.filter_map(|(_, logs)| logs[metric]).reduce(f64::max).map(as_floor)
         })
     }
+}
+
+fn as_floor(log: f64) -> f64 {
+    log.exp().max(FLOOR_MIN)
 }
 
 /// Whether a ratio is no further from 1 than the floor.

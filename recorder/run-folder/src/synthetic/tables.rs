@@ -19,7 +19,7 @@ pub(super) fn fault_event(run: &Planned, last_end_ns: i64) -> Option<FaultEvent>
     let (delay_us, jitter_us, loss_percent) = match fault.effect {
         Effect::Delay { delay_us, jitter_us } => (Some(delay_us as f64), Some(jitter_us as f64), None),
         Effect::Loss { loss_percent } => (None, None, Some(loss_percent)),
-        Effect::Null => (None, None, None),
+        Effect::Pass | Effect::Null => (None, None, None),
     };
     let packets = 6 * run.operations() as i64;
     let dropped = loss_percent.map(|percent| (packets as f64 * percent / 100.0) as i64);
