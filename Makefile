@@ -25,8 +25,9 @@ demo: needs-demo build ## Record a quick sweep (baseline, slow follower, control
 	@echo "Run folders:"
 	@ls -d $(RESULTS)/*_*/
 	@echo "Plots:"
-	@$(ANALYZE) plot --dir $(RESULTS) --kind throughput
-	@$(ANALYZE) plot --dir $(RESULTS) --kind latency
+	@$(ANALYZE) plot --dir $(RESULTS) --sweep latest --kind latency
+	@$(ANALYZE) plot --dir $(RESULTS) --sweep latest --kind delta
+	@$(ANALYZE) plot --dir $(RESULTS) --sweep latest --kind throughput
 
 test: needs-test lint ## Install what the tests need and run all of them
 	cargo test --workspace --all-features
