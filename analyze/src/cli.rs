@@ -73,12 +73,9 @@ enum Typed {
     #[command(after_help = EXIT_CODES)]
     Summary {
         #[command(flatten)]
-        selection: SelectionArgs,
+        runs: AnalysedArgs,
         #[command(flatten)]
         output: TableArgs,
-        /// Take failed runs in, where their files are whole
-        #[arg(long)]
-        include_failed: bool,
         /// Show every column in the table; the other formats always have them all
         #[arg(long)]
         wide: bool,
@@ -87,12 +84,9 @@ enum Typed {
     #[command(after_help = EXIT_CODES)]
     Throughput {
         #[command(flatten)]
-        selection: SelectionArgs,
+        runs: AnalysedArgs,
         #[command(flatten)]
         output: TableArgs,
-        /// Take failed runs in, where their files are whole
-        #[arg(long)]
-        include_failed: bool,
         /// What to count apart
         #[arg(long, value_enum, default_value = "run")]
         by: ByArg,
@@ -101,12 +95,9 @@ enum Typed {
     #[command(after_help = with_exit_codes(DELTA_HELP))]
     Delta {
         #[command(flatten)]
-        selection: SelectionArgs,
+        runs: AnalysedArgs,
         #[command(flatten)]
         output: TableArgs,
-        /// Take failed runs in, where their files are whole
-        #[arg(long)]
-        include_failed: bool,
         /// What a row is
         #[arg(long, value_enum, default_value = "label")]
         by: DeltaByArg,
@@ -118,12 +109,9 @@ enum Typed {
     #[command(after_help = EXIT_CODES)]
     Cdf {
         #[command(flatten)]
-        selection: SelectionArgs,
+        runs: AnalysedArgs,
         #[command(flatten)]
         output: TableArgs,
-        /// Take failed runs in, where their files are whole
-        #[arg(long)]
-        include_failed: bool,
     },
     /// Say whether two runs agree, as after `recorder reproduce RUN`
     #[command(after_help = with_exit_codes(COMPARE_HELP))]
@@ -150,10 +138,7 @@ enum Typed {
     #[command(after_help = EXIT_CODES)]
     Plot {
         #[command(flatten)]
-        selection: SelectionArgs,
-        /// Take failed runs in, where their files are whole
-        #[arg(long)]
-        include_failed: bool,
+        runs: AnalysedArgs,
         /// What to draw
         #[arg(long, value_enum, default_value = "throughput")]
         kind: KindArg,
@@ -190,6 +175,22 @@ fn margin(text: &str) -> Result<f64, String> {
 impl SelectionArgs {
     fn into_selection(self, include_failed: bool) -> Selection {
         Selection { dir: self.dir, patterns: self.patterns, sweep: self.sweep, include_failed }
+    }
+}
+
+/// Which runs are analysed.
+#[derive(Debug, Args)]
+struct AnalysedArgs {
+    #[command(flatten)]
+    selection: SelectionArgs,
+    /// Take failed runs in, where their files are whole
+    #[arg(long)]
+    include_failed: bool,
+}
+
+impl From<AnalysedArgs> for Selection {
+    fn from(typed: AnalysedArgs) -> Self {
+        typed.selection.into_selection(typed.include_failed)
     }
 }
 
@@ -293,21 +294,19 @@ impl From<Typed> for Command {
             Typed::List { selection, output, wide } => {
                 Self::List { selection: selection.into_selection(true), wide, output: output.into_output() }
             }
-            Typed::Summary { selection, output, include_failed, wide } => Self::Summary {
-                selection: selection.into_selection(include_failed),
-                wide,
-                output: output.into_output(),
-            },
-            Typed::Throughput { selection, output, include_failed, by } => Self::Throughput {
-                selection: selection.into_selection(include_failed),
+            Typed::Summary { runs, output, wide } => {
+                Self::Summary { selection: runs.into(), wide, output: output.into_output() }
+            }
+            Typed::Throughput { runs, output, by } => Self::Throughput {
+                selection: runs.into(),
                 by: match by {
                     ByArg::Run => By::Run,
                     ByArg::Member => By::Member,
                 },
                 output: output.into_output(),
             },
-            Typed::Delta { selection, output, include_failed, by, wide } => Self::Delta {
-                selection: selection.into_selection(include_failed),
+            Typed::Delta { runs, output, by, wide } => Self::Delta {
+                selection: runs.into(),
                 by: match by {
                     DeltaByArg::Label => DeltaBy::Label,
                     DeltaByArg::Run => DeltaBy::Run,
@@ -315,15 +314,13 @@ impl From<Typed> for Command {
                 wide,
                 output: output.into_output(),
             },
-            Typed::Cdf { selection, output, include_failed } => {
-                Self::Cdf { selection: selection.into_selection(include_failed), output: output.into_output() }
-            }
+            Typed::Cdf { runs, output } => Self::Cdf { selection: runs.into(), output: output.into_output() },
             Typed::Compare { a, b, dir, margin, include_failed, output } => Self::Compare {
                 comparison: Comparison { a, b, dir, margin, include_failed },
                 output: output.into_output(),
             },
-            Typed::Plot { selection, include_failed, kind, format, output } => Self::Plot {
-                selection: selection.into_selection(include_failed),
+            Typed::Plot { runs, kind, format, output } => Self::Plot {
+                selection: runs.into(),
                 kind: match kind {
                     KindArg::Throughput => PlotKind::Throughput,
                     KindArg::Latency => PlotKind::Latency,

@@ -6,45 +6,24 @@
 //! Puts in a closed loop of 128 workers, round-robin over three members; the two take turns, so that a drift of the
 //! machine's speed hits both.
 
+#[path = "recorded/mod.rs"]
+mod recorded;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use recorder::clock::RunClock;
-use recorder::cluster::{self, Cluster, etcd, sandbox};
+use recorded::{MEMBERS, in_sandbox, puts, record};
+use recorder::cluster::{self, Cluster, etcd};
 use recorder::error::{Error, Result};
-use recorder::faults::probe::Probes;
 use recorder::host;
-use recorder::recording::Recording;
-use recorder::recording::samplers::Samplers;
-use recorder::terminal;
-use recorder::workload::Workload;
-use recorder::workload::route::Route;
-use run_folder::spec::{Attachment, Backend, ClusterSpec, KeyDistribution, Mix, Pacing, Scope, WorkloadSpec};
-use run_folder::{Label, RunFolder, RunSpec};
-use tokio::sync::watch;
 
 const CONCURRENCY: u32 = 128;
 const TURN_MS: u64 = 5_000;
 const TURNS: usize = 3;
-const MEMBERS: u8 = 3;
 
 fn main() -> std::process::ExitCode {
-    let place = std::env::temp_dir().join(format!("laggard-client-cost-{}", std::process::id()));
-    let code = sandbox::run_inside(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let measured = runtime.map_err(|error| Error::environment(error.to_string()));
-        match measured.and_then(|runtime| runtime.block_on(measure(&place))) {
-            Ok(()) => 0,
-            Err(error) => {
-                terminal::error(&error);
-                error.code()
-            }
-        }
-    });
-    // The results are of no use to anybody.
-    let _ = std::fs::remove_dir_all(&place);
-    std::process::ExitCode::from(code.unwrap_or(1))
+    in_sandbox("client-cost", measure)
 }
 
 async fn measure(place: &std::path::Path) -> Result<()> {
@@ -57,7 +36,8 @@ async fn measure(place: &std::path::Path) -> Result<()> {
     let mut ratios = Vec::new();
     for turn in 1..=TURNS {
         let bare = bare_loop(&cluster).await?;
-        let recorded = recorded_workload(&cluster, place).await?;
+        let recorded = record(&cluster, place, puts(CONCURRENCY, TURN_MS)).await?;
+        let recorded = Cost { operations: recorded.operations, cpu_ns: recorded.cpu_ns, took: recorded.took };
         let ratio = recorded.cpu_us_per_operation() / bare.cpu_us_per_operation();
         println!("{turn:>6} {bare:>28} {recorded:>28} {ratio:>8.2}");
         ratios.push(ratio);
@@ -117,44 +97,4 @@ async fn bare_loop(cluster: &Cluster) -> Result<Cost> {
         cpu_ns: host::own_usage().0 - cpu_ns,
         took: began.elapsed(),
     })
-}
-
-async fn recorded_workload(cluster: &Cluster, place: &std::path::Path) -> Result<Cost> {
-    let workload = WorkloadSpec {
-        pacing: Pacing::Closed,
-        duration_ms: Some(TURN_MS),
-        operations: None,
-        concurrency: CONCURRENCY,
-        rate_per_s: None,
-        load: None,
-        connections: 1,
-        key_distribution: KeyDistribution::Uniform,
-        mix: Mix::PUTS,
-        keys: 10_000,
-        key_bytes: 16,
-        value_bytes: 256,
-        deadline_ms: 5_000,
-        warm_up_ms: 0,
-        attachment: Attachment::RoundRobin,
-    };
-    let spec = RunSpec {
-        label: Label::new("client-cost")?,
-        seed: 1,
-        cluster: ClusterSpec { backend: Backend::Sandbox, nodes: MEMBERS },
-        workload,
-        fault: None,
-    };
-    let folder = RunFolder::create(place, &spec.label, chrono::Utc::now())?;
-    let recording = Recording::start(&folder)?;
-    let route = Arc::new(Route::RoundRobin(cluster.members.len()));
-    let workload = Workload::prepare(&spec, cluster, route, recording.operations()).await?;
-    let clock = RunClock::starting_in(Duration::from_millis(50));
-    let (_stop, stopped) = watch::channel(false);
-    let probes = Probes::start(cluster, Scope::All, clock, &recording.notes());
-    let samplers = Samplers::start(cluster, clock, &recording.notes(), &recording.live());
-    let (began, cpu_ns) = (Instant::now(), host::own_usage().0);
-    workload.carry_out(cluster, clock, stopped).await?;
-    drop((probes, samplers));
-    let rows = recording.finish().rows?;
-    Ok(Cost { operations: rows.operations, cpu_ns: host::own_usage().0 - cpu_ns, took: began.elapsed() })
 }

@@ -4,7 +4,6 @@ use run_folder::spec::{Attachment, Pacing};
 use run_folder::{Manifest, RunFolder, RunSpec};
 
 use crate::error::Result;
-use crate::faults::target;
 use crate::progress::Standing;
 use crate::terminal;
 
@@ -103,7 +102,7 @@ pub fn in_words(spec: &RunSpec, version: &str) -> String {
     let fault = spec.fault.as_ref().map_or_else(
         || "no fault".to_owned(),
         |fault| {
-            let target = target::as_text(&fault.target);
+            let target = &fault.target;
             let end = match fault.for_ms {
                 Some(for_ms) => format!("to {}", seconds(fault.at_ms + for_ms)),
                 None => "to the end".to_owned(),

@@ -64,8 +64,7 @@ pub async fn run(planned: &PlannedRun, setting: &Setting<'_>, kept: &mut Option<
     let cluster = match started {
         Ok(cluster) => cluster,
         Err(error @ Error::Run(_)) if planned.place.is_some() => {
-            close(&folder, manifest, recording.finish(), Err(error))?;
-            return Ok(folder);
+            return close(&folder, manifest, recording.finish(), Err(error)).map(|()| folder);
         }
         Err(error) => {
             drop(recording);

@@ -8,13 +8,13 @@ mod gaps;
 mod plan_table;
 mod resume;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use run_folder::manifest::{Role, Status, SweepPlace};
-use run_folder::sweep::{Asked, SweepLock, SweepRun};
+use run_folder::sweep::{Asked, Attempt, SweepLock, SweepRun};
 use run_folder::{Label, Recovery, RunFolder, SweepManifest};
 
 use crate::apart::Supervisor;
@@ -185,6 +185,8 @@ struct Course<'a> {
     manifest: SweepManifest,
     /// Runs that were tried in this invocation, and what became of those that left no folder.
     tried: BTreeMap<usize, String>,
+    /// Run folders of killed recorders that could not be made whole.
+    given_up: BTreeSet<String>,
     began: Instant,
     began_unix_ns: i64,
     /// Planned length of the runs that were made in this invocation, and their number.
@@ -206,7 +208,16 @@ enum End {
 impl<'a> Course<'a> {
     fn new(typed: &'a SweepCommand, manifest: SweepManifest) -> Self {
         let (began, began_unix_ns) = (Instant::now(), clock::unix_ns());
-        Self { typed, manifest, tried: BTreeMap::new(), began, began_unix_ns, made_ms: 0, made: 0 }
+        Self {
+            typed,
+            manifest,
+            tried: BTreeMap::new(),
+            given_up: BTreeSet::new(),
+            began,
+            began_unix_ns,
+            made_ms: 0,
+            made: 0,
+        }
     }
 
     fn results(&self) -> &Path {
@@ -314,11 +325,18 @@ impl<'a> Course<'a> {
         let results = self.results().to_path_buf();
         self.manifest.find_attempts(&results)?;
         let attempts = self.manifest.runs.iter().flat_map(|run| &run.attempts);
-        let killed: Vec<_> = attempts.filter(|attempt| attempt.status == Status::Running).collect();
+        let is_new = |attempt: &&Attempt| attempt.status == Status::Running && !self.given_up.contains(&attempt.run);
+        let killed: Vec<_> = attempts.filter(is_new).cloned().collect();
         for attempt in &killed {
             let recovered = RunFolder::open(&results.join(&attempt.run)).and_then(|folder| recover_patiently(&folder));
-            // One that cannot be made whole must not keep the sweep from making its run again.
-            let said = recovered.map_or_else(|error| format!("not recovered: {error}"), |recovery| recovery.reason);
+            let said = recovered.map_or_else(
+                |error| {
+                    // One that cannot be made whole must not keep the sweep from making its run again.
+                    self.given_up.insert(attempt.run.clone());
+                    format!("not recovered: {error}")
+                },
+                |recovery| recovery.reason,
+            );
             terminal::line(format_args!("{}: {said}", attempt.run));
         }
         if !killed.is_empty() {

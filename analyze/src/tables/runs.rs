@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat};
 use polars::prelude::*;
-use run_folder::spec::{Attachment, FaultSpec, Pacing, Peer, Target, WorkloadSpec};
+use run_folder::spec::{Attachment, FaultSpec, Pacing, Peer, WorkloadSpec};
 use run_folder::{FaultEvent, Manifest};
 
 use crate::output::text::{Column as Shown, TextTable};
@@ -89,7 +89,7 @@ pub fn table(runs: &[Listed]) -> PolarsResult<DataFrame> {
             number("from_s", &|run| Some(window(run)?.0)),
             number("to_s", &|run| Some(window(run)?.1)),
             Column::new("confirmed".into(), confirmed),
-            text("attachment", &|run| Some(attachment(&run.manifest.spec.workload))),
+            text("attachment", &|run| Some(run.manifest.spec.workload.attachment.to_string())),
             text("pacing", &|run| Some(pacing(run.manifest.spec.workload.pacing).to_owned())),
             count("concurrency", &|run| run.manifest.spec.workload.concurrency.into()),
             count("connections", &|run| run.manifest.spec.workload.connections.into()),
@@ -228,23 +228,7 @@ fn peer(run: &Listed) -> Option<String> {
 
 fn target(run: &Listed, spec: &FaultSpec) -> String {
     let hit: Vec<&str> = run.manifest.fault_targets.iter().map(|&index| run.manifest.member_name(index)).collect();
-    match &spec.target {
-        _ if !hit.is_empty() => hit.join(" "),
-        Target::Leader => "leader".to_owned(),
-        Target::Follower => "follower".to_owned(),
-        Target::Member(name) => name.clone(),
-        Target::All => "all".to_owned(),
-    }
-}
-
-fn attachment(workload: &WorkloadSpec) -> String {
-    match &workload.attachment {
-        Attachment::RoundRobin => "round-robin".to_owned(),
-        Attachment::Leader => "leader".to_owned(),
-        Attachment::Target => "target".to_owned(),
-        Attachment::HealthyFollower => "healthy-follower".to_owned(),
-        Attachment::Member(name) => name.clone(),
-    }
+    if hit.is_empty() { spec.target.to_string() } else { hit.join(" ") }
 }
 
 fn pacing(pacing: Pacing) -> &'static str {

@@ -7,30 +7,23 @@
 //! is taken by this same program: see [`stub`]. The two take turns, so that a drift of the machine's speed hits both.
 //! Measure on an idle machine; with an argument, each turn takes that many seconds.
 
+#[path = "../recorded/mod.rs"]
+mod recorded;
 mod stub;
-
-use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use recorder::clock::{RunClock, monotonic_ns, sleep_until_monotonic};
-use recorder::cluster::{Cluster, etcd, sandbox};
+use recorded::{MEMBERS, in_sandbox, puts, record};
+use recorder::clock::{monotonic_ns, sleep_until_monotonic};
+use recorder::cluster::{Cluster, etcd};
 use recorder::error::{Error, Result};
-use recorder::faults::probe::Probes;
-use recorder::recording::Recording;
-use recorder::recording::samplers::Samplers;
-use recorder::workload::Workload;
-use recorder::workload::route::Route;
-use recorder::{host, scheduling, terminal};
-use run_folder::spec::{Attachment, Backend, ClusterSpec, KeyDistribution, Mix, Pacing, Scope, WorkloadSpec};
-use run_folder::{Label, RunFolder, RunSpec, reader};
-use tokio::sync::watch;
+use recorder::scheduling;
+use run_folder::reader;
+use run_folder::spec::{Pacing, WorkloadSpec};
 
 const RATES_PER_S: [u32; 2] = [2_000, 5_000];
 const TURNS: usize = 3;
 const TURN_S: u64 = 10;
-const MEMBERS: u8 = 3;
 
 fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,21 +31,7 @@ fn main() -> std::process::ExitCode {
         return stub::serve(&arguments);
     }
     let turn_s = arguments.first().and_then(|seconds| seconds.parse().ok()).unwrap_or(TURN_S);
-    let place = std::env::temp_dir().join(format!("laggard-pacing-{}", std::process::id()));
-    let code = sandbox::run_inside(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let measured = runtime.map_err(|error| Error::environment(error.to_string()));
-        match measured.and_then(|runtime| runtime.block_on(measure(&place, turn_s))) {
-            Ok(()) => 0,
-            Err(error) => {
-                terminal::error(&error);
-                error.code()
-            }
-        }
-    });
-    // The results are of no use to anybody.
-    let _ = std::fs::remove_dir_all(&place);
-    std::process::ExitCode::from(code.unwrap_or(1))
+    in_sandbox("pacing", async move |place| measure(place, turn_s).await)
 }
 
 async fn measure(place: &std::path::Path, turn_s: u64) -> Result<()> {
@@ -123,43 +102,13 @@ async fn open_loop(
 ) -> Result<(Vec<i64>, f64)> {
     let workload = WorkloadSpec {
         pacing: Pacing::Constant,
-        duration_ms: Some(turn_s * 1000),
-        operations: None,
-        concurrency: 1_000,
         rate_per_s: Some(f64::from(rate_per_s)),
-        load: None,
-        connections: 1,
-        key_distribution: KeyDistribution::Uniform,
-        mix: Mix::PUTS,
-        keys: 10_000,
-        key_bytes: 16,
-        value_bytes: 256,
-        deadline_ms: 5_000,
         warm_up_ms: 1_000,
-        attachment: Attachment::RoundRobin,
+        ..puts(1_000, turn_s * 1000)
     };
-    let spec = RunSpec {
-        label: Label::new("pacing")?,
-        seed: 1,
-        cluster: ClusterSpec { backend: Backend::Sandbox, nodes: MEMBERS },
-        workload,
-        fault: None,
-    };
-    let folder = RunFolder::create(place, &spec.label, chrono::Utc::now())?;
-    let recording = Recording::start(&folder)?;
-    let route = Arc::new(Route::RoundRobin(cluster.members.len()));
-    let workload = Workload::prepare(&spec, cluster, route, recording.operations()).await?;
-    let clock = RunClock::starting_in(Duration::from_millis(1_100));
-    let (_stop, stopped) = watch::channel(false);
-    let probes = Probes::start(cluster, Scope::All, clock, &recording.notes());
-    let samplers = Samplers::start(cluster, clock, &recording.notes(), &recording.live());
-    let cpu_ns = host::own_usage().0;
-    workload.carry_out(cluster, clock, stopped).await?;
-    let cpu_ns = host::own_usage().0 - cpu_ns;
-    drop((probes, samplers));
-    let operations = recording.finish().rows?.operations;
+    let recorded = record(cluster, place, workload).await?;
     let mut lags_ns = Vec::new();
-    for batch in reader::operations(&folder, &["intended_ns", "start_ns", "outcome"])? {
+    for batch in reader::operations(&recorded.folder, &["intended_ns", "start_ns", "outcome"])? {
         let batch = batch?;
         let column = |name: &str| batch[name].as_primitive::<Int64Type>();
         for (intended, start) in column("intended_ns").iter().zip(column("start_ns")) {
@@ -168,5 +117,5 @@ async fn open_loop(
             }
         }
     }
-    Ok((lags_ns, cpu_ns as f64 / 1000.0 / operations.max(1) as f64))
+    Ok((lags_ns, recorded.cpu_ns as f64 / 1000.0 / recorded.operations.max(1) as f64))
 }

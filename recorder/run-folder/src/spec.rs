@@ -184,6 +184,19 @@ pub enum Attachment {
     Member(String),
 }
 
+impl std::fmt::Display for Attachment {
+    /// As it is typed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::RoundRobin => "round-robin",
+            Self::Leader => "leader",
+            Self::Target => "target",
+            Self::HealthyFollower => "healthy-follower",
+            Self::Member(name) => name,
+        })
+    }
+}
+
 /// A slow fault and the window that it holds: `[at_ms, at_ms + for_ms)`, strict at both ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultSpec {
@@ -269,6 +282,18 @@ pub enum Target {
     All,
 }
 
+impl std::fmt::Display for Target {
+    /// As it is typed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Leader => "leader",
+            Self::Follower => "follower",
+            Self::Member(name) => name,
+            Self::All => "all",
+        })
+    }
+}
+
 /// The other member of a fault that hits one link between members; resolved when it is injected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -279,6 +304,17 @@ pub enum Peer {
     OtherFollower,
     /// A member by name.
     Member(String),
+}
+
+impl std::fmt::Display for Peer {
+    /// As it is typed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Leader => "leader",
+            Self::OtherFollower => "other-follower",
+            Self::Member(name) => name,
+        })
+    }
 }
 
 /// Which of the target's traffic a fault hits.

@@ -32,25 +32,6 @@ pub fn resolve_peer(peer: &Peer, names: &[String], leader: usize, target: usize)
     found.filter(|index| *index != target)
 }
 
-/// The peer as people write it.
-pub fn peer_as_text(peer: &Peer) -> String {
-    match peer {
-        Peer::Leader => "leader".into(),
-        Peer::OtherFollower => "other-follower".into(),
-        Peer::Member(name) => name.clone(),
-    }
-}
-
-/// The target as people write it.
-pub fn as_text(target: &Target) -> String {
-    match target {
-        Target::Leader => "leader".into(),
-        Target::Follower => "follower".into(),
-        Target::All => "all".into(),
-        Target::Member(name) => name.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -216,7 +216,7 @@ fn asked_events(
         delay_us,
         jitter_us,
         loss_percent,
-        target_asked: target::as_text(&fault.target),
+        target_asked: fault.target.to_string(),
         target: *target as i8,
         role: if injected.leader == Some(*target) { "leader" } else { "follower" }.into(),
         scope: name_of(&fault.scope),

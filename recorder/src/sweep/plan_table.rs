@@ -1,10 +1,9 @@
 //! The plan as a table, for `--dry-run`.
 
-use run_folder::spec::{Attachment, Pacing};
+use run_folder::spec::Pacing;
 use run_folder::sweep::SweepRun;
 use run_folder::{RunSpec, SweepManifest};
 
-use crate::faults::target;
 use crate::plan::sweep::length_ms;
 use crate::units;
 
@@ -38,8 +37,8 @@ fn row(at: usize, run: &SweepRun) -> [String; 11] {
     let (spec, seconds) = (&run.spec, |ms: u64| ms as f64 / 1000.0);
     let fault = spec.fault.as_ref();
     let on = fault.map_or(String::new(), |fault| {
-        let peer = fault.peer.as_ref().map(|peer| format!(" to {}", target::peer_as_text(peer)));
-        target::as_text(&fault.target) + &peer.unwrap_or_default()
+        let peer = fault.peer.as_ref().map(|peer| format!(" to {}", peer));
+        fault.target.to_string() + &peer.unwrap_or_default()
     });
     let window = fault.map_or(String::new(), |fault| {
         let end = fault.for_ms.map_or("end".to_owned(), |for_ms| seconds(fault.at_ms + for_ms).to_string());
@@ -54,7 +53,7 @@ fn row(at: usize, run: &SweepRun) -> [String; 11] {
         on,
         window,
         workload(spec),
-        attachment(&spec.workload.attachment),
+        spec.workload.attachment.to_string(),
         seconds(length_ms(spec)).to_string(),
         if run.finished().is_some() { "finished".to_owned() } else { String::new() },
     ]
@@ -71,15 +70,5 @@ fn workload(spec: &RunSpec) -> String {
         Pacing::Even => format!("{} operations", workload.operations.unwrap_or(0)),
         Pacing::Constant => rate,
         Pacing::Poisson => format!("{rate} Poisson"),
-    }
-}
-
-fn attachment(attachment: &Attachment) -> String {
-    match attachment {
-        Attachment::RoundRobin => "round-robin".into(),
-        Attachment::Leader => "leader".into(),
-        Attachment::Target => "target".into(),
-        Attachment::HealthyFollower => "healthy-follower".into(),
-        Attachment::Member(name) => name.clone(),
     }
 }
