@@ -9,6 +9,7 @@ pub mod clock;
 pub mod clock_watch;
 pub mod cluster;
 pub mod describe;
+pub mod docker;
 pub mod doctor;
 pub mod error;
 pub mod faults;
