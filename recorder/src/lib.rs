@@ -15,6 +15,7 @@ pub mod error;
 pub mod faults;
 pub mod host;
 pub mod machine;
+pub mod outpost;
 pub mod plan;
 pub mod programs;
 pub mod progress;
