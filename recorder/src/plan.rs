@@ -40,7 +40,7 @@ pub struct PlannedRun {
 }
 
 /// Folder beside the run folders, or in `--data-dir`, that holds members' data while runs last.
-const DATA_FOLDER: &str = ".laggard-data";
+pub const DATA_FOLDER: &str = ".laggard-data";
 
 impl PlannedRun {
     /// A run of `spec` in these places.

@@ -1,0 +1,56 @@
+//! `recorder exec` for a sandbox: this process enters the cluster's network and becomes the program.
+
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::{fstat, stat};
+
+use crate::cli::kept::ExecCommand;
+use crate::error::{Error, Result};
+use crate::terminal;
+
+/// What etcdctl takes its endpoints from.
+const ENDPOINTS: &str = "ETCDCTL_ENDPOINTS";
+
+/// Exit codes that shells use too.
+const CANNOT_BE_RUN: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// Becomes the program; returns the exit code when that fails.
+///
+/// # Errors
+/// When the namespaces cannot be entered.
+pub(super) fn become_program(typed: &ExecCommand, endpoints: &[String], namespaces: Vec<OwnedFd>) -> Result<u8> {
+    let [user, network] = <[OwnedFd; 2]>::try_from(namespaces)
+        .map_err(|_| Error::run("the cluster's daemon did not hand its namespaces over; start the cluster again"))?;
+    let refused = |errno| {
+        Error::environment(format!(
+            "the cluster's network cannot be entered ({errno}); use the same user, with the same rights, as for `recorder up`"
+        ))
+    };
+    // A sandbox made by root has no user namespace of its own, and one's own cannot be entered again.
+    if !is_own_user_namespace(&user).map_err(refused)? {
+        setns(&user, CloneFlags::CLONE_NEWUSER).map_err(refused)?;
+    }
+    setns(&network, CloneFlags::CLONE_NEWNET).map_err(refused)?;
+    drop((user, network));
+
+    let (program, arguments) = typed.program.split_first().expect("clap asks for one");
+    let mut command = Command::new(program);
+    command.args(arguments).env("ETCDCTL_API", "3").env(ENDPOINTS, endpoints.join(","));
+    // etcdctl takes one or the other, and ends when it finds both.
+    if arguments.iter().any(|argument| argument.as_encoded_bytes().starts_with(b"--endpoints")) {
+        command.env_remove(ENDPOINTS);
+    }
+    let error = command.exec();
+    terminal::error(&Error::usage(format!("{}: cannot be run: {error}", program.display())));
+    Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { CANNOT_BE_RUN })
+}
+
+fn is_own_user_namespace(namespace: impl AsFd) -> nix::Result<bool> {
+    let (own, other) = (stat("/proc/self/ns/user")?, fstat(namespace)?);
+    Ok((own.st_dev, own.st_ino) == (other.st_dev, other.st_ino))
+}
