@@ -64,24 +64,24 @@ pub fn status() -> Result<Option<ClusterStatus>> {
 /// # Errors
 /// When it cannot be ended.
 pub fn down() -> Result<bool> {
-    let folder = match find()? {
+    let (folder, gone) = match find()? {
         Found::Nothing => return Ok(false),
-        Found::Up(folder, stream) => {
-            match control::ask(&stream, &Request::Stop) {
-                Ok((Answer::Stopping { members, data }, _)) => terminal::line(format_args!(
-                    "ending the sandbox with {}, its listeners, and the members' data in {}",
-                    members.join(", "),
-                    data.display()
-                )),
-                Ok((other, _)) => return Err(unexpected(&other)),
-                Err(error) => terminal::line(format_args!("{error}; ending it now")),
+        Found::Up(folder, stream) => match control::ask(&stream, &Request::Stop) {
+            Ok((Answer::Stopping { members, data }, _)) => {
+                let (members, data) = (members.join(", "), data.display());
+                (folder, format!("ended {members}; removed their sandbox, its listeners, and the data in {data}"))
             }
-            folder
-        }
+            Ok((other, _)) => return Err(unexpected(&other)),
+            Err(error) => {
+                terminal::line(format_args!("{error}; ending it at once"));
+                signal(&folder, Signal::SIGKILL);
+                (folder, "ended the sandbox".into())
+            }
+        },
         Found::Deaf(folder) => {
             terminal::line("ending a sandbox that is starting or does not answer");
             signal(&folder, Signal::SIGTERM);
-            folder
+            (folder, "ended the sandbox".into())
         }
     };
     if !is_gone(&folder, STOP_TIMEOUT)? {
@@ -91,6 +91,7 @@ pub fn down() -> Result<bool> {
             return Err(Error::run(format!("the sandbox does not end{process}; is it being debugged?")));
         }
     }
+    terminal::line(gone);
     Ok(true)
 }
 

@@ -12,7 +12,7 @@ use super::protocol::{Answer, Request};
 use crate::error::{Error, Result};
 
 /// How long the daemon may take to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a command may take to ask.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest request.
@@ -38,7 +38,7 @@ pub(super) fn ask(stream: &UnixStream, request: &Request) -> Result<(Answer, Vec
         Ok((Answer::Refused { message }, _)) => Err(Error::usage(message)),
         Ok(answered) => Ok(answered),
         Err(error) => Err(Error::run(format!(
-            "the cluster's daemon does not answer ({error}); `recorder down` ends it, whatever state it is in"
+            "the cluster's daemon does not answer ({error}), which `recorder down` ends all the same"
         ))),
     }
 }

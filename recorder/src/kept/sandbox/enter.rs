@@ -10,7 +10,7 @@ use nix::sys::stat::{fstat, stat};
 
 use crate::cli::kept::ExecCommand;
 use crate::error::{Error, Result};
-use crate::terminal;
+use crate::{programs, terminal};
 
 /// What etcdctl takes its endpoints from.
 const ENDPOINTS: &str = "ETCDCTL_ENDPOINTS";
@@ -46,8 +46,13 @@ pub(super) fn become_program(typed: &ExecCommand, endpoints: &[String], namespac
         command.env_remove(ENDPOINTS);
     }
     let error = command.exec();
-    terminal::error(&Error::usage(format!("{}: cannot be run: {error}", program.display())));
-    Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { CANNOT_BE_RUN })
+    // Of a PATH with a folder that is closed to this user, the system says no more than that.
+    let not_found = error.kind() == ErrorKind::NotFound
+        || program.to_str().is_some_and(|name| !name.contains('/') && programs::find(name).is_none());
+    let (problem, code) =
+        if not_found { ("there is no such program".into(), NOT_FOUND) } else { (error.to_string(), CANNOT_BE_RUN) };
+    terminal::error(&Error::usage(format!("{}: {problem}", program.display())));
+    Ok(code)
 }
 
 fn is_own_user_namespace(namespace: impl AsFd) -> nix::Result<bool> {
