@@ -11,6 +11,7 @@ use std::time::Duration;
 use end_to_end::processes::{assert_nothing_left, mentioning, signal, wait_until};
 use end_to_end::{Finished, Workplace, binaries, one_at_a_time, run};
 use nix::sys::signal::Signal;
+use run_folder::RunFolder;
 use serde_json::Value;
 
 const NOBODY: u32 = 65_534;
@@ -299,6 +300,25 @@ fn a_member_that_is_gone_is_shown_as_such() {
     assert!(finished.stdout.contains("unreachable") && finished.stderr.contains("etcd1: "), "{finished:?}");
     home.recorder("down").expect_code(0);
     home.assert_nothing_left();
+}
+
+#[test]
+fn a_run_beside_it_leaves_it_alone() {
+    let _one = one_at_a_time();
+    let home = Home::new();
+    // What another version of the recorder may have left.
+    std::fs::create_dir(home.state_folder()).unwrap();
+    std::fs::set_permissions(home.state_folder(), PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::write(home.state_folder().join("state.json"), "{}").unwrap();
+    drop(std::os::unix::net::UnixListener::bind(home.state_folder().join("control")).unwrap());
+    let listeners = home.up("");
+    etcdctl(&listeners[0], "put before run").expect_code(0);
+    home.recorder("run beside --operations 50 --warm-up 0").expect_code(0);
+    assert_eq!(etcdctl(&listeners[2], "get before").expect_code(0).stdout, "before\nrun\n");
+    home.status(0);
+    home.recorder("down").expect_code(0);
+    home.assert_nothing_left();
+    assert_eq!(RunFolder::list(&home.place.results()).unwrap().len(), 1, "the run's folder must stay");
 }
 
 #[test]

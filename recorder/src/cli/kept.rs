@@ -9,8 +9,15 @@ use run_folder::DEFAULT_RESULTS_DIR;
 use super::ClusterKind;
 
 pub(super) const UP_HELP: &str = "\
-The listeners on 127.0.0.1 are for people and their tools. They pass each byte through the recorder, so nothing is ever
-measured through them.
+The listeners on 127.0.0.1 are for people and their tools, never for measuring: they pass each
+byte through the recorder. The cluster stays up until `recorder down`, and its data go with it.
+
+Exit codes:
+  0    the cluster is up
+  1    a member did not come up
+  2    a wrong argument, or a cluster is up already
+  3    this machine lacks something that the cluster needs
+  130  a signal ended the start; nothing is up
 
 Examples:
   recorder up
@@ -31,8 +38,9 @@ Exit codes:
   1    it could not be ended";
 
 pub(super) const EXEC_HELP: &str = "\
-ETCDCTL_ENDPOINTS is set to the members' addresses in there, and ETCDCTL_API to 3. Files, processes and the user are those
-of the caller, though in a sandbox made without root the program sees itself as root.
+ETCDCTL_ENDPOINTS is set to the members' addresses in there (unless --endpoints is among the
+arguments), and ETCDCTL_API to 3. Files and processes are the caller's own. The user is too, but
+where the sandbox was made without root, the program takes itself for root.
 
 Exit codes: those of the program; and
   2    a wrong argument

@@ -62,6 +62,7 @@ pub(super) fn keep(keeping: &Keeping<'_>, listeners: Vec<TcpListener>, starter: 
         let _forwarding = listeners::forward(listeners, &cluster).await?;
         let (stop, mut stopped) = watch::channel(false);
         let served = Served { cluster: Arc::new(cluster), state: Arc::new(keeping.state.clone()), stop };
+        keeping.folder.remove_control_socket();
         let control = tokio::net::UnixListener::bind(keeping.folder.control_socket())
             .map_err(|error| Error::environment(format!("commands cannot be heard: {error}")))?;
         starter.try_write(&[super::start::READY]).map_err(|_| interrupted("the end of `recorder up`"))?;

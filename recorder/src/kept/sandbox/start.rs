@@ -17,7 +17,7 @@ use super::daemon::{Keeping, keep};
 use super::listeners;
 use super::state::{Listener, ProcessName, State, StateFolder};
 use crate::cli::kept::UpCommand;
-use crate::cluster::{etcd, member_name, sandbox};
+use crate::cluster::{data, etcd, member_name, sandbox};
 use crate::error::{Error, Result, exit_code};
 use crate::plan::{DATA_FOLDER, etcd_of_environment, etcd_version_of_environment};
 use crate::{machine, signals, terminal};
@@ -48,8 +48,10 @@ impl Planned {
         let (option, place) = typed.data_dir.as_ref().map_or(("--dir", &typed.dir), |place| ("--data-dir", place));
         let made = !place.exists();
         let place = machine::place(option, place)?;
+        let data = place.join(DATA_FOLDER);
+        data::remove_stale(&data);
         let now = chrono::Utc::now().format("%Y%m%d_%H%M%S");
-        let data = place.join(DATA_FOLDER).join(format!("{now}_{DATA_LABEL}{}", std::process::id()));
+        let data = data.join(format!("{now}_{DATA_LABEL}{}", std::process::id()));
         Ok(Self { program, nodes: typed.nodes, data, made: made.then_some(place) })
     }
 }

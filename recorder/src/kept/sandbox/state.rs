@@ -180,7 +180,7 @@ impl StateFolder {
     /// # Errors
     /// [`Error::Environment`] that names the folder.
     pub fn write_state(&self, state: &State) -> Result<()> {
-        let text = serde_json::to_string_pretty(state).expect("a state has only string keys");
+        let text = serde_json::to_string_pretty(state).expect("a state has only string keys") + "\n";
         self.new_file(NEW_STATE_FILE)
             .and_then(|file| File::from(file).write_all(text.as_bytes()))
             // Renamed into place, so that nobody reads half of it.
@@ -203,6 +203,12 @@ impl StateFolder {
 
     fn cannot_write(&self, error: &io::Error) -> Error {
         Error::environment(format!("{}: cannot be written to: {error}", self.path.display()))
+    }
+
+    /// Makes room for a control socket, which a killed sandbox may have left. The lock must be held.
+    pub fn remove_control_socket(&self) {
+        // What is not there need not be removed; what cannot be shows when the next one is made.
+        let _ = unlinkat(&self.dir, CONTROL_SOCKET, UnlinkatFlags::NoRemoveDir);
     }
 
     /// Path of the control socket, for this process alone; short, and right inside the sandbox too.
