@@ -258,7 +258,12 @@ fn ports_in_use_are_passed_over_and_open_files_are_not_kept() {
 #[test]
 fn kill_9_of_the_daemon_ends_everything_and_the_next_command_clears_up() {
     let _one = one_at_a_time();
-    let home = Home::new();
+    for home in [Home::new(), Home::of_nobody()] {
+        is_cleared_by_the_next_command(&home);
+    }
+}
+
+fn is_cleared_by_the_next_command(home: &Home) {
     for command in ["status", "down", "up"] {
         home.up("");
         let daemon = home.daemon();

@@ -1,5 +1,5 @@
-//! Clusters that stay up between commands: `recorder up`, `status`, `down`, `exec`. Each backend keeps its clusters in its
-//! own way; what is said of them is the same.
+//! Clusters that stay up between commands: `recorder up`, `status`, `down`, `exec`. Each backend keeps its clusters in
+//! its own way; what is said of them is the same.
 
 pub mod containers;
 pub mod members;
@@ -56,8 +56,8 @@ pub fn down(typed: &DownCommand) -> Result<u8> {
     Ok(0)
 }
 
-/// Becomes a program inside the network of the cluster that is up; returns an exit code only when that fails. Must be called
-/// while the process has a single thread.
+/// Becomes a program inside the network of the cluster that is up; returns an exit code only when that fails. Must be
+/// called while the process has a single thread.
 ///
 /// # Errors
 /// When none is up, or it has no such place.

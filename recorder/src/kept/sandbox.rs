@@ -95,8 +95,8 @@ pub fn down() -> Result<bool> {
     Ok(true)
 }
 
-/// Becomes a program inside the sandbox's network; `None` when there is no sandbox, an exit code when the program cannot
-/// be run. Must be called while the process has a single thread.
+/// Becomes a program inside the sandbox's network; `None` when there is no sandbox, an exit code when the program
+/// cannot be run. Must be called while the process has a single thread.
 ///
 /// # Errors
 /// When the sandbox has no such place, or cannot be entered.

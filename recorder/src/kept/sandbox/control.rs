@@ -61,7 +61,8 @@ fn first_part(stream: &UnixStream) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     Ok((bytes, files))
 }
 
-/// Reads what is asked; `None` from somebody who is not the user that this daemon belongs to, or whom nobody understands.
+/// Reads what is asked; `None` from somebody who is not the user that this daemon belongs to, and from somebody whom
+/// nobody understands.
 pub(super) async fn request(stream: &mut tokio::net::UnixStream) -> Option<Request> {
     let uid = stream.peer_cred().ok()?.uid();
     // The folder is closed to others already; root of the host, who could come in, has means of its own.

@@ -19,7 +19,8 @@ pub(super) fn become_program(typed: &ExecCommand, endpoints: &[String], namespac
         .map_err(|_| Error::run("the cluster's daemon did not hand its namespaces over; start the cluster again"))?;
     let refused = |errno| {
         Error::environment(format!(
-            "the cluster's network cannot be entered ({errno}); use the same user, with the same rights, as for `recorder up`"
+            "the cluster's network cannot be entered ({errno}); be the same user, with the same rights, as for `recorder \
+             up`"
         ))
     };
     // A sandbox made by root has no user namespace of its own, and one's own cannot be entered again.

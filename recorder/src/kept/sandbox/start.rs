@@ -56,8 +56,8 @@ impl Planned {
     }
 }
 
-/// Starts the daemon and waits until its cluster is ready; returns the exit code. Must be called while the process has a
-/// single thread.
+/// Starts the daemon and waits until its cluster is ready; returns the exit code. Must be called while the process has
+/// a single thread.
 ///
 /// # Errors
 /// What keeps the cluster from coming up, except what the daemon found: that is printed as it said it.
@@ -76,8 +76,8 @@ pub(super) fn up(typed: &UpCommand) -> Result<u8> {
 fn start(typed: &UpCommand, folder: &StateFolder, inherited: &[i32]) -> Result<u8> {
     let planned = Planned::new(typed)?;
     let log = folder.new_log()?;
-    let mut watched = signals::handled();
-    pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&watched), None).map_err(|errno| failed("blocking signals", errno))?;
+    pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&signals::handled()), None)
+        .map_err(|errno| failed("blocking signals", errno))?;
     let (starter, daemons_end) =
         UnixStream::pair().map_err(|error| Error::environment(format!("no socket can be had: {error}")))?;
     // SAFETY: the process has a single thread, so the child may go on using the heap and locks.
@@ -99,7 +99,6 @@ fn start(typed: &UpCommand, folder: &StateFolder, inherited: &[i32]) -> Result<u
         }
         ForkResult::Parent { child } => {
             drop(daemons_end);
-            watched.add(Signal::SIGCHLD);
             match wait_until_ready(child, starter)? {
                 None => {
                     super::announce(folder)?;

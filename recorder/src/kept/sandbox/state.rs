@@ -135,8 +135,8 @@ impl StateFolder {
         Self::open()?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
     }
 
-    /// Takes the lock, until the last process that has this folder open is gone or lets go of it. `false` when somebody else
-    /// has it, or the folder has just been removed.
+    /// Takes the lock, until the last process that has this folder open is gone or lets go of it. `false` when somebody
+    /// else has it, or the folder has just been removed.
     ///
     /// # Errors
     /// [`Error::Environment`] where the file system has no locks.
@@ -277,7 +277,8 @@ fn location() -> (PathBuf, String) {
 
 fn not_ours(path: &Path, problem: &str) -> Error {
     Error::environment(format!(
-        "{}: {problem}, and a sandbox that stays up is found by it; remove it, or set XDG_RUNTIME_DIR to a folder of yours",
+        "{}: {problem}, and a sandbox that stays up is found by it; remove it, or set XDG_RUNTIME_DIR to a folder of \
+         yours",
         path.display()
     ))
 }
