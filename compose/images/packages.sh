@@ -2,20 +2,22 @@
 #
 # Expects `fail`, and the folders $packages (where package files are kept) and $work (removed at the end).
 
-# The named packages and those that may contain their libraries: what they depend on and is called lib* or zlib*. What depends on
-# perl, debconf and the like is for installing packages, not for running their programs.
+# The named packages and those that may contain their libraries: what they depend on and is called lib* or zlib*. What
+# depends on perl, debconf and the like is for installing packages, not for running their programs.
 with_libraries() {
-    local level=("$@" libc6) seen=" $* libc6 " next name
-    while [ ${#level[@]} -gt 0 ]; do
-        next=()
-        while read -r name; do
-            [[ $seen == *" $name "* ]] || { next+=("$name") && seen+="$name "; }
-        done < <(apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
-            --no-enhances "${level[@]}" | sed -nE 's/^ +\|?(Pre)?Depends: (z?lib[^<>:]*)$/\2/p' | grep -v -e '-bin$' | sort -u)
-        level=(${next[@]+"${next[@]}"})
-    done
-    # shellcheck disable=SC2086 # it is a list
-    printf '%s\n' $seen
+    apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
+        "$@" libc6 | awk -v named="$* libc6" '
+            /^[^ ]/ { package = $1 }
+            /Depends: z?lib/ && !/-bin$/ { needs[package] = needs[package] " " $2 }
+            END {
+                count = split(named, list)
+                for (i = 1; i <= count; i++) listed[list[i]]
+                for (i = 1; i <= count; i++) {
+                    print list[i]
+                    needed = split(needs[list[i]], more)
+                    for (j = 1; j <= needed; j++) if (!(more[j] in listed)) { listed[more[j]]; list[++count] = more[j] }
+                }
+            }'
 }
 
 # The files of these packages with their checksums, one a line. They change when the distribution has newer ones.
@@ -34,6 +36,8 @@ unpack() {
     (cd "$packages" && apt-get download -q -q -o APT::Sandbox::User=root "$@") ||
         fail "packages cannot be downloaded; bring apt's lists up to date (apt-get update) and try again"
     while read -r file _; do
+        # Older versions will not be asked for again.
+        find "$packages" -name "${file%%_*}_*" ! -name "$file" -delete
         dpkg-deb --extract "$packages/$file" "$into" || fail "$packages/$file cannot be unpacked; remove it and try again"
     done <<<"$listing"
     for folder in bin sbin lib lib64; do
