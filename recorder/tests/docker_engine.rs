@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -74,13 +74,16 @@ fn left(names: &Naming) -> String {
 
 /// What a command of Docker's own client prints.
 fn docker(arguments: &str) -> String {
-    let output = docker_output(arguments);
+    let output = Command::new("docker").args(arguments.split_whitespace()).output();
+    let output = output.expect("Docker's client is installed (docker-cli, docker.io)");
     assert!(output.status.success(), "docker {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn docker_output(arguments: &str) -> Output {
-    Command::new("docker").args(arguments.split_whitespace()).output().expect("docker is installed (docker-cli)")
+/// What Docker's own client knows of a container.
+fn inspect(container: &str) -> serde_json::Value {
+    let all: serde_json::Value = serde_json::from_str(&docker(&format!("inspect {container}"))).unwrap();
+    all[0].clone()
 }
 
 fn spec(names: &Naming, nodes: u8) -> UpSpec {
@@ -97,7 +100,7 @@ fn spec(names: &Naming, nodes: u8) -> UpSpec {
 /// A session whose process is gone.
 fn session_of_the_dead() -> SessionLabel {
     let mut process = Command::new("sleep").arg("600").spawn().unwrap();
-    let label = SessionLabel::of_process("a killed test", process.id() as i32);
+    let label = SessionLabel::of_process("killed-test", process.id() as i32);
     process.kill().unwrap();
     process.wait().unwrap();
     label
@@ -163,8 +166,7 @@ fn a_cluster_goes_up_elects_is_found_and_leaves_nothing() {
             }
 
             // Members may do nothing that an unprivileged user may not.
-            let host = docker(&format!("inspect --format {{{{json .HostConfig}}}} {}", found.members[0].id));
-            let host: serde_json::Value = serde_json::from_str(&host).unwrap();
+            let host = &inspect(&found.members[0].id)["HostConfig"];
             assert_eq!(host["CapDrop"], serde_json::json!(["ALL"]));
             assert_eq!(host["CapAdd"], serde_json::Value::Null);
             assert_eq!(host["Privileged"], false);
@@ -398,8 +400,8 @@ fn what_a_killed_recorder_left_is_removed_and_what_is_to_stay_stays() {
         // One that was to stay, but was never made to the end, goes too.
         engine.up(&stay).await.unwrap();
         let last = names.member(2);
-        let label = docker(&format!("inspect --format {{{{json .Config.Labels}}}} {last}"));
-        let labels: std::collections::BTreeMap<String, String> = serde_json::from_str(&label).unwrap();
+        let labels = inspect(&last)["Config"]["Labels"].clone();
+        let labels: std::collections::BTreeMap<String, String> = serde_json::from_value(labels).unwrap();
         let labels: Vec<_> = labels.iter().map(|(key, value)| format!("--label {key}={value}")).collect();
         docker(&format!("rm --force {last}"));
         docker(&format!("create --name {last} {} {}", labels.join(" "), image::OWN_IMAGE));
@@ -425,7 +427,7 @@ fn sidecar_spec(names: &Naming, cluster: &FoundCluster, place: &Path) -> Sidecar
 
 /// The effective capabilities, network namespace and groups of a container's first process.
 fn process_facts(container: &str) -> (u64, String, String) {
-    let pid = docker(&format!("inspect --format {{{{.State.Pid}}}} {container}")).trim().to_owned();
+    let pid = &inspect(container)["State"]["Pid"];
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -470,7 +472,7 @@ fn a_sidecar_has_exactly_the_rights_asked_for() {
         let on = SidecarNetwork::On(cluster.network_id.clone());
         let client = SidecarSpec { role: Role::Client, network: on, capabilities: vec![], ..base.clone() };
         let client = engine.start_sidecar(&client).await.unwrap();
-        let networks = docker(&format!("inspect --format {{{{json .NetworkSettings.Networks}}}} {}", client.id));
+        let networks = inspect(&client.id)["NetworkSettings"]["Networks"].to_string();
         assert!(networks.contains(&cluster.network), "{networks}");
 
         // One whose program fails has said why, though the engine removes it with its log.
@@ -498,9 +500,8 @@ fn a_sidecar_has_exactly_the_rights_asked_for() {
 }
 
 fn assert_no_more_than_needed(sidecar: &Sidecar) {
-    let inspected = docker(&format!("inspect {}", sidecar.id));
-    let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
-    let host = &inspected[0]["HostConfig"];
+    let inspected = inspect(&sidecar.id);
+    let host = &inspected["HostConfig"];
     assert_eq!(host["Privileged"], false);
     assert_eq!(host["CapDrop"], serde_json::json!(["ALL"]));
     assert_eq!(host["ReadonlyRootfs"], true);
@@ -508,7 +509,7 @@ fn assert_no_more_than_needed(sidecar: &Sidecar) {
     assert_eq!(host["SecurityOpt"][0], "no-new-privileges");
     assert_eq!(host["RestartPolicy"]["Name"], "no");
     assert!(host["PidsLimit"].as_i64().unwrap() > 0);
-    let mounts = inspected[0]["Mounts"].as_array().unwrap();
+    let mounts = inspected["Mounts"].as_array().unwrap();
     let recorder = mounts.iter().find(|mount| mount["Destination"] == "/usr/local/bin/recorder").unwrap();
     assert_eq!(recorder["RW"], false);
     assert!(mounts.iter().any(|mount| mount["Destination"] == "/run/laggard" && mount["RW"] == true));
