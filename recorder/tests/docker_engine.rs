@@ -6,10 +6,11 @@
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use recorder::docker::{
@@ -572,6 +573,123 @@ fn an_engine_that_is_too_old_or_none_is_told() {
     let old = r#"{"Version":"19.03.15","ApiVersion":"1.40"}"#;
     message(connect_to(&answering(old)), &["too old", "19.03.15", "1.40", "20.10"]);
     message(connect_to(&answering("what?")), &["does not answer as a Docker engine does", "DOCKER_HOST"]);
+}
+
+#[test]
+fn an_engine_that_goes_away_is_told_and_one_that_hangs_is_given_up() {
+    on_engine("laggardtest-away-", |engine, names| async move {
+        let relay = Relay::to(engine.socket().strip_prefix("unix://").unwrap());
+        let through = Engine::connect_to(Some(&relay.host)).await.unwrap();
+        let cluster = through.up(&spec(&names, 3)).await.unwrap();
+        drop(relay);
+        let parts = [through.socket(), "did not answer", "docker info", "systemctl status docker"];
+        message(through.state(&cluster.members[0].id).await, &parts);
+        message(through.find_cluster(&names).await, &parts);
+        message(through.down(&names, true).await, &parts);
+        assert_eq!(through.last_log_lines(&cluster.members[0].id, 3).await, "");
+        assert!(engine.find_cluster(&names).await.unwrap().is_some());
+    });
+
+    // What accepts and says nothing is no engine, and is not waited for.
+    let place = tempfile::tempdir().unwrap();
+    let socket = place.path().join("docker.sock");
+    let _silent = UnixListener::bind(&socket).unwrap();
+    let begun = Instant::now();
+    message(connect_to(&format!("unix://{}", socket.display())), &["no answer within 10 s"]);
+    assert!(begun.elapsed() < Duration::from_secs(15));
+}
+
+/// A socket behind which the engine is until this is dropped.
+struct Relay {
+    host: String,
+    open: Arc<AtomicBool>,
+    socket: PathBuf,
+}
+
+impl Relay {
+    fn to(engine: &str) -> Self {
+        let place = tempfile::tempdir().unwrap().keep();
+        let socket = place.join("docker.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let open = Arc::new(AtomicBool::new(true));
+        let (engine, is_open) = (engine.to_owned(), Arc::clone(&open));
+        std::thread::spawn(move || {
+            while let Ok((here, _)) = listener.accept() {
+                if !is_open.load(Ordering::Relaxed) {
+                    break;
+                }
+                let there = UnixStream::connect(&engine).unwrap();
+                for (mut from, mut to) in [(here.try_clone().unwrap(), there.try_clone().unwrap()), (there, here)] {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(std::net::Shutdown::Write);
+                    });
+                }
+            }
+            let _ = std::fs::remove_dir_all(place);
+        });
+        Self { host: format!("unix://{}", socket.display()), open, socket }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.open.store(false, Ordering::Relaxed);
+        // Wakes the thread, which ends without an answer.
+        let _ = UnixStream::connect(&self.socket);
+        while self.socket.exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+#[test]
+fn a_member_of_the_group_docker_needs_no_root() {
+    if !nix::unistd::geteuid().is_root() {
+        // All the other tests are that proof then.
+        return;
+    }
+    on_engine("laggardtest-group-", |engine, names| async move {
+        if engine.image_id(image::TOOLS_IMAGE).await.unwrap().is_none() {
+            return skip(&format!("image {} is missing: make images", image::TOOLS_IMAGE));
+        }
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let socket = std::fs::metadata(engine.socket().strip_prefix("unix://").unwrap()).unwrap();
+        assert_eq!(socket.mode() & 0o060, 0o060, "the engine's socket is its group's");
+        let place = tempfile::tempdir().unwrap();
+        let user = 12_345;
+        std::os::unix::fs::chown(place.path(), Some(user), Some(user)).unwrap();
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o770)).unwrap();
+        let place_path = place.path().to_path_buf();
+        let group = socket.gid();
+        let as_user = std::thread::spawn(move || {
+            // SAFETY: the raw calls change this thread alone; the list of groups lives through the first.
+            unsafe {
+                let groups = [group];
+                assert_eq!(libc::syscall(libc::SYS_setgroups, 1, groups.as_ptr()), 0);
+                assert_eq!(libc::syscall(libc::SYS_setresgid, user, user, user), 0);
+                assert_eq!(libc::syscall(libc::SYS_setresuid, user, user, user), 0);
+            }
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let engine = Engine::connect().await.unwrap();
+                let cluster = engine.up(&spec(&names, 3)).await.unwrap();
+                wait_for_leader(&cluster).await;
+                // The sidecar's root reaches what its owner's group may, though it may not pass over modes.
+                let touch = ["/usr/local/bin/recorder", "/run/laggard/made-inside"].map(String::from).to_vec();
+                let spec = SidecarSpec {
+                    executable: PathBuf::from("/usr/bin/touch"),
+                    command: touch,
+                    ..sidecar_spec(&names, &cluster, &place_path)
+                };
+                let mut sidecar = engine.start_sidecar(&spec).await.unwrap();
+                assert_eq!(sidecar.last_words(3).await, "");
+                assert!(place_path.join("made-inside").exists());
+                engine.down(&names, true).await.unwrap();
+            });
+        });
+        as_user.join().unwrap();
+    });
 }
 
 /// A socket that gives everybody the same answer.
