@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use recorder::docker::{
-    Capability, Engine, FoundCluster, Naming, PublishPorts, Role, SessionLabel, Sidecar, SidecarNetwork, SidecarSpec,
-    Status, UpSpec, image,
+    Capability, CgroupVersion, Engine, FoundCluster, Naming, PublishPorts, Role, SessionLabel, Sidecar, SidecarNetwork,
+    SidecarSpec, Status, UpSpec, image,
 };
 
 /// How long a new cluster may take until it has a leader.
@@ -180,6 +180,26 @@ fn a_cluster_goes_up_elects_is_found_and_leaves_nothing() {
             assert!(engine.find_cluster(&names).await.unwrap().is_none());
             assert_eq!(left(&names), "");
         }
+    });
+}
+
+#[test]
+fn what_the_engine_says_of_itself_is_understood() {
+    on_engine("laggardtest-facts-", |engine, _| async move {
+        let info: serde_json::Value = serde_json::from_str(&docker("info --format {{.|json}}")).unwrap();
+        assert_eq!(engine.version(), info["ServerVersion"].as_str().unwrap());
+        assert_eq!(engine.kernel(), info["KernelVersion"].as_str().unwrap());
+        assert_eq!(engine.storage_driver(), info["Driver"].as_str().unwrap());
+        assert_eq!(engine.operating_system(), info["OperatingSystem"].as_str().unwrap());
+        let expected = match info["CgroupVersion"].as_str() {
+            Some("1") => Some(CgroupVersion::V1),
+            Some("2") => Some(CgroupVersion::V2),
+            _ => None,
+        };
+        assert_eq!(engine.cgroup_version(), expected);
+        let here = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        assert_eq!(engine.elsewhere().is_some(), here.trim() != engine.kernel());
+        assert_eq!(engine.is_rootless(), info["SecurityOptions"].to_string().contains("rootless"));
     });
 }
 
@@ -481,6 +501,7 @@ fn a_sidecar_has_exactly_the_rights_asked_for() {
         let mut failing = engine.start_sidecar(&failing).await.unwrap();
         let words = failing.last_words(3).await;
         assert!(words.contains("invalid time interval"), "{words:?}");
+        assert_eq!(failing.last_words(3).await, words);
 
         let mut others = base.clone();
         others.session = SessionLabel::of_this_process("another");
