@@ -3,8 +3,10 @@
 //! A test that needs something this machine lacks calls [`skip`], which says why and fails where
 //! `LAGGARD_REQUIRE_ALL` is set, as in CI.
 
+pub mod grid;
 pub mod processes;
 pub mod recorded;
+pub mod vm;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
