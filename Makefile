@@ -14,7 +14,7 @@ RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
 TEST_NEEDS := setpriv=util-linux unshare=util-linux python3=python3 /usr/lib/python3/dist-packages/pandas=python3-pandas
 VM_NEEDS := qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs depmod=kmod setpriv=util-linux flock=util-linux
 
-.PHONY: help demo test test-netem lint build needs-demo needs-test bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures
+.PHONY: help demo test test-netem lint build images needs-demo needs-test needs-images bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -43,8 +43,14 @@ lint: ## Formatting and lints
 build: ## Build the two programs
 	cargo build --workspace --bins
 
+images: needs-images build ## Build the Docker images laggard/etcd and laggard/tools, from Debian packages
+	compose/images/build all --recorder $(RECORDER)
+
 needs-demo:
 	@.ci/need $(BUILD_NEEDS) $(RUN_NEEDS)
+
+needs-images:
+	@.ci/need $(BUILD_NEEDS) docker=docker.io
 
 needs-test:
 	@.ci/need $(BUILD_NEEDS) $(RUN_NEEDS) $(TEST_NEEDS) $(VM_NEEDS)

@@ -3,6 +3,7 @@
 //! A test that needs something this machine lacks calls [`skip`], which says why and fails where
 //! `LAGGARD_REQUIRE_ALL` is set, as in CI.
 
+pub mod engine;
 pub mod grid;
 pub mod processes;
 pub mod recorded;
