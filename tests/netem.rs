@@ -188,7 +188,7 @@ fn a_run_leaves_no_qdisc_rule_process_or_namespace() {
     let Some(outcome) = outcome() else { return };
     for (case, mechanism) in outcome.each() {
         let label = case.label(mechanism);
-        for what in ["netem_left", "rules_left", "processes_left"] {
+        for what in ["qdiscs_left", "rules_left", "processes_left"] {
             assert_eq!(outcome.seen(&label, what), "", "{what} of {label}");
         }
         if !case.docker {
@@ -213,7 +213,7 @@ fn netem_does_not_outlive_a_recorder_that_is_killed() {
         let in_force = outcome.seen(name, "in_force");
         assert!(in_force.contains("netem") && in_force.contains("delay 50"), "{in_force:?}\n{}", outcome.log(name));
         assert!(!outcome.seen.contains_key(&(name.into(), "problem".into())), "{}", outcome.log(name));
-        assert_eq!(outcome.seen(name, "netem_left"), "", "{name}");
+        assert_eq!(outcome.seen(name, "qdiscs_left"), "", "{name}");
         let healed_s = outcome.number(name, "healed_s");
         assert!(healed_s <= HEALED_S_MAX, "{name}: netem was there for another {healed_s} s");
         assert_eq!(outcome.seen(name, "processes_left"), "", "{name}");
