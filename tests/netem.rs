@@ -133,7 +133,8 @@ fn plan(cases: &[Case], docker: bool) -> String {
                 writeln!(plan, "run {} {cluster} {}", case.label(mechanism), case.arguments(mechanism)).ok();
             }
         }
-        let fault = "--mechanism netem --fault delay --value 50ms --target follower --at 1 --for 60";
+        // Which mechanism that is, the recorder finds out by itself.
+        let fault = "--mechanism auto --fault delay --value 50ms --target follower --at 1 --for 60";
         writeln!(plan, "kill {name} {cluster} {fault} --warm-up 1 --duration 70 --rate 20").ok();
     }
     plan
@@ -204,6 +205,13 @@ fn a_run_leaves_no_qdisc_rule_process_or_namespace() {
     for what in ["containers_left", "networks_left", "volumes_left"] {
         assert_eq!(outcome.seen("machine", what), "", "{what} of the cluster in containers");
     }
+}
+
+#[test]
+fn the_doctor_finds_netem() {
+    let Some(outcome) = outcome() else { return };
+    let found = outcome.seen("machine", "doctor");
+    assert!(found.split_whitespace().nth(1) == Some("yes"), "{found:?}\n{}", outcome.log("doctor"));
 }
 
 #[test]
