@@ -70,8 +70,9 @@ impl std::fmt::Display for Cost {
 async fn bare_loop(cluster: &Cluster) -> Result<Cost> {
     let mut clients = Vec::new();
     for member in &cluster.members {
-        let address = member.client_address();
-        clients.push(cluster.client.run(cluster::client(address)).await??.kv_client());
+        let (sockets, address) = (cluster.client.sockets().clone(), member.client_address);
+        let made = cluster.client.run(async move { cluster::client(&sockets, address).await });
+        clients.push(made.await??.kv_client());
     }
     let (began, cpu_ns) = (Instant::now(), host::own_usage().0);
     let done = Arc::new(AtomicI64::new(0));

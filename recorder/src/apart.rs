@@ -14,6 +14,8 @@ use crate::signals;
 pub struct Supervisor {
     watched: SigSet,
     interrupted: bool,
+    /// Whether the process is killed at the second signal; else it sees to that itself.
+    ends_at_second: bool,
 }
 
 impl Supervisor {
@@ -26,7 +28,7 @@ impl Supervisor {
         watched.add(Signal::SIGCHLD);
         pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&watched), None)
             .map_err(|errno| failed("blocking signals", errno))?;
-        Ok(Self { watched, interrupted: false })
+        Ok(Self { watched, interrupted: false, ends_at_second: false })
     }
 
     /// Whether a signal has asked for the end.
@@ -58,7 +60,8 @@ impl Supervisor {
         loop {
             let signal = self.watched.wait().map_err(|errno| failed("waiting for signals", errno))?;
             if signal != Signal::SIGCHLD {
-                self.interrupted = true;
+                let is_second = std::mem::replace(&mut self.interrupted, true);
+                let signal = if is_second && self.ends_at_second { Signal::SIGKILL } else { signal };
                 // The child ends its run at the first one and everything at the second. An error means that it has
                 // just ended; SIGCHLD follows.
                 let _ = kill(child, signal);
@@ -66,6 +69,11 @@ impl Supervisor {
             }
             match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::Exited(_, code)) => return Ok(u8::try_from(code).unwrap_or(u8::MAX)),
+                Ok(WaitStatus::Signaled(..)) if self.interrupted && self.ends_at_second => {
+                    return Err(Error::Interrupted(
+                        "ended at once; `recorder recover` makes the newest run folder whole".into(),
+                    ));
+                }
                 Ok(WaitStatus::Signaled(_, signal, _)) => {
                     crate::terminal::line(format_args!("the process of a run was ended by {signal}"));
                     return Ok(exit_code::RUN_FAILED);
@@ -89,4 +97,16 @@ fn bind_to(parent: Pid) -> Result<()> {
 
 fn failed(what: &str, errno: nix::errno::Errno) -> Error {
     Error::environment(format!("a process for a run cannot be had: {what} failed ({errno})"))
+}
+
+/// Runs `inside` in this process and returns its exit code, with signals blocked until it handles them: like a sandbox, but
+/// where everything stays visible. The second signal ends it at once.
+///
+/// # Errors
+/// [`Error::Environment`] when no process can be started.
+pub fn run_here(inside: impl FnOnce() -> u8) -> Result<u8> {
+    // In a process of its own all the same: what must end at the second signal must not be what waits for it.
+    let mut supervisor = Supervisor::new()?;
+    supervisor.ends_at_second = true;
+    supervisor.run(|| Ok(inside()))
 }

@@ -71,6 +71,14 @@ pub enum Command {
     /// Hold a fault until standard input closes or the deadline passes (started by the recorder itself)
     #[command(hide = true)]
     Hold,
+    /// Act in a container for the recorder outside (started by the recorder itself)
+    #[command(hide = true)]
+    Outpost {
+        /// Folder of the socket at which the recorder listens
+        folder: PathBuf,
+        /// Name of the place
+        name: String,
+    },
 }
 
 /// `recorder run`.
@@ -81,7 +89,8 @@ pub struct RunCommand {
     /// Kind of fault
     #[arg(long, value_enum, default_value = "none", help_heading = "Fault")]
     pub fault: FaultKind,
-    /// Strength of the fault: a time with unit for delay (100ms), a percentage for loss (20%); 0 means no fault
+    /// Strength of the fault: a time with unit for delay (100ms), a percentage for loss (20%), bits a second for rate
+    /// (1mbit); 0 means no fault
     #[arg(long, value_name = "VALUE", help_heading = "Fault")]
     pub value: Option<String>,
     /// Start of the fault after the warm-up, in seconds or with a unit [default: 0]
@@ -218,8 +227,8 @@ Exit codes:
   3    this machine lacks something that the runs need; what is finished is kept
   130  a signal ended the sweep; --resume goes on with it";
 
-/// Places that a run needs on this machine.
-#[derive(Debug, Args)]
+/// Places that a run needs on this machine, and what its cluster runs in.
+#[derive(Debug, Clone, Args)]
 pub struct Places {
     /// Folder that the run folder is made in
     #[arg(long, value_name = "DIR", default_value = DEFAULT_RESULTS_DIR, help_heading = "Output")]
@@ -233,6 +242,24 @@ pub struct Places {
     /// Folder for the members' data while the run lasts [default: beside the run folder]
     #[arg(long, value_name = "DIR", help_heading = "Cluster")]
     pub data_dir: Option<PathBuf>,
+    /// What the cluster runs in
+    #[arg(long, value_enum, default_value = "auto", help_heading = "Cluster")]
+    pub cluster: ClusterKind,
+    /// Image of the members' containers, when some have to be made [default: $ETCD_IMAGE, else the public one, else that of
+    /// `make images`]
+    #[arg(long, value_name = "IMAGE", help_heading = "Cluster")]
+    pub image: Option<String>,
+}
+
+/// Kinds of cluster as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClusterKind {
+    /// The containers etcd0, etcd1, ... where they run (they stay up), else a sandbox
+    Auto,
+    /// Containers of the Docker engine on this machine: those that run, else fresh ones
+    Docker,
+    /// Processes in namespaces of their own: no Docker, no root
+    Sandbox,
 }
 
 /// Options that every run takes.
@@ -244,6 +271,9 @@ pub struct SharedOptions {
     /// Random deviation of a delay, plus or minus, with unit
     #[arg(long, value_name = "TIME", help_heading = "Fault")]
     pub jitter: Option<String>,
+    /// How that deviation is distributed; --jitter is the standard deviation of all but uniform
+    #[arg(long, value_enum, default_value = "uniform", help_heading = "Fault")]
+    pub distribution: DistributionKind,
     /// Traffic that the fault hits: all packets, between members (port 2380), or with clients (port 2379)
     #[arg(long, value_enum, default_value = "all", help_heading = "Fault")]
     pub scope: ScopeKind,
@@ -253,13 +283,17 @@ pub struct SharedOptions {
     /// Which way that traffic flows, seen from the target
     #[arg(long, value_enum, default_value = "egress", help_heading = "Fault")]
     pub direction: DirectionKind,
-    /// How packets are held or dropped: queue is the user-space queue shaper
+    /// How packets are held or dropped
     #[arg(long, value_enum, default_value = "auto", help_heading = "Fault")]
     pub mechanism: MechanismKind,
     /// Members that clients ask: round-robin, leader, target (the fault's), healthy-follower, or a name
     /// [default: round-robin; slow-follower: target]
     #[arg(long, value_name = "MEMBERS", help_heading = "Workload")]
     pub attach: Option<String>,
+    /// Where the clients' connections start: host (the machine that containers run on), own (a container or namespace of
+    /// their own), or inside a member's network, by its name [default: own; containers: host, where netem is there]
+    #[arg(long, value_name = "PLACE", help_heading = "Workload")]
+    pub client_at: Option<String>,
     /// Operations under way at once: workers of a closed loop, or the cap of an open loop
     /// [default: 16; open loop: 512]
     #[arg(long, value_name = "N", help_heading = "Workload")]
@@ -305,6 +339,8 @@ pub enum FaultKind {
     Delay,
     /// Drop packets at random
     Loss,
+    /// Let packets out no faster than this; netem only
+    Rate,
     /// Hand each packet to the mechanism, which passes it on at once: what the mechanism itself costs
     Pass,
     /// Match and count each packet and leave it alone: all machinery at work, nothing slow (a control)
@@ -360,8 +396,24 @@ pub enum DirectionKind {
 /// Mechanism as typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MechanismKind {
-    /// The best one that this machine has
+    /// netem where the kernel has it, else queue
     Auto,
-    /// The user-space queue shaper
+    /// The kernel's netem, on the target's own link
+    Netem,
+    /// The user-space queue shaper: works on every kernel, with netem's meaning of delay and loss
     Queue,
+}
+
+/// Distributions of a delay's jitter as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DistributionKind {
+    /// Each deviation up to the jitter with the same probability
+    Uniform,
+    /// Normal, with the jitter as its standard deviation
+    Normal,
+    /// Pareto with exponent 3: a few packets come very late
+    Pareto,
+    /// A quarter normal, three quarters Pareto
+    #[value(name = "paretonormal")]
+    ParetoNormal,
 }

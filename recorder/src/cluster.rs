@@ -1,24 +1,31 @@
 //! Clusters: real etcd members and the places to reach them from.
 
+pub mod choice;
+pub mod containers;
 pub mod data;
 pub mod etcd;
 pub mod http;
+pub mod local;
 pub mod network;
 pub mod sandbox;
+pub mod sockets;
 pub mod vantage;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use etcd_client::{Channel, Client};
+use hyper_util::rt::TokioIo;
+use run_folder::spec::ClientPlace;
 use tonic::transport::Endpoint;
 
 use crate::error::{Error, Result};
-use data::DataDir;
-use etcd::{CLIENT_PORT, PEER_PORT};
-use network::Network;
+use crate::faults::holder::Holder;
+use crate::faults::placement::Site;
+use containers::Containers;
+use local::Local;
+use sockets::Sockets;
 use vantage::Vantage;
 
 /// How long a cluster may take from its start to a leader that all members know.
@@ -27,10 +34,6 @@ const READY_TIMEOUT: Duration = Duration::from_secs(30);
 const READY_POLL: Duration = Duration::from_millis(20);
 /// A member that is starting may take a connection long before it answers.
 const READY_STATUS_TIMEOUT: Duration = Duration::from_millis(200);
-/// How long a started member is given to answer its peers before the next one is started all the same.
-const PEER_PORT_WAIT: Duration = Duration::from_secs(1);
-const PEER_PORT_TIMEOUT: Duration = Duration::from_millis(100);
-const PEER_PORT_POLL: Duration = Duration::from_millis(5);
 /// How long a member may take to say who leads.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -39,7 +42,7 @@ pub fn member_name(index: u8) -> String {
     format!("etcd{index}")
 }
 
-/// A running cluster. Dropping it ends the members and removes their data.
+/// A running cluster. Dropping it ends what was started for it.
 #[derive(Debug)]
 pub struct Cluster {
     /// The members, by index.
@@ -48,14 +51,28 @@ pub struct Cluster {
     pub client: Vantage,
     /// Flags of the first member.
     pub flags: Vec<String>,
-    /// What the program says of its version.
+    /// What the members say of their version.
     pub version: String,
     /// File system that the members' data lie on.
     pub data_file_system: String,
     /// Runs that it has served.
     pub served_runs: u32,
-    processes: Mutex<Vec<etcd::Process>>,
-    _data: DataDir,
+    /// Whether it was up before, and stays up.
+    pub adopted: bool,
+    /// Image of the members' containers, if they are some.
+    pub image: Option<String>,
+    /// Version of their engine.
+    pub engine: Option<String>,
+    ground: Ground,
+}
+
+/// What a cluster runs on.
+#[derive(Debug)]
+enum Ground {
+    /// Processes in the sandbox.
+    Local(Local),
+    /// Containers.
+    Containers(Box<Containers>),
 }
 
 /// A member of a cluster.
@@ -65,26 +82,28 @@ pub struct Member {
     pub name: String,
     /// etcd's own id.
     pub id: u64,
-    /// Its address.
-    pub address: Ipv4Addr,
-    /// The place beside it: its loopback reaches it whatever a fault does to its link.
+    /// Where clients reach it.
+    pub client_address: SocketAddr,
+    /// Where other members reach it.
+    pub peer_address: SocketAddr,
+    /// Where its own vantage reaches it, whatever a fault does to its link: nothing of that leaves the namespace.
+    pub own_address: SocketAddr,
+    /// The place beside it, in its network namespace.
     pub vantage: Vantage,
 }
 
 impl Member {
-    /// Where clients reach it.
-    pub fn client_address(&self) -> SocketAddr {
-        (self.address, CLIENT_PORT).into()
-    }
-
-    /// Where other members reach it.
-    pub fn peer_address(&self) -> SocketAddr {
-        (self.address, PEER_PORT).into()
+    /// Its address among the other members.
+    pub fn address(&self) -> Ipv4Addr {
+        match self.peer_address.ip() {
+            IpAddr::V4(address) => address,
+            IpAddr::V6(_) => unreachable!("members have IPv4 addresses, whoever starts them"),
+        }
     }
 
     /// The URL of [`Member::client_address`].
     pub fn client_url(&self) -> String {
-        format!("http://{}", self.client_address())
+        format!("http://{}", self.client_address)
     }
 }
 
@@ -106,18 +125,27 @@ pub struct MemberStatus {
 }
 
 /// Opens one channel to one address. It connects at the first request and again after a break, and never retries.
-fn channel(address: SocketAddr) -> Result<Channel> {
+fn channel(sockets: &Sockets, address: SocketAddr) -> Result<Channel> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| Error::run(format!("{address} is no address: {error}")))?;
-    Ok(Channel::Tonic(endpoint.tcp_nodelay(true).connect_lazy()))
+    let sockets = sockets.clone();
+    let connect = tower::service_fn(move |_| {
+        let sockets = sockets.clone();
+        async move {
+            let stream = sockets.connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok::<_, std::io::Error>(TokioIo::new(stream))
+        }
+    });
+    Ok(Channel::Tonic(endpoint.connect_with_connector_lazy(connect)))
 }
 
 /// A client of a single member. Must be called from a task at the place that the connection shall start from.
 ///
 /// # Errors
 /// [`Error::Run`] when the client cannot be made; connecting comes later.
-pub async fn client(address: SocketAddr) -> Result<Client> {
-    Client::from_channel(channel(address)?, None)
+pub async fn client(sockets: &Sockets, address: SocketAddr) -> Result<Client> {
+    Client::from_channel(channel(sockets, address)?, None)
         .await
         .map_err(|error| Error::run(format!("a client for {address} cannot be made: {error}")))
 }
@@ -139,64 +167,99 @@ pub async fn status(client: &mut Client, timeout: Duration) -> std::result::Resu
     })
 }
 
-/// Waits until a member answers its peers; one that does not is seen later, when the cluster is not ready.
-async fn wait_for_peer_port(member: &Member) -> Result<()> {
-    let address = member.peer_address();
-    let answer = async move {
-        while !matches!(tokio::time::timeout(PEER_PORT_TIMEOUT, http::get(address, "/members")).await, Ok(Ok(_))) {
-            tokio::time::sleep(PEER_PORT_POLL).await;
-        }
-    };
-    // Not to have answered in time is no error here.
-    member.vantage.run(async move { tokio::time::timeout(PEER_PORT_WAIT, answer).await }).await.map(drop)
-}
-
-/// Address of a member's client port on its own loopback.
-pub fn loopback() -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, CLIENT_PORT).into()
-}
-
 impl Cluster {
-    /// Starts `nodes` members with fresh data in `data` and waits until all of them know the same leader.
-    ///
-    /// One after the other: a member asks the others at its start whether it is new, and two that ask each other before
-    /// they answer anybody wait two seconds.
+    /// Starts `nodes` members in the sandbox, with fresh data in `data`, and waits until all of them know the same leader.
+    /// The clients are in a place of their own.
     ///
     /// # Errors
     /// [`Error::Environment`] when the network cannot be built, [`Error::Run`] when a member does not come up.
     pub async fn up(program: &etcd::Program, nodes: u8, data: &Path, client_threads: usize) -> Result<Self> {
-        let data = DataDir::create(data)?;
-        let network = Network::build(nodes)?;
-        let mut processes = Vec::new();
-        let mut members = Vec::new();
-        let mut flags_of_first = Vec::new();
-        for (index, host) in network.members.iter().enumerate() {
-            let name = member_name(index as u8);
-            let flags = etcd::Program::flags(&network.members, index, &data.path().join(&name));
-            let log = data.path().join(format!("{name}.log"));
-            processes.push(program.start(host, &name, &flags, log)?);
-            let vantage = Vantage::at(host, &name, 1)?;
-            let member = Member { name, id: 0, address: host.address, vantage };
-            if index + 1 < network.members.len() {
-                wait_for_peer_port(&member).await?;
-            }
-            members.push(member);
-            if index == 0 {
-                flags_of_first = flags;
-            }
-        }
+        let (local, members) = Local::start(program, nodes, data).await?;
         let mut cluster = Self {
             members,
-            client: Vantage::at(&network.client, "client", client_threads)?,
-            flags: flags_of_first,
+            client: local.client(client_threads)?,
+            flags: local.flags.clone(),
             version: program.version.clone(),
-            data_file_system: crate::host::file_system(data.path()),
+            data_file_system: crate::host::file_system(data),
             served_runs: 0,
-            processes: Mutex::new(processes),
-            _data: data,
+            adopted: false,
+            image: None,
+            engine: None,
+            ground: Ground::Local(local),
         };
         cluster.wait_until_ready().await?;
         Ok(cluster)
+    }
+
+    /// The cluster of these containers, once all members know the same leader.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when that takes too long.
+    pub async fn of_containers(containers: Containers, client: &ClientPlace, client_threads: usize) -> Result<Self> {
+        let found = containers.cluster();
+        let (flags, image) = (found.flags.clone(), Some(format!("{} ({})", found.image, found.image_id)));
+        let mut cluster = Self {
+            members: containers.members(client)?,
+            client: containers.client(client, client_threads)?,
+            flags,
+            version: String::new(),
+            data_file_system: containers.data_file_system(),
+            served_runs: 0,
+            adopted: containers.is_adopted(),
+            image,
+            engine: Some(containers.engine_version()),
+            ground: Ground::Containers(Box::new(containers)),
+        };
+        cluster.wait_until_ready().await?;
+        cluster.version = cluster.say_version().await?;
+        Ok(cluster)
+    }
+
+    /// Moves the clients of a sandbox to another place. Those of containers are placed at the start.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when threads cannot be started.
+    pub fn place_clients(&mut self, at: &ClientPlace, threads: usize) -> Result<()> {
+        if let (Ground::Local(local), ClientPlace::Member(name)) = (&self.ground, at) {
+            let index = self.members.iter().position(|member| member.name == *name);
+            self.client = local.beside(index.unwrap_or(0), "client", threads)?;
+        }
+        Ok(())
+    }
+
+    /// A fault holder at a place.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when it cannot be started.
+    pub fn holder(&self, site: Site) -> Result<Holder> {
+        match &self.ground {
+            Ground::Local(local) => local.holder(site),
+            Ground::Containers(containers) => containers.holder(site),
+        }
+    }
+
+    /// Whether faults are placed in containers.
+    pub fn is_containers(&self) -> bool {
+        matches!(self.ground, Ground::Containers(_))
+    }
+
+    /// Tries a mechanism for real where faults would be placed.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] with what the kernel refuses.
+    pub fn try_mechanism(&self, mechanism: crate::faults::Mechanism) -> Result<()> {
+        match &self.ground {
+            Ground::Local(_) => mechanism.try_here(),
+            Ground::Containers(containers) => containers.try_mechanism(mechanism),
+        }
+    }
+
+    /// Ends what needs time to end, and says what of it went wrong.
+    pub async fn end(self) -> Vec<String> {
+        match self.ground {
+            Ground::Local(_) => Vec::new(),
+            Ground::Containers(containers) => containers.end().await,
+        }
     }
 
     /// Waits until all members know the same leader.
@@ -206,7 +269,7 @@ impl Cluster {
     pub async fn wait_until_ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + READY_TIMEOUT;
         loop {
-            self.check_processes()?;
+            self.check().await?;
             let statuses = self.statuses(READY_STATUS_TIMEOUT).await?;
             let leader = statuses.first().and_then(|status| status.as_ref().ok()).map(|status| status.leader);
             if leader.is_some_and(|leader| leader != 0)
@@ -231,21 +294,22 @@ impl Cluster {
                     "the cluster was not ready after {} s: {}{}",
                     READY_TIMEOUT.as_secs(),
                     problems.join("; "),
-                    self.last_log_lines()
+                    self.last_log_lines().await
                 )));
             }
             tokio::time::sleep(READY_POLL).await;
         }
     }
 
-    /// Asks every member for its status, each through its own loopback, all at once.
+    /// Asks every member for its status, each from within its own namespace, all at once.
     async fn statuses(&self, timeout: Duration) -> Result<Vec<std::result::Result<MemberStatus, String>>> {
         let tasks: Vec<_> = self
             .members
             .iter()
             .map(|member| {
+                let (sockets, address) = (member.vantage.sockets().clone(), member.own_address);
                 member.vantage.spawn(async move {
-                    let mut client = client(loopback()).await.map_err(|error| error.to_string())?;
+                    let mut client = client(&sockets, address).await.map_err(|error| error.to_string())?;
                     status(&mut client, timeout).await
                 })
             })
@@ -275,20 +339,33 @@ impl Cluster {
         self.members.iter().position(|member| member.id == id)
     }
 
-    fn last_log_lines(&self) -> String {
-        let processes = self.processes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        processes.iter().map(|process| format!("\n{}{}", process.name(), process.last_log_lines())).collect()
+    async fn last_log_lines(&self) -> String {
+        match &self.ground {
+            Ground::Local(local) => local.last_log_lines(),
+            Ground::Containers(containers) => containers.last_log_lines().await,
+        }
     }
 
-    /// Fails when a member's process has ended.
+    /// Fails when a member, or what serves it, has ended.
     ///
     /// # Errors
     /// [`Error::Run`] with the end of that member's log.
-    pub fn check_processes(&self) -> Result<()> {
-        let mut processes = self.processes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match processes.iter_mut().find_map(etcd::Process::ended) {
-            Some(end) => Err(Error::run(end)),
-            None => Ok(()),
+    pub async fn check(&self) -> Result<()> {
+        match &self.ground {
+            Ground::Local(local) => local.check_processes(),
+            Ground::Containers(containers) => containers.check().await,
         }
+    }
+
+    /// What the first member says of its version.
+    async fn say_version(&self) -> Result<String> {
+        let Some(member) = self.members.first() else { return Ok(String::new()) };
+        let (sockets, address) = (member.vantage.sockets().clone(), member.own_address);
+        let asked = member.vantage.run(async move {
+            let mut client = client(&sockets, address).await?;
+            let answer = client.status().await;
+            answer.map_err(|error| Error::run(format!("a member does not say its version: {error}")))
+        });
+        Ok(asked.await??.version().to_owned())
     }
 }

@@ -42,15 +42,18 @@ pub fn cluster(manifest: &mut Manifest, cluster: &Cluster) {
         name: member.name.clone(),
         id: format!("{:x}", member.id),
         client_url: member.client_url(),
-        peer_url: format!("http://{}", member.peer_address()),
+        peer_url: format!("http://{}", member.peer_address),
     };
     manifest.cluster = manifest::Cluster {
-        backend: "sandbox".into(),
+        backend: manifest.spec.cluster.backend.as_str().into(),
         etcd_version: cluster.version.clone(),
         members: cluster.members.iter().map(member).collect(),
         flags: cluster.flags.clone(),
         data_file_system: cluster.data_file_system.clone(),
         earlier_runs: cluster.served_runs,
+        adopted: cluster.adopted,
+        image: cluster.image.clone(),
+        engine: cluster.engine.clone(),
     };
     if cluster.data_file_system == "tmpfs" {
         manifest.warnings.push("the members' data lie on a tmpfs, where fsync costs nothing".into());

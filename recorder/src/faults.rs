@@ -2,17 +2,18 @@
 //!
 //! [`timeline`] runs the window from the recorder's side; [`holder`] talks to the holder process ([`hold`]), which
 //! places the fault exactly, heals it at its end, when its input closes, and when its deadline passes;
-//! [`queue`] is the user-space mechanism on [`nfqueue`] and [`rules`]; [`probe`] and [`evidence`] show that it
-//! worked. Kernel netem takes its place beside [`queue`] as another [`Mechanism`].
+//! [`netem`] and [`queue`] are the mechanisms, the kernel's and ours; [`placement`] says where each catches which packets;
+//! [`probe`] and [`evidence`] show that it worked; [`standing`] shows and clears what others left.
 
 pub mod evidence;
 pub mod hold;
 pub mod holder;
-pub mod nfqueue;
+pub mod netem;
+pub mod placement;
 pub mod probe;
 pub mod protocol;
 pub mod queue;
-pub mod rules;
+pub mod standing;
 pub mod target;
 pub mod timeline;
 
@@ -24,50 +25,71 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mechanism {
+    /// The kernel's netem.
+    Netem,
     /// The user-space queue shaper.
     Queue,
 }
 
 impl Mechanism {
-    /// The mechanism to use for a choice.
+    /// The mechanism to use for a choice, each tried by `works` where the fault would be placed: the kernel's netem where it
+    /// is there, else the queue shaper.
     ///
     /// # Errors
-    /// [`crate::error::Error::Environment`] when this machine lacks what it needs.
-    pub fn choose(choice: MechanismChoice) -> Result<Self> {
+    /// [`Error::Environment`] when what was chosen, or everything, does not work.
+    pub fn choose(choice: MechanismChoice, effect: Effect, works: impl Fn(Self) -> Result<()>) -> Result<Self> {
         match choice {
-            MechanismChoice::Auto | MechanismChoice::Queue => {
-                rules::Iptables::find()?;
-                Ok(Self::Queue)
+            MechanismChoice::Netem => works(Self::Netem).map(|()| Self::Netem),
+            MechanismChoice::Queue => {
+                Self::Queue.supports(effect).and_then(|()| works(Self::Queue)).map(|()| Self::Queue)
             }
+            MechanismChoice::Auto => match works(Self::Netem) {
+                Ok(()) => Ok(Self::Netem),
+                Err(no_netem) => match Self::Queue.supports(effect).and_then(|()| works(Self::Queue)) {
+                    Ok(()) => Ok(Self::Queue),
+                    Err(no_queue) => Err(Error::environment(format!("{no_queue}; {no_netem}"))),
+                },
+            },
+        }
+    }
+
+    /// Checks that the programs are here which a choice may need, without trying anything.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] that says what to install.
+    pub fn check_programs(choice: MechanismChoice) -> Result<()> {
+        match choice {
+            MechanismChoice::Netem => netem::check_programs(),
+            MechanismChoice::Queue => queue::rules::Iptables::find().map(drop),
+            MechanismChoice::Auto => netem::check_programs().or_else(|_| queue::rules::Iptables::find().map(drop)),
+        }
+    }
+
+    /// Whether it can do an effect at all.
+    fn supports(self, effect: Effect) -> Result<()> {
+        match (self, effect) {
+            (Self::Queue, Effect::Rate { .. }) => {
+                Err(Error::environment("the queue shaper limits no rates; that needs netem (--mechanism netem)"))
+            }
+            _ => Ok(()),
         }
     }
 
     /// Tries the mechanism for real in the calling thread's network namespace, without a packet being touched.
     ///
     /// # Errors
-    /// [`crate::error::Error::Environment`] with what the kernel refuses.
+    /// [`Error::Environment`] with what the kernel refuses.
     pub fn try_here(self) -> Result<()> {
         match self {
-            Self::Queue => {
-                let address = std::net::Ipv4Addr::LOCALHOST;
-                let selectors = [protocol::Selector {
-                    member: 0,
-                    address,
-                    peer: None,
-                    port: Some(1),
-                    way: protocol::Way::Egress,
-                    queued: true,
-                }];
-                hold::Prepared::new(&selectors, Effect::Delay { delay_us: 1000, jitter_us: 0 }, 0)
-                    .and_then(hold::Prepared::discard)
-                    .map_err(|error| Error::environment(format!("the queue shaper does not work here: {error}")))
-            }
+            Self::Netem => netem::try_here(),
+            Self::Queue => queue::try_here(),
         }
     }
 
     /// The name in `faults.parquet`.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Netem => "netem",
             Self::Queue => "queue",
         }
     }

@@ -1,33 +1,57 @@
 //! What a run needs of this machine, checked before anything is started.
 
+use run_folder::spec::Backend;
+
 use crate::cluster::etcd;
 use crate::error::{Error, Result};
 use crate::faults::Mechanism;
 use crate::plan::PlannedRun;
 
+/// Where members come from.
+#[derive(Debug, Clone)]
+pub enum Members {
+    /// This program, in the sandbox.
+    Program(etcd::Program),
+    /// The Docker engine's containers.
+    Containers,
+}
+
+impl Members {
+    /// The version of etcd, as far as it is known before they run.
+    pub fn version(&self) -> &str {
+        match self {
+            Self::Program(program) => &program.version,
+            Self::Containers => "",
+        }
+    }
+}
+
 /// Checks that a planned run can be made here, and makes the folders that it writes to.
 ///
 /// # Errors
 /// As [`programs`] and [`places`].
-pub fn check(planned: &PlannedRun) -> Result<etcd::Program> {
-    let program = programs(planned)?;
+pub fn check(planned: &PlannedRun) -> Result<Members> {
+    let members = programs(planned)?;
     places(planned)?;
-    Ok(program)
+    Ok(members)
 }
 
 /// Checks that the programs are here which a planned run starts.
 ///
 /// # Errors
 /// [`Error::Environment`] with what to install.
-pub fn programs(planned: &PlannedRun) -> Result<etcd::Program> {
+pub fn programs(planned: &PlannedRun) -> Result<Members> {
+    if planned.spec.cluster.backend == Backend::Docker {
+        return Ok(Members::Containers);
+    }
     let program = etcd::Program::find(planned.etcd.as_deref(), planned.etcd_version.as_deref())?;
     if crate::programs::find("ip").is_none() {
         return Err(Error::environment("no `ip` on PATH, which the sandbox needs; install it (apt install iproute2)"));
     }
     if let Some(fault) = &planned.spec.fault {
-        Mechanism::choose(fault.mechanism)?;
+        Mechanism::check_programs(fault.mechanism)?;
     }
-    Ok(program)
+    Ok(Members::Program(program))
 }
 
 /// Checks the folders that a planned run writes to, and makes them.
@@ -41,7 +65,8 @@ pub fn places(planned: &PlannedRun) -> Result<()> {
         // Made first, because only what is there can be resolved.
         let resolved = std::fs::create_dir_all(place).and_then(|()| place.canonicalize());
         let resolved = resolved.map_err(|error| Error::run(message(error.to_string())))?;
-        if resolved.starts_with("/run") {
+        // A container's folders are the host's own.
+        if planned.spec.cluster.backend == Backend::Sandbox && resolved.starts_with("/run") {
             // An error means that it was not empty, and then it was not made here.
             let _ = std::fs::remove_dir(&resolved);
             return Err(Error::usage(message("lies below /run, which the sandbox replaces".into())));

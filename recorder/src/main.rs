@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use recorder::cli::{Cli, Command};
 use recorder::error::Result;
-use recorder::{doctor, faults, plan, reproduce, session, sweep, terminal};
+use recorder::{doctor, faults, outpost, plan, reproduce, session, sweep, terminal};
 use run_folder::RunFolder;
 
 fn main() -> ExitCode {
@@ -20,9 +20,9 @@ fn main() -> ExitCode {
 
 fn carry_out(command: &Command) -> Result<u8> {
     match command {
-        Command::Run(typed) => session::record(&plan::run(typed)?),
-        Command::SlowLeader(typed) => session::record(&plan::slow_leader(typed)?),
-        Command::SlowFollower(typed) => session::record(&plan::slow_follower(typed)?),
+        Command::Run(typed) => session::record(&plan::run(typed)?, &typed.shared.places),
+        Command::SlowLeader(typed) => session::record(&plan::slow_leader(typed)?, &typed.shared.places),
+        Command::SlowFollower(typed) => session::record(&plan::slow_follower(typed)?, &typed.shared.places),
         Command::Sweep(typed) => sweep::record(typed),
         Command::Reproduce { run, places } => reproduce::record(run, places),
         Command::Recover { run } => {
@@ -33,5 +33,6 @@ fn carry_out(command: &Command) -> Result<u8> {
         }
         Command::Doctor { dir } => doctor::examine(dir),
         Command::Hold => Ok(faults::hold::serve()),
+        Command::Outpost { folder, name } => outpost::serve::serve(folder, name),
     }
 }

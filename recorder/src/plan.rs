@@ -33,6 +33,8 @@ pub struct PlannedRun {
     pub etcd: Option<PathBuf>,
     /// The exact etcd version asked for.
     pub etcd_version: Option<String>,
+    /// The image asked for, where containers have to be made.
+    pub image: Option<String>,
     /// Its place in a sweep.
     pub place: Option<SweepPlace>,
     /// Name of the run folder that it repeats.
@@ -40,7 +42,7 @@ pub struct PlannedRun {
 }
 
 /// Folder beside the run folders, or in `--data-dir`, that holds members' data while runs last.
-const DATA_FOLDER: &str = ".laggard-data";
+pub const DATA_FOLDER: &str = ".laggard-data";
 
 impl PlannedRun {
     /// A run of `spec` in these places.
@@ -52,6 +54,7 @@ impl PlannedRun {
             data_dir: places.data_dir.clone(),
             etcd: places.etcd.clone().or_else(etcd_of_environment),
             etcd_version: places.etcd_version.clone().or_else(etcd_version_of_environment),
+            image: places.image.clone(),
             place: None,
             reproduces: None,
         }
@@ -242,7 +245,7 @@ fn planned(
         if *for_ms == 0 {
             return Err(Error::usage(format!("{} is 0, so the fault would be lifted at once", names[1])));
         }
-        if let Effect::Delay { delay_us, jitter_us } = effect
+        if let Effect::Delay { delay_us, jitter_us, .. } = effect
             && for_ms * 1000 <= delay_us + jitter_us
         {
             return Err(Error::usage(format!(
@@ -267,6 +270,7 @@ fn planned(
     let spec = RunSpec {
         label: label.clone(),
         seed: shared.seed.unwrap_or_else(drawn_seed),
+        // Settled before the run begins.
         cluster: ClusterSpec { backend: Backend::Sandbox, nodes: shared.nodes },
         workload,
         fault,

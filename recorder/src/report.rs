@@ -1,6 +1,6 @@
 //! What people are told of a run: before it in a sentence, after it what it shows.
 
-use run_folder::spec::{Attachment, Pacing};
+use run_folder::spec::{Attachment, Backend, ClientPlace, Pacing};
 use run_folder::{Manifest, RunFolder, RunSpec};
 
 use crate::error::Result;
@@ -110,8 +110,14 @@ pub fn in_words(spec: &RunSpec, version: &str) -> String {
             format!("{} on {target} from {} {end}", fault.effect, seconds(fault.at_ms))
         },
     );
-    format!(
-        "{}: {} members of etcd {version} in a sandbox; {load}, clients {attached}; {fault}; seed {}",
-        spec.label, spec.cluster.nodes, spec.seed
-    )
+    let members = match spec.cluster.backend {
+        Backend::Sandbox => format!("{} members of etcd {version} in a sandbox", spec.cluster.nodes),
+        Backend::Docker => format!("{} members in containers", spec.cluster.nodes),
+    };
+    let place = match &workload.client_at {
+        ClientPlace::Auto | ClientPlace::Own => String::new(),
+        ClientPlace::Host => " from the host".to_owned(),
+        ClientPlace::Member(name) => format!(" from within {name}"),
+    };
+    format!("{}: {members}; {load}, clients {attached}{place}; {fault}; seed {}", spec.label, spec.seed)
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use run_folder::spec::MechanismChoice;
+use run_folder::spec::{Backend, MechanismChoice};
 use run_folder::{RunFolder, RunSpec, Status, reader};
 
-use crate::cli::Places;
+use crate::cli::{ClusterKind, Places};
 use crate::error::{Error, Result};
 use crate::plan::PlannedRun;
 use crate::{session, terminal};
@@ -27,14 +27,22 @@ pub fn record(run: &Path, places: &Places) -> Result<u8> {
     }
     let mut spec = manifest.spec.clone();
     use_same_mechanism(&mut spec, &original)?;
+    let cluster = match (places.cluster, spec.cluster.backend) {
+        (ClusterKind::Auto, Backend::Sandbox) => ClusterKind::Sandbox,
+        (ClusterKind::Auto, Backend::Docker) => ClusterKind::Docker,
+        (asked, _) => asked,
+    };
+    let places = &Places { cluster, ..places.clone() };
     let planned = PlannedRun { reproduces: Some(original.name()), ..PlannedRun::new(&manifest.command, spec, places) };
-    let version = crate::machine::programs(&planned)?.version;
-    if version != manifest.cluster.etcd_version {
+    let members = crate::machine::programs(&planned)?;
+    let version = members.version();
+    // What containers run is known when they do.
+    if !version.is_empty() && version != manifest.cluster.etcd_version {
         let original = &manifest.cluster.etcd_version;
         terminal::line(format_args!("warning: the original ran etcd {original}, this is {version}; see --etcd"));
     }
     let before = RunFolder::list(&planned.results).unwrap_or_default();
-    let code = crate::apart::Supervisor::new()?.run(|| session::record(&planned))?;
+    let code = crate::apart::Supervisor::new()?.run(|| session::record(&planned, places))?;
     let made = RunFolder::list(&planned.results).unwrap_or_default().into_iter().find(|folder| {
         !before.contains(folder) && folder.manifest().is_ok_and(|made| made.reproduces == planned.reproduces)
     });
@@ -48,8 +56,10 @@ pub fn record(run: &Path, places: &Places) -> Result<u8> {
 /// Pins what `auto` meant then.
 fn use_same_mechanism(spec: &mut RunSpec, original: &RunFolder) -> Result<()> {
     let Some(fault) = &mut spec.fault else { return Ok(()) };
-    if reader::faults(original)?.first().is_some_and(|event| event.mechanism == "queue") {
-        fault.mechanism = MechanismChoice::Queue;
+    match reader::faults(original)?.first().map(|event| event.mechanism.as_str()) {
+        Some("queue") => fault.mechanism = MechanismChoice::Queue,
+        Some("netem") => fault.mechanism = MechanismChoice::Netem,
+        _ => {}
     }
     Ok(())
 }

@@ -10,12 +10,14 @@ use tokio::sync::watch;
 
 use crate::clock::{self, RunClock, ms_to_ns};
 use crate::clock_watch::ClockWatch;
-use crate::cluster::{Cluster, etcd};
+use crate::cluster::Cluster;
+use crate::cluster::containers::{Containers, Wanted};
 use crate::describe::{self, Usage};
 use crate::error::{Error, Result};
 use crate::faults::probe::Probes;
-use crate::faults::timeline::{self, Injected, LEAD_NS, Over};
-use crate::faults::{Mechanism, target};
+use crate::faults::target;
+use crate::faults::timeline::{self, Injected, LEAD_NS, Over, Ready};
+use crate::machine::Members;
 use crate::plan::PlannedRun;
 use crate::progress::{PhaseCell, Progress, Standing};
 use crate::recording::samplers::Samplers;
@@ -35,8 +37,8 @@ pub type Signals = watch::Receiver<Option<&'static str>>;
 /// What a run finds around it.
 #[derive(Debug)]
 pub struct Setting<'a> {
-    /// The etcd to run.
-    pub program: &'a etcd::Program,
+    /// Where members come from.
+    pub members: &'a Members,
     /// Changes when the run is to end early.
     pub signals: Signals,
     /// Where the sweep stands that the run belongs to.
@@ -58,11 +60,11 @@ pub async fn run(planned: &PlannedRun, setting: &Setting<'_>, kept: &mut Option<
         Err(error) => return Err(leave_nothing(&folder, error)?),
     };
     let started = tokio::select! {
-        started = start(planned, setting.program, kept.take(), &folder) => started,
+        started = start_ready(planned, setting.members, kept.take(), &folder) => started,
         signal = first_signal(setting.signals.clone()) => Err(Error::Interrupted(format!("interrupted by {signal}"))),
     };
-    let cluster = match started {
-        Ok(cluster) => cluster,
+    let (cluster, ready) = match started {
+        Ok(started) => started,
         Err(error @ Error::Run(_)) if planned.place.is_some() => {
             return close(&folder, manifest, recording.finish(), Err(error)).map(|()| folder);
         }
@@ -72,11 +74,15 @@ pub async fn run(planned: &PlannedRun, setting: &Setting<'_>, kept: &mut Option<
         }
     };
     describe::cluster(&mut manifest, &cluster);
-    let course = carry_out(&planned.spec, &cluster, &folder, &recording, &mut manifest, setting).await;
+    let course = carry_out(&planned.spec, &cluster, ready, &folder, &recording, &mut manifest, setting).await;
     let finished = recording.finish();
     manifest.leaders.end = cluster.leader().await.ok().flatten();
     // One whose run went wrong may be why it did.
-    *kept = Some(cluster).filter(|_| setting.keeps_cluster && course.is_ok());
+    if setting.keeps_cluster && course.is_ok() {
+        *kept = Some(cluster);
+    } else {
+        manifest.warnings.extend(end_cluster(cluster).await);
+    }
     close(&folder, manifest, finished, course)?;
     Ok(folder)
 }
@@ -97,16 +103,27 @@ fn leave_nothing(folder: &RunFolder, error: Error) -> Result<Error> {
     Ok(error)
 }
 
-/// The cluster: the one that was kept, or a fresh one.
-async fn start(
+/// The cluster, and what will hold the fault.
+async fn start_ready(
     planned: &PlannedRun,
-    program: &etcd::Program,
+    members: &Members,
     kept: Option<Cluster>,
     folder: &RunFolder,
-) -> Result<Cluster> {
-    if let Some(fault) = &planned.spec.fault {
-        Mechanism::choose(fault.mechanism)?.try_here()?;
+) -> Result<(Cluster, Option<Ready>)> {
+    let cluster = start(planned, members, kept, folder).await?;
+    let Some(fault) = &planned.spec.fault else { return Ok((cluster, None)) };
+    match Ready::make(fault, &cluster, &planned.spec.workload.client_at).await {
+        Ok(ready) => Ok((cluster, Some(ready))),
+        Err(error) => {
+            end_cluster(cluster).await;
+            Err(error)
+        }
     }
+}
+
+/// The cluster: the one that was kept, or a fresh one.
+async fn start(planned: &PlannedRun, members: &Members, kept: Option<Cluster>, folder: &RunFolder) -> Result<Cluster> {
+    let (nodes, client) = (planned.spec.cluster.nodes, &planned.spec.workload.client_at);
     match kept {
         Some(mut cluster) => {
             cluster.served_runs += 1;
@@ -115,15 +132,53 @@ async fn start(
         }
         None => {
             let data = planned.data_folder().join(folder.name());
-            Cluster::up(program, planned.spec.cluster.nodes, &data, client_threads()).await
+            match members {
+                Members::Program(program) => {
+                    let mut cluster = Cluster::up(program, nodes, &data, client_threads()).await?;
+                    cluster.place_clients(client, client_threads())?;
+                    Ok(cluster)
+                }
+                Members::Containers => {
+                    let image = planned.image.as_deref();
+                    let containers = Containers::take(&Wanted { nodes, client, image, folder: &data }).await?;
+                    let cluster = Cluster::of_containers(containers, client, client_threads()).await?;
+                    check_version(cluster, planned.etcd_version.as_deref()).await
+                }
+            }
         }
     }
+}
+
+/// Containers say their version only when they run.
+async fn check_version(cluster: Cluster, asked: Option<&str>) -> Result<Cluster> {
+    match asked {
+        Some(asked) if asked.trim_start_matches('v') != cluster.version => {
+            let error = Error::environment(format!(
+                "the containers run etcd {}, but --etcd-version or $ETCD_VERSION asks for {asked}; name an image of that \
+                 version with --image",
+                cluster.version
+            ));
+            end_cluster(cluster).await;
+            Err(error)
+        }
+        _ => Ok(cluster),
+    }
+}
+
+/// Ends a cluster, and says what of that went wrong.
+pub async fn end_cluster(cluster: Cluster) -> Vec<String> {
+    let problems = cluster.end().await;
+    for problem in &problems {
+        terminal::line(format_args!("warning: {problem}"));
+    }
+    problems
 }
 
 /// From the first operation to the last one.
 async fn carry_out(
     spec: &RunSpec,
     cluster: &Cluster,
+    mut ready: Option<Ready>,
     folder: &RunFolder,
     recording: &Recording,
     manifest: &mut Manifest,
@@ -154,20 +209,21 @@ async fn carry_out(
         end_ns
     };
     let fault = async {
-        let Some(fault) = &spec.fault else { return Ok(()) };
+        let (Some(fault), Some(ready)) = (&spec.fault, &mut ready) else { return Ok(()) };
         let context = timeline::Context {
             cluster,
             clock,
             sink: recording.notes(),
             route: &route,
             route_follows_target: spec.workload.attachment == Attachment::Target,
+            client_at: &spec.workload.client_at,
             probes: &probes,
             phase: &phase,
             seed: spec.seed,
             workload_end_ns: spec.workload.duration_ms.map(ms_to_ns),
         };
         let over = Over { workload_ended: workload_ended.clone(), stopped: stopped.clone() };
-        let held = timeline::carry_out(fault, &context, over, &mut injected).await;
+        let held = timeline::carry_out(fault, ready, &context, over, &mut injected).await;
         if held.is_err() {
             stop.send_replace(true);
         }
@@ -184,7 +240,7 @@ async fn carry_out(
         }
     };
 
-    drop((progress, samplers, probes));
+    drop((progress, samplers, probes, ready));
     manifest.clock.workload_end_ns = *end_ns.as_ref().unwrap_or(&clock.now_ns());
     manifest.clock.ended_unix_ns = clock::unix_ns();
     let unconfirmed = injected.unconfirmed.take();
@@ -225,7 +281,7 @@ async fn first_trouble(
     let processes = async {
         loop {
             tokio::time::sleep(PROCESS_POLL).await;
-            if let Err(error) = cluster.check_processes() {
+            if let Err(error) = cluster.check().await {
                 return error;
             }
         }

@@ -4,9 +4,12 @@ use run_folder::RunFolder;
 use run_folder::manifest::Status;
 use run_folder::spec::{Load, RunSpec, WorkloadSpec};
 
-use crate::apart::Supervisor;
-use crate::cluster::{self, etcd, sandbox};
+use crate::apart::{self, Supervisor};
+use crate::cli::Places;
+use crate::cluster::choice::Choice;
+use crate::cluster::{self, Cluster, sandbox};
 use crate::error::{Error, Result, exit_code};
+use crate::machine::Members;
 use crate::plan::{PlannedRun, sweep::capacity_run};
 use crate::progress::Standing;
 use crate::{machine, report, run, signals, terminal};
@@ -42,8 +45,10 @@ impl Told {
 ///
 /// # Errors
 /// What can be said before the sandbox is entered; later errors are printed inside.
-pub fn record(planned: &PlannedRun) -> Result<u8> {
-    let planned = if planned.lacks_capacity() { with_capacity(planned)? } else { planned.clone() };
+pub fn record(planned: &PlannedRun, places: &Places) -> Result<u8> {
+    let mut planned = planned.clone();
+    Choice::make(places)?.apply(std::iter::once(&mut planned.spec))?;
+    let planned = if planned.lacks_capacity() { with_capacity(&planned)? } else { planned };
     record_batch(&Batch { runs: vec![(planned, Told::All)] })
 }
 
@@ -53,22 +58,26 @@ pub fn record(planned: &PlannedRun) -> Result<u8> {
 /// As [`record`].
 pub fn record_batch(batch: &Batch) -> Result<u8> {
     let Some((first, _)) = batch.runs.first() else { return Ok(0) };
-    let program = machine::check(first)?;
+    let members = machine::check(first)?;
     cluster::data::remove_stale(&first.data_folder());
-    let code = sandbox::run_inside(|| match record_inside(batch, &program) {
+    let inside = || match record_inside(batch, &members) {
         Ok(()) => 0,
         Err(error) => {
             terminal::error(&error);
             error.code()
         }
-    });
+    };
+    let code = match members {
+        Members::Program(_) => sandbox::run_inside(inside),
+        Members::Containers => apart::run_here(inside),
+    };
     // A sandbox that was ended at once has not cleared up; nothing in it holds the data any more.
     cluster::data::remove_stale(&first.data_folder());
     code
 }
 
-/// The part that runs as pid 1 of the sandbox, on a runtime of one thread in the router's namespace.
-fn record_inside(batch: &Batch, program: &etcd::Program) -> Result<()> {
+/// The part that runs on a runtime of one thread: as pid 1 of the sandbox in the router's namespace, or beside containers.
+fn record_inside(batch: &Batch, members: &Members) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -76,24 +85,37 @@ fn record_inside(batch: &Batch, program: &etcd::Program) -> Result<()> {
     runtime.block_on(async {
         let signals = signals::install()?;
         let mut kept = None;
-        for (at, (planned, told)) in batch.runs.iter().enumerate() {
-            let keeps_cluster = at + 1 < batch.runs.len();
-            let setting = run::Setting { program, signals: signals.clone(), standing: told.standing(), keeps_cluster };
-            let announced = told.standing().map(|standing| standing.announce(&planned.spec.label));
-            if announced.is_none() {
-                terminal::line(report::in_words(&planned.spec, &program.version));
-            }
-            let made = run::run(planned, &setting, &mut kept).await;
-            drop(announced);
-            let folder = made.map_err(|error| in_sweep(error, planned, told.standing()))?;
-            match told {
-                Told::All => report::run(&folder)?,
-                Told::OfSweep(standing) => report::run_of_sweep(&folder, *standing)?,
-                Told::Aside => report::run_aside(&folder)?,
-            }
+        let recorded = record_each(batch, members, &signals, &mut kept).await;
+        if let Some(cluster) = kept {
+            run::end_cluster(cluster).await;
         }
-        Ok(())
+        recorded
     })
+}
+
+async fn record_each(
+    batch: &Batch,
+    members: &Members,
+    signals: &run::Signals,
+    kept: &mut Option<Cluster>,
+) -> Result<()> {
+    for (at, (planned, told)) in batch.runs.iter().enumerate() {
+        let keeps_cluster = at + 1 < batch.runs.len();
+        let setting = run::Setting { members, signals: signals.clone(), standing: told.standing(), keeps_cluster };
+        let announced = told.standing().map(|standing| standing.announce(&planned.spec.label));
+        if announced.is_none() {
+            terminal::line(report::in_words(&planned.spec, members.version()));
+        }
+        let made = run::run(planned, &setting, kept).await;
+        drop(announced);
+        let folder = made.map_err(|error| in_sweep(error, planned, told.standing()))?;
+        match told {
+            Told::All => report::run(&folder)?,
+            Told::OfSweep(standing) => report::run_of_sweep(&folder, *standing)?,
+            Told::Aside => report::run_aside(&folder)?,
+        }
+    }
+    Ok(())
 }
 
 /// Among many runs, an error says which one it ended.

@@ -19,6 +19,7 @@ use run_folder::{Label, Recovery, RunFolder, SweepManifest};
 
 use crate::apart::Supervisor;
 use crate::cli::SweepCommand;
+use crate::cluster::choice::Choice;
 use crate::error::{Error, Result, exit_code};
 use crate::plan::PlannedRun;
 use crate::plan::file::PlanFile;
@@ -65,7 +66,9 @@ pub fn record(typed: &SweepCommand) -> Result<u8> {
         repeat: asked.repeat,
         seed: asked.seed.or(file.seed).or_else(|| Some(earlier.as_ref()?.seed)),
     };
-    let plan = SweepPlan::new(&file, &overrides)?;
+    let mut plan = SweepPlan::new(&file, &overrides)?;
+    Choice::make(&typed.places)?.apply(plan.runs.iter_mut().map(|run| &mut run.spec))?;
+    let plan = plan;
     let etcd_version = if typed.dry_run { None } else { Some(check_programs(typed, &plan)?) };
     let mut manifest = match earlier {
         Some(earlier) => resume::merge(earlier, &plan, typed, etcd_version.as_deref())?,
@@ -136,7 +139,8 @@ fn check_programs(typed: &SweepCommand, plan: &SweepPlan) -> Result<String> {
     for run in &plan.runs {
         let mechanism = run.spec.fault.as_ref().map(|fault| fault.mechanism);
         if !checked.contains(&mechanism) {
-            version = machine::programs(&PlannedRun::new("sweep", run.spec.clone(), &typed.places))?.version;
+            let members = machine::programs(&PlannedRun::new("sweep", run.spec.clone(), &typed.places))?;
+            version = members.version().to_owned();
             checked.push(mechanism);
         }
     }

@@ -40,6 +40,29 @@ pub fn seconds_ms(what: &str, text: &str) -> Result<u64> {
     Ok(time_us.div_ceil(1000))
 }
 
+/// Parses a rate with a unit (`bit`, `kbit`, `mbit`, `gbit`, powers of ten) into bits per second.
+///
+/// # Errors
+/// A usage error that names `what`, when the number or the unit is missing or not understood.
+pub fn bit_per_s(what: &str, text: &str) -> Result<u64> {
+    let (number, unit) = split_number(text);
+    let not_a_rate = || Error::usage(format!("{what}: {text:?} is not a rate such as 500kbit or 1mbit"));
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "bit" => 1.0,
+        "kbit" => 1e3,
+        "mbit" => 1e6,
+        "gbit" => 1e9,
+        _ => return Err(not_a_rate()),
+    };
+    let number: f64 = number.parse().map_err(|_| not_a_rate())?;
+    let rate = (number * factor).round();
+    // What a slow modem does, and more than any link here.
+    if !(1e3..=1e12).contains(&rate) {
+        return Err(Error::usage(format!("{what}: {text} is not between 1kbit and 1000gbit")));
+    }
+    Ok(rate as u64)
+}
+
 /// Parses a share such as `20%` into percent; `0` needs no sign.
 ///
 /// # Errors

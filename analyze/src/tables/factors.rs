@@ -89,6 +89,7 @@ fn value(effect: Effect) -> Option<f64> {
     match effect {
         Effect::Delay { delay_us, .. } => Some(delay_us as f64 / 1e3),
         Effect::Loss { loss_percent } => Some(loss_percent),
+        Effect::Rate { bit_per_s } => Some(bit_per_s as f64 / 1e6),
         Effect::Pass | Effect::Null => None,
     }
 }
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_family_is_the_label_without_the_value_of_its_fault() {
-        let delay = |ms: u64| Effect::Delay { delay_us: ms * 1000, jitter_us: 0 };
+        let delay = |ms: u64| Effect::delay(ms * 1000);
         let loss = |loss_percent| Effect::Loss { loss_percent };
         for (label, effect, expected) in [
             ("delay20_mid", delay(20), "delay#_mid"),

@@ -52,7 +52,7 @@ pub(crate) fn plant(
     has_fault: bool,
     edit: impl FnOnce(&mut Manifest),
 ) -> RunFolder {
-    let fault = Fault { effect: Effect::Delay { delay_us: 20_000, jitter_us: 0 }, at_ms: 10_000, for_ms: Some(10_000) };
+    let fault = Fault { effect: Effect::delay(20_000), at_ms: 10_000, for_ms: Some(10_000) };
     let shape =
         Shape { label: Label::new(label).expect("a label"), fault: has_fault.then_some(fault), ..Shape::busy(10, 1) };
     let now = DateTime::from_timestamp(1_800_000_000, 0).expect("a time") + TimeDelta::minutes(count(results) * 5);

@@ -13,7 +13,9 @@ use recorder::recording::samplers::Samplers;
 use recorder::workload::Workload;
 use recorder::workload::route::Route;
 use recorder::{host, terminal};
-use run_folder::spec::{Attachment, Backend, ClusterSpec, KeyDistribution, Mix, Pacing, Scope, WorkloadSpec};
+use run_folder::spec::{
+    Attachment, Backend, ClientPlace, ClusterSpec, KeyDistribution, Mix, Pacing, Scope, WorkloadSpec,
+};
 use run_folder::{Label, RunFolder, RunSpec};
 use tokio::sync::watch;
 
@@ -57,6 +59,7 @@ pub(crate) fn puts(concurrency: u32, duration_ms: u64) -> WorkloadSpec {
         deadline_ms: 5_000,
         warm_up_ms: 0,
         attachment: Attachment::RoundRobin,
+        client_at: ClientPlace::Own,
     }
 }
 

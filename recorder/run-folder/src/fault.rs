@@ -11,14 +11,18 @@ use crate::table_row::{TableRow, table_row};
 pub struct FaultEvent {
     /// Number of the row, from 0. In the journal a later entry with the same number replaces an earlier one.
     pub fault_id: i64,
-    /// `delay`, `loss`, `pass` or `null`.
+    /// `delay`, `loss`, `rate`, `pass` or `null`.
     pub kind: String,
     /// Mean delay asked for, in microseconds; for `delay`.
     pub delay_us: Option<f64>,
     /// Jitter asked for, in microseconds; for `delay`.
     pub jitter_us: Option<f64>,
+    /// Distribution of the jitter asked for: `uniform`, `normal`, `pareto` or `paretonormal`; for `delay`.
+    pub distribution: Option<String>,
     /// Loss asked for, in percent; for `loss`.
     pub loss_percent: Option<f64>,
+    /// Rate asked for, in bits per second; for `rate`.
+    pub rate_bit_per_s: Option<f64>,
     /// Target as asked: `leader`, `follower`, `all` or a member's name.
     pub target_asked: String,
     /// Member that was hit, as an index into the manifest's members.
@@ -63,13 +67,19 @@ pub struct FaultEvent {
     pub probe_count: Option<i64>,
     /// See `probe_count`.
     pub probe_timeouts: Option<i64>,
-    /// Packets that the rule matched, by the kernel's counter.
+    /// Packets that the rule matched, by the kernel's counter: that of the iptables rule, or of the netem qdisc.
     pub packets_matched: Option<i64>,
-    /// Packets that reached the shaper.
+    /// Packets that reached the queue shaper; those that netem passed on or dropped.
     pub packets_received: Option<i64>,
-    /// Packets that the shaper dropped.
+    /// Packets that were dropped on purpose.
     pub packets_dropped: Option<i64>,
-    /// Mean time that the shaper held a packet, in microseconds.
+    /// Packets that were dropped because the queue was full, which fails the run; where the kernel tells them apart.
+    pub packets_overflowed: Option<i64>,
+    /// Bytes that the netem qdisc passed on.
+    pub bytes_passed: Option<i64>,
+    /// Largest number of packets that were seen waiting in the netem qdisc.
+    pub backlog_max: Option<i64>,
+    /// Mean time that the queue shaper held a packet, in microseconds.
     pub hold_mean_us: Option<f64>,
     /// Longest time that it held one.
     pub hold_max_us: Option<f64>,
@@ -84,7 +94,9 @@ table_row!(FaultEvent {
     kind: String,
     delay_us: Option<f64>,
     jitter_us: Option<f64>,
+    distribution: Option<String>,
     loss_percent: Option<f64>,
+    rate_bit_per_s: Option<f64>,
     target_asked: String,
     target: i8,
     role: String,
@@ -110,6 +122,9 @@ table_row!(FaultEvent {
     packets_matched: Option<i64>,
     packets_received: Option<i64>,
     packets_dropped: Option<i64>,
+    packets_overflowed: Option<i64>,
+    bytes_passed: Option<i64>,
+    backlog_max: Option<i64>,
     hold_mean_us: Option<f64>,
     hold_max_us: Option<f64>,
     loss_low_percent: Option<f64>,

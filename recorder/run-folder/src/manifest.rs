@@ -137,9 +137,18 @@ pub struct Cluster {
     pub flags: Vec<String>,
     /// File system that the members' data lay on; tmpfs makes fsync free.
     pub data_file_system: String,
-    /// Runs that this same cluster had served before; 0 for a fresh one.
+    /// Runs that this same cluster had served before; 0 for a fresh one. Not known of an adopted one.
     #[serde(default)]
     pub earlier_runs: u32,
+    /// Whether it was up before the run and stayed up after it.
+    #[serde(default)]
+    pub adopted: bool,
+    /// Image that the members' containers were made from, with its id; absent without containers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The Docker engine's version; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
 }
 
 /// A member of the cluster.

@@ -54,6 +54,45 @@ pub struct ClusterSpec {
 pub enum Backend {
     /// etcd processes in namespaces of our own: no Docker, no root.
     Sandbox,
+    /// Containers of a Docker engine on this machine.
+    Docker,
+}
+
+impl Backend {
+    /// The name in manifests and tables, as it is typed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Docker => "docker",
+        }
+    }
+}
+
+/// Where the clients' connections start, in the network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientPlace {
+    /// Where the backend has them by default; settled before a run begins, so never in a manifest.
+    Auto,
+    /// A place of their own on the cluster's network: a namespace of the sandbox, or a container.
+    #[default]
+    Own,
+    /// The machine that the containers run on.
+    Host,
+    /// Inside the network namespace of the member with this name, as the older scripts had it.
+    Member(String),
+}
+
+impl std::fmt::Display for ClientPlace {
+    /// As it is typed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Own => "own",
+            Self::Host => "host",
+            Self::Member(name) => name,
+        })
+    }
 }
 
 /// What the clients do.
@@ -94,6 +133,9 @@ pub struct WorkloadSpec {
     pub warm_up_ms: u64,
     /// Which members the clients ask.
     pub attachment: Attachment,
+    /// Where the clients are.
+    #[serde(default)]
+    pub client_at: ClientPlace,
 }
 
 fn one() -> u32 {
@@ -223,17 +265,25 @@ pub struct FaultSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Effect {
-    /// Each packet is held for `delay_us`, plus or minus a uniformly drawn jitter.
+    /// Each packet is held for `delay_us`, plus a randomly drawn jitter.
     Delay {
         /// Mean hold time.
         delay_us: u64,
-        /// Half the width of the uniform distribution around it.
+        /// Half the width of the uniform distribution around it, or the standard deviation of another one.
         jitter_us: u64,
+        /// How the jitter is distributed.
+        #[serde(default)]
+        distribution: Distribution,
     },
     /// Each packet is dropped with this probability, independently.
     Loss {
         /// 0 to 100.
         loss_percent: f64,
+    },
+    /// Packets leave no faster than this, one after the other.
+    Rate {
+        /// Bits per second, headers of the link included.
+        bit_per_s: u64,
     },
     /// Each packet goes through the mechanism and is passed on at once: what such a run shows is what the mechanism's way
     /// itself costs.
@@ -244,11 +294,17 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// A delay without jitter.
+    pub fn delay(delay_us: u64) -> Self {
+        Self::Delay { delay_us, jitter_us: 0, distribution: Distribution::Uniform }
+    }
+
     /// The kind's name, as in `faults.parquet`.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Delay { .. } => "delay",
             Self::Loss { .. } => "loss",
+            Self::Rate { .. } => "rate",
             Self::Pass => "pass",
             Self::Null => "null",
         }
@@ -259,11 +315,45 @@ impl std::fmt::Display for Effect {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let ms = |us: u64| us as f64 / 1000.0;
         match *self {
-            Self::Delay { delay_us, jitter_us: 0 } => write!(f, "delay {}ms", ms(delay_us)),
-            Self::Delay { delay_us, jitter_us } => write!(f, "delay {}ms ± {}ms", ms(delay_us), ms(jitter_us)),
+            Self::Delay { delay_us, jitter_us: 0, .. } => write!(f, "delay {}ms", ms(delay_us)),
+            Self::Delay { delay_us, jitter_us, distribution } => {
+                write!(f, "delay {}ms ± {}ms", ms(delay_us), ms(jitter_us))?;
+                match distribution {
+                    Distribution::Uniform => Ok(()),
+                    other => write!(f, " ({})", other.as_str()),
+                }
+            }
             Self::Loss { loss_percent } => write!(f, "loss {loss_percent}%"),
+            Self::Rate { bit_per_s } => write!(f, "rate {}mbit", bit_per_s as f64 / 1e6),
             Self::Pass => f.write_str("pass-through"),
             Self::Null => f.write_str("null fault"),
+        }
+    }
+}
+
+/// How a delay's jitter is distributed, with netem's meaning of these names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Distribution {
+    /// Uniform within the jitter around the delay.
+    #[default]
+    Uniform,
+    /// Normal; the jitter is its standard deviation.
+    Normal,
+    /// Pareto with exponent 3: few packets come very late.
+    Pareto,
+    /// A quarter normal and three quarters Pareto.
+    ParetoNormal,
+}
+
+impl Distribution {
+    /// The name as it is typed, which is also `tc`'s.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Normal => "normal",
+            Self::Pareto => "pareto",
+            Self::ParetoNormal => "paretonormal",
         }
     }
 }
@@ -349,4 +439,6 @@ pub enum MechanismChoice {
     Auto,
     /// The user-space queue shaper.
     Queue,
+    /// The kernel's netem.
+    Netem,
 }

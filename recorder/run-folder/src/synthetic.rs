@@ -85,7 +85,7 @@ impl Shape {
 /// Shapes of a sweep: baselines among delays and losses, in the middle and all the time, with the labels that the older
 /// scripts gave them. From the ninth run on they repeat with other seeds.
 pub fn sweep(runs: usize, operations: u64, seed: u64) -> Vec<Shape> {
-    let delay = |ms: u64| Effect::Delay { delay_us: ms * 1000, jitter_us: 0 };
+    let delay = |ms: u64| Effect::delay(ms * 1000);
     let loss = |loss_percent: f64| Effect::Loss { loss_percent };
     (0..runs)
         .map(|run| {

@@ -6,12 +6,18 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 
-/// Gets a page on a fresh connection, from the place that the calling task is at.
+use super::sockets::Sockets;
+
+/// Gets a page on a fresh connection.
 ///
 /// # Errors
 /// When nobody listens, or does not answer in HTTP.
-pub async fn get(address: SocketAddr, path: &str) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
-    let stream = tokio::net::TcpStream::connect(address).await?;
+pub async fn get(
+    sockets: &Sockets,
+    address: SocketAddr,
+    path: &str,
+) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+    let stream = sockets.connect(address).await?;
     let (mut requests, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = hyper::Request::get(path).header("host", address.to_string()).body(Empty::<Bytes>::new())?;
     let exchange = async {

@@ -7,137 +7,119 @@ use std::io::{BufRead, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use run_folder::spec::Effect;
-
-use super::Mechanism;
-use super::protocol::{Counters, HealReason, Injection, Report, Request, Selector};
-use super::queue::Shaper;
-use super::rules::{self, Armed, Iptables};
+use super::protocol::{Counters, HealReason, Injection, Report, Request};
+use super::{Mechanism, netem, queue};
 use crate::clock::{monotonic_ns, sleep_until_monotonic};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The dead-man's switch: a recorder that is silent for longer has lost its fault.
 pub const SILENCE_MAX_NS: i64 = 5_000_000_000;
 /// The last stretch before an edge is slept through exactly, deaf to requests.
 const EXACT_STRETCH_NS: i64 = 2_000_000;
+/// Nothing else is done so shortly before an edge.
+const LOOK_STRETCH_NS: i64 = 500_000_000;
 
 /// Serves requests on standard input until it closes. Returns the exit code.
 pub fn serve() -> u8 {
     // The programs that it starts inherit this.
     crate::scheduling::wake_promptly();
     let requests = read_requests();
+    // What is prepared for the whole run; dropping it undoes it.
+    let mut tree = None;
     loop {
         match requests.recv() {
+            Ok(Request::Prepare { mechanism: Mechanism::Queue, .. }) => report(&Report::Prepared),
+            Ok(Request::Prepare { mechanism: Mechanism::Netem, address }) => match netem::Tree::install(address) {
+                Ok(installed) => {
+                    tree = Some(installed);
+                    report(&Report::Prepared);
+                }
+                Err(error) => report(&Report::Failed { message: error.to_string() }),
+            },
             Ok(Request::Inject(injection)) => {
                 if let Err(error) = hold(&injection, &requests) {
                     report(&Report::Failed { message: error.to_string() });
                 }
             }
             Ok(Request::Heal { .. } | Request::KeepAlive) => {}
-            Err(_) => return 0,
+            Err(_) => {
+                drop(tree);
+                return 0;
+            }
         }
     }
 }
 
 /// Holds one fault from its preparation to its healing.
 fn hold(injection: &Injection, requests: &Receiver<Request>) -> Result<()> {
-    let fault = match injection.mechanism {
-        Mechanism::Queue => Prepared::new(&injection.selectors, injection.effect, injection.seed)?,
-    };
+    let fault = Prepared::new(injection)?;
     wait_until(injection.at_ns);
-    let fault = fault.inject()?;
-    report(&Report::Applied { done_ns: monotonic_ns(), commands: fault.commands.clone() });
-    let reason = wait_for_end(injection.until_ns, requests);
+    let mut fault = fault.inject()?;
+    report(&Report::Applied { done_ns: monotonic_ns(), commands: fault.commands() });
+    let reason = wait_for_end(injection.until_ns, requests, || fault.look());
     let (done_ns, counters) = fault.heal()?;
     report(&Report::Cleared { done_ns, reason, counters });
     Ok(())
 }
 
-/// Everything slow is done: queues are bound and rules wait to be hooked in.
-pub struct Prepared {
-    iptables: Iptables,
-    armed: Armed,
-    selectors: Vec<Selector>,
-    shapers: Vec<Shaper>,
+/// A fault that is ready.
+#[derive(Debug)]
+enum Prepared {
+    Queue(queue::Prepared),
+    Netem(netem::Prepared),
 }
 
 impl Prepared {
-    /// Prepares a fault in the calling thread's network namespace.
-    ///
-    /// # Errors
-    /// What the kernel or iptables refuse.
-    pub fn new(selectors: &[Selector], effect: Effect, seed: u64) -> Result<Self> {
-        let iptables = Iptables::prepare(selectors)?;
-        let start = |(number, _): (usize, &Selector)| {
-            Shaper::start(rules::queue_number(number), effect, seed.wrapping_add(number as u64))
-                .map_err(|error| Error::run(format!("the kernel refused packet queue {number}: {error}")))
-        };
-        let shapers = selectors.iter().enumerate().map(start).collect::<Result<_>>()?;
-        Ok(Self { armed: iptables.arm()?, iptables, selectors: selectors.to_vec(), shapers })
-    }
-
-    /// Undoes the preparation of a fault that is not injected.
-    ///
-    /// # Errors
-    /// What the kernel or iptables refuse.
-    pub fn discard(self) -> Result<()> {
-        drop(self.armed);
-        drain(self.shapers)?;
-        self.iptables.remove(&self.selectors)
+    fn new(injection: &Injection) -> Result<Self> {
+        let Injection { selectors, effect, seed, .. } = injection;
+        match injection.mechanism {
+            Mechanism::Queue => queue::Prepared::new(selectors, *effect, *seed).map(Self::Queue),
+            Mechanism::Netem => netem::Prepared::new(selectors, *effect).map(Self::Netem),
+        }
     }
 
     fn inject(self) -> Result<Injected> {
-        let Self { iptables, armed, selectors, shapers } = self;
-        let commands = Iptables::hook(armed, &selectors)?;
-        let unhooking = iptables.arm().ok();
-        Ok(Injected { iptables, unhooking, selectors, shapers, commands, hooked: true })
+        match self {
+            Self::Queue(fault) => fault.inject().map(Injected::Queue),
+            Self::Netem(fault) => fault.inject().map(Injected::Netem),
+        }
     }
 }
 
-/// A fault in force. Healing it is [`Injected::heal`]; dropping it on an error path heals it too.
-struct Injected {
-    iptables: Iptables,
-    /// Ready to heal; where it could not be made ready, healing takes a millisecond more.
-    unhooking: Option<Armed>,
-    selectors: Vec<Selector>,
-    shapers: Vec<Shaper>,
-    commands: String,
-    hooked: bool,
+/// A fault in force.
+#[derive(Debug)]
+enum Injected {
+    Queue(queue::Injected),
+    Netem(netem::Injected),
 }
 
 impl Injected {
-    /// Unhooks the rules, lets the held packets go, and reads the counters: in this order no packet is lost.
-    fn heal(mut self) -> Result<(i64, Vec<Counters>)> {
-        let armed = self.unhooking.take().map_or_else(|| self.iptables.arm(), Ok)?;
-        Iptables::unhook(armed, &self.selectors)?;
-        self.hooked = false;
-        let done_ns = monotonic_ns();
-        let drained = drain(std::mem::take(&mut self.shapers))?;
-        // Nothing leads into the chains any more, so their counters stand still.
-        let matched = self.iptables.matched(&self.selectors)?;
-        self.iptables.remove(&self.selectors)?;
-        let counters = drained.into_iter().zip(matched).map(|(counters, matched)| Counters { matched, ..counters });
-        Ok((done_ns, counters.collect()))
+    fn commands(&self) -> String {
+        match self {
+            Self::Queue(fault) => fault.commands(),
+            Self::Netem(fault) => fault.commands(),
+        }
     }
-}
 
-fn drain(shapers: Vec<Shaper>) -> Result<Vec<Counters>> {
-    let drained: std::io::Result<Vec<_>> = shapers.into_iter().map(Shaper::drain).collect();
-    drained.map_err(|error| Error::run(format!("the queue shaper failed: {error}")))
-}
+    /// Looks at what only shows while the fault is in force.
+    fn look(&mut self) {
+        match self {
+            // It counts every packet itself.
+            Self::Queue(_) => {}
+            Self::Netem(fault) => fault.look(),
+        }
+    }
 
-impl Drop for Injected {
-    fn drop(&mut self) {
-        if self.hooked {
-            // Nothing more can be done about an error; without a listener the rule lets packets pass.
-            let armed = self.unhooking.take().map_or_else(|| self.iptables.arm(), Ok);
-            let _ = armed.and_then(|armed| Iptables::unhook(armed, &self.selectors));
+    fn heal(self) -> Result<(i64, Vec<Counters>)> {
+        match self {
+            Self::Queue(fault) => fault.heal(),
+            Self::Netem(fault) => fault.heal(),
         }
     }
 }
 
 /// Waits for whatever ends the fault first.
-fn wait_for_end(until_ns: Option<i64>, requests: &Receiver<Request>) -> HealReason {
+fn wait_for_end(until_ns: Option<i64>, requests: &Receiver<Request>, mut look: impl FnMut()) -> HealReason {
     let mut until_ns = until_ns.unwrap_or(i64::MAX);
     let mut silent_until_ns = monotonic_ns() + SILENCE_MAX_NS;
     loop {
@@ -152,8 +134,14 @@ fn wait_for_end(until_ns: Option<i64>, requests: &Receiver<Request>) -> HealReas
         let wait_ns = (until_ns - EXACT_STRETCH_NS - now_ns).min(silent_until_ns - now_ns);
         match requests.recv_timeout(Duration::from_nanos(wait_ns.max(0).unsigned_abs())) {
             Ok(Request::Heal { at_ns }) => until_ns = until_ns.min(at_ns),
-            Ok(Request::KeepAlive) => silent_until_ns = monotonic_ns() + SILENCE_MAX_NS,
-            Ok(Request::Inject(_)) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Request::KeepAlive) => {
+                silent_until_ns = monotonic_ns() + SILENCE_MAX_NS;
+                // Looking takes milliseconds; the edge must not wait for it.
+                if until_ns - monotonic_ns() > LOOK_STRETCH_NS {
+                    look();
+                }
+            }
+            Ok(Request::Inject(_) | Request::Prepare { .. }) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return HealReason::InputClosed,
         }
     }

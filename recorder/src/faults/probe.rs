@@ -9,11 +9,11 @@ use std::time::Duration;
 use run_folder::Sample;
 use run_folder::sample::metric;
 use run_folder::spec::Scope;
-use tokio::net::TcpStream;
 use tokio::time::MissedTickBehavior;
 
 use crate::clock::RunClock;
 use crate::cluster::Cluster;
+use crate::cluster::sockets::Sockets;
 use crate::cluster::vantage::Vantage;
 use crate::recording::NoteSink;
 
@@ -51,14 +51,16 @@ impl Probes {
         let members = cluster.members.len();
         let probe = |(index, member): (usize, &crate::cluster::Member)| {
             let (from, place, address) = match scope {
-                Scope::Clients => (None, &cluster.client, member.client_address()),
+                Scope::Clients => (None, &cluster.client, member.client_address),
                 Scope::All | Scope::Peers => {
                     let next = (index + 1) % members;
-                    (Some(next), &cluster.members[next].vantage, member.peer_address())
+                    (Some(next), &cluster.members[next].vantage, member.peer_address)
                 }
             };
             let label = format!("from={}", from.map_or("client", |from| &cluster.members[from].name));
-            let link = Link { member: index, from, address, label, clock, sink: sink.clone(), seen: seen.clone() };
+            let sockets = place.sockets().clone();
+            let link =
+                Link { member: index, from, sockets, address, label, clock, sink: sink.clone(), seen: seen.clone() };
             place.spawn(link.probe_forever(place.clone())).abort_handle()
         };
         Self { tasks: cluster.members.iter().enumerate().map(probe).collect(), seen }
@@ -80,6 +82,7 @@ impl Drop for Probes {
 struct Link {
     member: usize,
     from: Option<usize>,
+    sockets: Sockets,
     address: SocketAddr,
     label: String,
     clock: RunClock,
@@ -99,8 +102,10 @@ impl Link {
     }
 
     async fn probe(self) {
+        // Made before the clock is read: what making it takes is no part of connecting.
+        let Ok(socket) = self.sockets.tcp() else { return };
         let start_ns = self.clock.now_ns();
-        let connected = tokio::time::timeout(TIMEOUT, TcpStream::connect(self.address)).await;
+        let connected = tokio::time::timeout(TIMEOUT, socket.connect(self.address)).await;
         let took_us = (self.clock.now_ns() - start_ns) as f64 / 1000.0;
         let connect_us = matches!(connected, Ok(Ok(_))).then_some(took_us);
         let (metric, value) = match connect_us {

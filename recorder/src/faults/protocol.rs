@@ -12,6 +12,13 @@ use super::Mechanism;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
+    /// Do what would disturb traffic if it were done later. Undone when the input closes.
+    Prepare {
+        /// For this mechanism.
+        mechanism: Mechanism,
+        /// Address of the member that may be hit.
+        address: Ipv4Addr,
+    },
     /// Place a fault at a time; everything slow is done before it.
     Inject(Injection),
     /// Heal at a time; a time in the past means now. A window with an end of its own heals by itself.
@@ -53,6 +60,8 @@ pub struct Selector {
     pub port: Option<u16>,
     /// Which way the packets flow.
     pub way: Way,
+    /// Where they are caught.
+    pub hook: Hook,
     /// Whether they are handed to the shaper; else they are only counted.
     pub queued: bool,
 }
@@ -67,10 +76,28 @@ pub enum Way {
     Ingress,
 }
 
+/// Where packets are caught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hook {
+    /// On a router, on their way in.
+    Forward,
+    /// On a router, on their way out.
+    Postrouting,
+    /// Where they arrive, before anything else.
+    Prerouting,
+    /// Where they arrive, last of all.
+    Input,
+    /// On the target's own link.
+    Link,
+}
+
 /// What the holder says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
+    /// What was to be prepared is.
+    Prepared,
     /// The fault is in force.
     Applied {
         /// When the change was complete.
@@ -123,6 +150,12 @@ pub struct Counters {
     pub hold_max_ns: u64,
     /// When the first packet was dropped.
     pub first_drop_ns: Option<i64>,
+    /// Packets that were dropped because the queue was full; absent where they cannot be told from others.
+    pub overflowed: Option<u64>,
+    /// Bytes that the kernel's qdisc passed on; absent for the queue shaper.
+    pub bytes_passed: Option<u64>,
+    /// Largest number of packets seen waiting in the kernel's qdisc; absent for the queue shaper.
+    pub backlog_max: Option<u64>,
 }
 
 impl Counters {
@@ -136,6 +169,17 @@ impl Counters {
             hold_sum_ns: self.hold_sum_ns + other.hold_sum_ns,
             hold_max_ns: self.hold_max_ns.max(other.hold_max_ns),
             first_drop_ns: [self.first_drop_ns, other.first_drop_ns].into_iter().flatten().min(),
+            overflowed: either(self.overflowed, other.overflowed, |a, b| a + b),
+            bytes_passed: either(self.bytes_passed, other.bytes_passed, |a, b| a + b),
+            backlog_max: either(self.backlog_max, other.backlog_max, u64::max),
         }
+    }
+}
+
+/// Both joined, or the one that there is.
+fn either(a: Option<u64>, b: Option<u64>, join: impl Fn(u64, u64) -> u64) -> Option<u64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(join(a, b)),
+        (one, other) => one.or(other),
     }
 }

@@ -1,158 +1,125 @@
-//! The user-space queue shaper: a thread for each selector that holds or drops packets with netem's meaning of delay,
-//! jitter and loss.
+//! The user-space queue shaper as a mechanism: packet filter rules ([`rules`]) lead packets into queues ([`nfqueue`]), and a
+//! shaper for each ([`shaper`]) holds or drops them with netem's meaning of delay, jitter and loss.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::io;
-use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+pub mod nfqueue;
+pub mod rules;
+pub mod shaper;
 
-use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::time::TimeSpec;
-use rand::{RngExt, SeedableRng};
-use rand_xoshiro::Xoshiro256PlusPlus;
 use run_folder::spec::Effect;
 
-use super::nfqueue::{Queue, Verdict};
-use super::protocol::Counters;
+use self::rules::{Armed, Iptables};
+use self::shaper::Shaper;
+use super::protocol::{Counters, Selector};
 use crate::clock::monotonic_ns;
+use crate::error::{Error, Result};
 
-/// Packets that may be held at once: ten seconds at 100,000 a second.
-const PACKETS_MAX: u32 = 1_000_000;
+/// Tries the shaper in the calling thread's network namespace, without a packet being touched.
+///
+/// # Errors
+/// [`Error::Environment`] with what the kernel or iptables refuse.
+pub fn try_here() -> Result<()> {
+    use super::protocol::{Hook, Way};
+    let address = std::net::Ipv4Addr::LOCALHOST;
+    let (way, hook) = (Way::Egress, Hook::Forward);
+    let selectors = [Selector { member: 0, address, peer: None, port: Some(1), way, hook, queued: true }];
+    Prepared::new(&selectors, Effect::delay(1000), 0)
+        .and_then(Prepared::discard)
+        .map_err(|error| Error::environment(format!("the queue shaper does not work here: {error}")))
+}
 
-/// A shaper at work. It shapes what reaches its queue until [`Shaper::drain`].
+/// Everything slow is done: queues are bound and rules wait to be hooked in.
 #[derive(Debug)]
-pub struct Shaper {
-    thread: JoinHandle<io::Result<Counters>>,
-    draining: Arc<AtomicBool>,
-    wake: Arc<EventFd>,
+pub struct Prepared {
+    iptables: Iptables,
+    armed: Armed,
+    selectors: Vec<Selector>,
+    shapers: Vec<Shaper>,
 }
 
-impl Shaper {
-    /// Binds queue `number` and starts shaping.
+impl Prepared {
+    /// Prepares a fault in the calling thread's network namespace.
     ///
     /// # Errors
-    /// When the kernel refuses the queue.
-    pub fn start(number: u16, effect: Effect, seed: u64) -> io::Result<Self> {
-        let queue = Queue::bind(number, PACKETS_MAX)?;
-        let draining = Arc::new(AtomicBool::new(false));
-        let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
-        let state = Work {
-            queue,
-            effect,
-            random: Xoshiro256PlusPlus::seed_from_u64(seed),
-            held: BinaryHeap::new(),
-            counters: Counters::default(),
+    /// What the kernel or iptables refuse.
+    pub fn new(selectors: &[Selector], effect: Effect, seed: u64) -> Result<Self> {
+        let iptables = Iptables::prepare(selectors)?;
+        let start = |(number, _): (usize, &Selector)| {
+            Shaper::start(rules::queue_number(number), effect, seed.wrapping_add(number as u64))
+                .map_err(|error| Error::run(format!("the kernel refused packet queue {number}: {error}")))
         };
-        let (draining_inside, wake_inside) = (draining.clone(), wake.clone());
-        let thread = std::thread::Builder::new()
-            .name(format!("shaper{number}"))
-            .spawn(move || state.run(&draining_inside, &wake_inside))?;
-        Ok(Self { thread, draining, wake })
+        let shapers = selectors.iter().enumerate().map(start).collect::<Result<_>>()?;
+        Ok(Self { armed: iptables.arm()?, iptables, selectors: selectors.to_vec(), shapers })
     }
 
-    /// Releases all packets at once, those that are still on their way into the queue too, and unbinds it. No rule
-    /// may lead into the queue any more.
+    /// Undoes the preparation of a fault that is not injected.
     ///
     /// # Errors
-    /// What went wrong while shaping or draining.
-    pub fn drain(self) -> io::Result<Counters> {
-        self.draining.store(true, Ordering::SeqCst);
-        self.wake.write(1)?;
-        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the shaper panicked")))
+    /// What the kernel or iptables refuse.
+    pub fn discard(self) -> Result<()> {
+        drop(self.armed);
+        drain(self.shapers)?;
+        self.iptables.remove(&self.selectors)
+    }
+
+    /// Leads packets into the queues.
+    ///
+    /// # Errors
+    /// What iptables refuses.
+    pub fn inject(self) -> Result<Injected> {
+        let Self { iptables, armed, selectors, shapers } = self;
+        let commands = Iptables::hook(armed, &selectors)?;
+        let unhooking = iptables.arm().ok();
+        Ok(Injected { iptables, unhooking, selectors, shapers, commands, hooked: true })
     }
 }
 
-struct Work {
-    queue: Queue,
-    effect: Effect,
-    random: Xoshiro256PlusPlus,
-    /// Packets under way, the next one due on top: `(due, arrived, id)`.
-    held: BinaryHeap<Reverse<(i64, i64, u32)>>,
-    counters: Counters,
+/// A fault in force. Healing it is [`Injected::heal`]; dropping it on an error path heals it too.
+#[derive(Debug)]
+pub struct Injected {
+    iptables: Iptables,
+    /// Ready to heal; where it could not be made ready, healing takes a millisecond more.
+    unhooking: Option<Armed>,
+    selectors: Vec<Selector>,
+    shapers: Vec<Shaper>,
+    commands: String,
+    hooked: bool,
 }
 
-impl Work {
-    fn run(mut self, draining: &AtomicBool, wake: &EventFd) -> io::Result<Counters> {
-        crate::scheduling::wake_promptly();
-        while !draining.load(Ordering::SeqCst) {
-            self.wait(wake.as_fd())?;
-            // Between batches too: a flood of packets must not keep those back that are due.
-            while self.receive()? {
-                self.release_due()?;
-            }
-            self.release_due()?;
-        }
-        // The rule is gone, so what is left in the socket is the last of it.
-        while self.receive()? {}
-        while let Some(Reverse((_, _, id))) = self.held.pop() {
-            self.queue.verdict(id, Verdict::Accept)?;
-        }
-        self.queue.send_verdicts()?;
-        Ok(self.counters)
+impl Injected {
+    /// The exact commands, one a line.
+    pub fn commands(&self) -> String {
+        self.commands.clone()
     }
 
-    /// Waits until a packet comes, one is due, or somebody wakes us.
-    fn wait(&self, wake: std::os::fd::BorrowedFd<'_>) -> io::Result<()> {
-        let timeout = self.held.peek().map(|Reverse((due_ns, ..))| {
-            let left_ns = (due_ns - monotonic_ns()).max(0);
-            TimeSpec::new(left_ns / 1_000_000_000, left_ns % 1_000_000_000)
-        });
-        let mut waiting = [PollFd::new(self.queue.as_fd(), PollFlags::POLLIN), PollFd::new(wake, PollFlags::POLLIN)];
-        match ppoll(&mut waiting, timeout, None) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
+    /// Unhooks the rules, lets the held packets go, and reads the counters: in this order no packet is lost.
+    ///
+    /// # Errors
+    /// What the kernel or iptables refuse.
+    pub fn heal(mut self) -> Result<(i64, Vec<Counters>)> {
+        let armed = self.unhooking.take().map_or_else(|| self.iptables.arm(), Ok)?;
+        Iptables::unhook(armed, &self.selectors)?;
+        self.hooked = false;
+        let done_ns = monotonic_ns();
+        let drained = drain(std::mem::take(&mut self.shapers))?;
+        // Nothing leads into the chains any more, so their counters stand still.
+        let matched = self.iptables.matched(&self.selectors)?;
+        self.iptables.remove(&self.selectors)?;
+        let counters = drained.into_iter().zip(matched).map(|(counters, matched)| Counters { matched, ..counters });
+        Ok((done_ns, counters.collect()))
     }
+}
 
-    /// Takes in one batch of packets; true when there may be more.
-    fn receive(&mut self) -> io::Result<bool> {
-        let mut arrived = Vec::new();
-        let more = self.queue.receive(|id| arrived.push(id))?;
-        let now_ns = monotonic_ns();
-        for id in arrived {
-            self.counters.received += 1;
-            match self.effect {
-                Effect::Loss { loss_percent } if self.random.random::<f64>() * 100.0 < loss_percent => {
-                    self.counters.dropped += 1;
-                    self.counters.first_drop_ns.get_or_insert(now_ns);
-                    self.queue.verdict(id, Verdict::Drop)?;
-                }
-                Effect::Loss { .. } => self.queue.verdict(id, Verdict::Accept)?,
-                Effect::Delay { delay_us, jitter_us } => {
-                    let hold_ns = self.hold_ns(delay_us, jitter_us);
-                    self.held.push(Reverse((now_ns + hold_ns, now_ns, id)));
-                }
-                // Held for no time: the same way through the shaper as any delay. Of a null fault nothing comes here.
-                Effect::Pass | Effect::Null => self.held.push(Reverse((now_ns, now_ns, id))),
-            }
+fn drain(shapers: Vec<Shaper>) -> Result<Vec<Counters>> {
+    let drained: std::io::Result<Vec<_>> = shapers.into_iter().map(Shaper::drain).collect();
+    drained.map_err(|error| Error::run(format!("the queue shaper failed: {error}")))
+}
+
+impl Drop for Injected {
+    fn drop(&mut self) {
+        if self.hooked {
+            // Nothing more can be done about an error; without a listener the rule lets packets pass.
+            let armed = self.unhooking.take().map_or_else(|| self.iptables.arm(), Ok);
+            let _ = armed.and_then(|armed| Iptables::unhook(armed, &self.selectors));
         }
-        self.queue.send_verdicts()?;
-        Ok(more)
-    }
-
-    /// netem's meaning: uniform within the jitter around the delay; packets may overtake each other.
-    fn hold_ns(&mut self, delay_us: u64, jitter_us: u64) -> i64 {
-        let (delay_ns, jitter_ns) = ((delay_us * 1000) as i64, (jitter_us * 1000) as i64);
-        if jitter_ns == 0 { delay_ns } else { delay_ns + self.random.random_range(-jitter_ns..=jitter_ns) }
-    }
-
-    fn release_due(&mut self) -> io::Result<()> {
-        let now_ns = monotonic_ns();
-        while let Some(Reverse((due_ns, arrived_ns, id))) = self.held.peek().copied() {
-            if due_ns > now_ns {
-                break;
-            }
-            self.held.pop();
-            self.queue.verdict(id, Verdict::Accept)?;
-            let held_ns = (now_ns - arrived_ns).unsigned_abs();
-            self.counters.held += 1;
-            self.counters.hold_sum_ns += held_ns;
-            self.counters.hold_max_ns = self.counters.hold_max_ns.max(held_ns);
-        }
-        self.queue.send_verdicts()
     }
 }

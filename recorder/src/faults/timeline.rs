@@ -3,18 +3,17 @@
 use std::time::Duration;
 
 use run_folder::FaultEvent;
-use run_folder::spec::{Direction, Effect, FaultSpec, Scope};
+use run_folder::spec::{ClientPlace, Effect, FaultSpec, Scope};
 use tokio::sync::watch;
 
 use super::Mechanism;
 use super::evidence::{self, Window};
-use super::holder::Holder;
+use super::holder::{self, Holders};
+use super::placement::{self, Hit, Site};
 use super::probe::Probes;
-use super::protocol::{Counters, HealReason, Injection, Report, Request, Selector, Way};
-use super::target;
+use super::protocol::{Counters, HealReason, Injection, Report, Request, Selector};
 use crate::clock::{RunClock, monotonic_ns, ms_to_ns};
 use crate::cluster::Cluster;
-use crate::cluster::etcd::{CLIENT_PORT, PEER_PORT};
 use crate::error::{Error, Result};
 use crate::progress::{Phase, PhaseCell};
 use crate::recording::NoteSink;
@@ -31,6 +30,27 @@ const POLL: Duration = Duration::from_millis(50);
 /// An edge that is further from what was asked is worth a warning.
 const EDGE_LATE_NS: i64 = 20_000_000;
 
+/// What holds a run's fault, in place from before its traffic begins until after it has ended, because putting it there and taking
+/// it away may disturb traffic. Dropping it heals everything.
+#[derive(Debug)]
+pub struct Ready {
+    mechanism: Mechanism,
+    holders: Holders,
+}
+
+impl Ready {
+    /// Chooses the mechanism and starts a holder wherever one may be needed.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when no mechanism works here, [`Error::Usage`] for a fault that cannot be placed, and
+    /// [`Error::Run`] when a holder cannot be started.
+    pub async fn make(fault: &FaultSpec, cluster: &Cluster, client: &ClientPlace) -> Result<Self> {
+        let mechanism = Mechanism::choose(fault.mechanism, fault.effect, |tried| cluster.try_mechanism(tried))?;
+        let sites = placement::possible_sites(fault, mechanism, cluster, client)?;
+        Ok(Self { mechanism, holders: Holders::start(&sites, mechanism, cluster).await? })
+    }
+}
+
 /// What the window needs to see and to touch.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -44,6 +64,8 @@ pub struct Context<'a> {
     pub route: &'a Route,
     /// True when the clients are attached to the target.
     pub route_follows_target: bool,
+    /// Where the clients are in the network.
+    pub client_at: &'a ClientPlace,
     /// The probes.
     pub probes: &'a Probes,
     /// What the progress display shows.
@@ -77,11 +99,17 @@ pub struct Injected {
 /// # Errors
 /// [`Error::Run`] when the fault could not be placed or healed in order; it is gone then all the same. A fault that
 /// could not be confirmed is no error here, so that the workload goes on and the judgement can be read later.
-pub async fn carry_out(fault: &FaultSpec, context: &Context<'_>, over: Over, injected: &mut Injected) -> Result<()> {
+pub async fn carry_out(
+    fault: &FaultSpec,
+    ready: &mut Ready,
+    context: &Context<'_>,
+    over: Over,
+    injected: &mut Injected,
+) -> Result<()> {
+    let Ready { mechanism, holders } = ready;
+    let mechanism = *mechanism;
     let at_ns = ms_to_ns(fault.at_ms);
     let until_ns = fault.for_ms.map(|for_ms| at_ns + ms_to_ns(for_ms)).or(context.workload_end_ns);
-    let mechanism = Mechanism::choose(fault.mechanism)?;
-    let mut holder = Holder::start()?;
 
     let mut over_before = over.clone();
     tokio::select! {
@@ -94,19 +122,25 @@ pub async fn carry_out(fault: &FaultSpec, context: &Context<'_>, over: Over, inj
         }
     }
     choose_targets(fault, context, injected).await?;
-    let selectors = selectors(fault, injected, context.cluster);
+    let hit = Hit { targets: &injected.targets, peer: injected.peer };
+    let placed = placement::place(fault, mechanism, &holders.sites(), hit, context.cluster);
     let mut events = asked_events(fault, mechanism, injected, at_ns, until_ns);
     record(&events, context);
-    holder.ask(&Request::Inject(Injection {
-        mechanism,
-        effect: fault.effect,
-        selectors: selectors.clone(),
-        at_ns: context.clock.to_monotonic_ns(at_ns),
-        until_ns: until_ns.map(|until_ns| context.clock.to_monotonic_ns(until_ns)),
-        seed: context.seed,
-    }))?;
+    for (number, (site, selectors)) in placed.iter().enumerate() {
+        let injection = Injection {
+            mechanism,
+            effect: fault.effect,
+            selectors: selectors.clone(),
+            at_ns: context.clock.to_monotonic_ns(at_ns),
+            until_ns: until_ns.map(|until_ns| context.clock.to_monotonic_ns(until_ns)),
+            // Far apart: a holder gives each of its selectors the next one.
+            seed: context.seed.wrapping_add(1000 * number as u64),
+        };
+        holders.ask(*site, &Request::Inject(injection))?;
+    }
 
-    let held = hold(&mut holder, &mut events, fault.for_ms.is_some(), over, context).await;
+    let sites: Vec<_> = placed.iter().map(|(site, _)| *site).collect();
+    let held = hold(holders, &sites, &mut events, fault.for_ms.is_some(), over, context).await;
     let cleared_ns = held.as_ref().map_or_else(|_| context.clock.now_ns(), |held| held.cleared_ns);
     injected.cleared_ns = Some(cleared_ns);
     context.phase.enter(Phase::Healed);
@@ -121,7 +155,7 @@ pub async fn carry_out(fault: &FaultSpec, context: &Context<'_>, over: Over, inj
     let held = held?;
     gather_after(&mut events, &injected.targets, cleared_ns, context).await;
     for event in &mut events {
-        judge(event, fault, &injected.targets, &selectors, &held.counters, context);
+        judge(event, fault, &injected.targets, &placed, &held, context);
     }
     record(&events, context);
     conclude(&events, held.reason, context, injected)
@@ -152,13 +186,15 @@ async fn choose_targets(fault: &FaultSpec, context: &Context<'_>, injected: &mut
     let leader = context.cluster.leader().await?;
     let leader = leader.ok_or_else(|| Error::run("the cluster has no leader, so the fault's target is not defined"))?;
     injected.leader = Some(leader);
-    injected.targets = target::resolve(&fault.target, &names, leader);
-    if let Some(peer) = &fault.peer {
-        let found = target::resolve_peer(peer, &names, leader, injected.targets[0]);
-        injected.peer = Some(found.ok_or_else(|| {
-            let name = &names[injected.targets[0]];
-            Error::run(format!("the fault was to hit the link between {name} and itself; choose another --peer"))
-        })?);
+    (injected.targets, injected.peer) = placement::resolve(fault, &names, leader)?;
+    if let ClientPlace::Member(name) = context.client_at
+        && injected.targets.iter().any(|target| names[*target] == *name)
+        && fault.effect != Effect::Null
+    {
+        injected.warnings.push(format!(
+            "the clients are inside {name}'s network, which the fault hits: what they say to the other members is slowed too, \
+             and what they say to {name} is not"
+        ));
     }
     let attached = context.route.sticky_member();
     let is_hit = attached.is_some_and(|member| injected.targets.contains(&member));
@@ -177,27 +213,6 @@ fn touches_clients(fault: &FaultSpec) -> bool {
     !matches!(fault.effect, Effect::Pass | Effect::Null) && fault.peer.is_none() && fault.scope != Scope::Peers
 }
 
-fn selectors(fault: &FaultSpec, injected: &Injected, cluster: &Cluster) -> Vec<Selector> {
-    let port = match fault.scope {
-        Scope::All => None,
-        Scope::Peers => Some(PEER_PORT),
-        Scope::Clients => Some(CLIENT_PORT),
-    };
-    let ways: &[Way] = match fault.direction {
-        Direction::Egress => &[Way::Egress],
-        Direction::Ingress => &[Way::Ingress],
-        Direction::Both => &[Way::Egress, Way::Ingress],
-    };
-    // The rules of a null fault count packets and leave them alone.
-    let queued = fault.effect != Effect::Null;
-    let of_target = |member: &usize| {
-        let (member, address) = (*member, cluster.members[*member].address);
-        let peer = injected.peer.map(|peer| cluster.members[peer].address);
-        ways.iter().map(move |way| Selector { member, address, peer, port, way: *way, queued })
-    };
-    injected.targets.iter().flat_map(of_target).collect()
-}
-
 fn asked_events(
     fault: &FaultSpec,
     mechanism: Mechanism,
@@ -205,17 +220,20 @@ fn asked_events(
     at_ns: i64,
     until_ns: Option<i64>,
 ) -> Vec<FaultEvent> {
-    let (delay_us, jitter_us, loss_percent) = match fault.effect {
-        Effect::Delay { delay_us, jitter_us } => (Some(delay_us as f64), Some(jitter_us as f64), None),
-        Effect::Loss { loss_percent } => (None, None, Some(loss_percent)),
-        Effect::Pass | Effect::Null => (None, None, None),
+    let strength = match fault.effect {
+        Effect::Delay { delay_us, jitter_us, distribution } => FaultEvent {
+            delay_us: Some(delay_us as f64),
+            jitter_us: Some(jitter_us as f64),
+            distribution: Some(distribution.as_str().into()),
+            ..FaultEvent::default()
+        },
+        Effect::Loss { loss_percent } => FaultEvent { loss_percent: Some(loss_percent), ..FaultEvent::default() },
+        Effect::Rate { bit_per_s } => FaultEvent { rate_bit_per_s: Some(bit_per_s as f64), ..FaultEvent::default() },
+        Effect::Pass | Effect::Null => FaultEvent::default(),
     };
     let event = |(fault_id, target): (usize, &usize)| FaultEvent {
         fault_id: fault_id as i64,
         kind: fault.effect.kind().into(),
-        delay_us,
-        jitter_us,
-        loss_percent,
         target_asked: fault.target.to_string(),
         target: *target as i8,
         role: if injected.leader == Some(*target) { "leader" } else { "follower" }.into(),
@@ -225,7 +243,7 @@ fn asked_events(
         mechanism: mechanism.as_str().into(),
         asked_ns: at_ns,
         asked_clear_ns: until_ns,
-        ..FaultEvent::default()
+        ..strength.clone()
     };
     injected.targets.iter().enumerate().map(event).collect()
 }
@@ -239,17 +257,19 @@ fn record(events: &[FaultEvent], context: &Context<'_>) {
     events.iter().for_each(|event| context.sink.fault(event));
 }
 
-/// What the holder says of a window that is over.
+/// What the holders say of a window that is over.
 struct Held {
     cleared_ns: i64,
     reason: HealReason,
-    counters: Vec<Counters>,
+    /// Of each site, in the order of its selectors.
+    counters: Vec<(Site, Vec<Counters>)>,
 }
 
-/// Waits until the fault is in force, keeps the holder alive until it reports that it is gone, and asks for that when
-/// the window is over.
+/// Waits until the fault is in force everywhere, keeps the holders alive until they report that it is gone, and asks for
+/// that when the window is over.
 async fn hold(
-    holder: &mut Holder,
+    holders: &mut Holders,
+    sites: &[Site],
     events: &mut [FaultEvent],
     strict: bool,
     mut over: Over,
@@ -257,29 +277,60 @@ async fn hold(
 ) -> Result<Held> {
     let mut keep_alive = tokio::time::interval(KEEP_ALIVE_INTERVAL);
     let mut asked = false;
+    let mut applied: Vec<(i64, String)> = Vec::new();
+    let mut held = Held { cleared_ns: i64::MIN, reason: HealReason::Asked, counters: Vec::new() };
     loop {
         tokio::select! {
-            report = holder.report() => match report? {
-                Report::Applied { done_ns, commands } => {
-                    context.phase.enter(Phase::FaultOn);
-                    for event in events.iter_mut() {
-                        event.applied_ns = Some(context.clock.from_monotonic_ns(done_ns));
-                        event.commands.clone_from(&commands);
+            report = holders.report() => match report? {
+                (site, Report::Applied { done_ns, commands }) => {
+                    applied.push((context.clock.from_monotonic_ns(done_ns), said_by(site, &commands, context)));
+                    if applied.len() == sites.len() {
+                        context.phase.enter(Phase::FaultOn);
+                        let last_ns = applied.iter().map(|(done_ns, _)| *done_ns).max();
+                        let commands: Vec<_> = applied.iter().map(|(_, commands)| commands.as_str()).collect();
+                        for event in events.iter_mut() {
+                            event.applied_ns = last_ns;
+                            event.commands = commands.join("\n");
+                        }
+                        record(events, context);
                     }
-                    record(events, context);
                 }
-                Report::Cleared { done_ns, reason, counters } => {
-                    return Ok(Held { cleared_ns: context.clock.from_monotonic_ns(done_ns), reason, counters });
+                (site, Report::Cleared { done_ns, reason, counters }) => {
+                    held.cleared_ns = held.cleared_ns.max(context.clock.from_monotonic_ns(done_ns));
+                    held.counters.push((site, counters));
+                    if reason != HealReason::Asked {
+                        held.reason = reason;
+                    }
+                    if held.counters.len() == sites.len() {
+                        return Ok(held);
+                    }
                 }
-                Report::Failed { message } => return Err(Error::run(format!("fault holder: {message}"))),
+                (_, Report::Prepared) => {}
+                (site, Report::Failed { message }) => return Err(holder::failed(site, &message, context.cluster)),
             },
             () = over.wait(strict), if !asked => {
-                holder.ask(&Request::Heal { at_ns: monotonic_ns() })?;
+                for site in sites {
+                    holders.ask(*site, &Request::Heal { at_ns: monotonic_ns() })?;
+                }
                 asked = true;
             }
-            _ = keep_alive.tick() => holder.ask(&Request::KeepAlive)?,
+            _ = keep_alive.tick() => {
+                for site in sites {
+                    holders.ask(*site, &Request::KeepAlive)?;
+                }
+            }
         }
     }
+}
+
+/// The commands of a site; where there are several, with the place at which they were typed.
+fn said_by(site: Site, commands: &str, context: &Context<'_>) -> String {
+    let place = match site {
+        Site::Router => return commands.to_owned(),
+        Site::Member(member) => &context.cluster.members[member].name,
+        Site::Client => "client",
+    };
+    commands.lines().map(|line| format!("{place}: {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Waits until the probes show that the fault is gone, and at least so long that there are some.
@@ -313,13 +364,18 @@ fn judge(
     event: &mut FaultEvent,
     fault: &FaultSpec,
     targets: &[usize],
-    selectors: &[Selector],
-    counters: &[Counters],
+    placed: &[(Site, Vec<Selector>)],
+    held: &Held,
     context: &Context<'_>,
 ) {
     let window = window_of(event, targets);
-    let own = selectors.iter().zip(counters).filter(|(selector, _)| selector.member == window.member);
-    let counters = own.fold(Counters::default(), |sum, (_, counters)| sum.joined(counters));
+    let of_site = |(site, selectors): &'_ (Site, Vec<Selector>)| {
+        let counters = held.counters.iter().find(|(at, _)| at == site).map(|(_, counters)| counters.clone());
+        selectors.iter().copied().zip(counters.unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let all = placed.iter().flat_map(of_site);
+    let own = all.filter(|(selector, _)| selector.member == window.member);
+    let counters = own.fold(Counters::default(), |sum, (_, counters)| sum.joined(&counters));
     event.confirmed_ns = counters.first_drop_ns.map(|drop_ns| context.clock.from_monotonic_ns(drop_ns));
     context.probes.with_seen(|probes| {
         evidence::judge(event, fault.effect, fault.direction, &window, probes, &counters);

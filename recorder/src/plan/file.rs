@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 
 /// Options of `recorder run` that belong to the command line of a sweep, because they are about this machine, and the
 /// seed, of which each run has its own.
-const NOT_FACTORS: [&str; 7] = ["dir", "data-dir", "etcd", "etcd-version", "help", "version", "seed"];
+const NOT_FACTORS: [&str; 9] =
+    ["dir", "data-dir", "etcd", "etcd-version", "cluster", "image", "help", "version", "seed"];
 /// What may stand in a block beside the options of `recorder run`.
 const BLOCK_WORDS: [&str; 3] = ["label", "combine", WINDOW];
 /// What may stand at the top of a plan.

@@ -1,11 +1,13 @@
 //! The parts of a run as typed, each turned into its part of the spec.
 
 use run_folder::spec::{
-    Attachment, Direction, Effect, FaultSpec, KeyDistribution, MechanismChoice, Mix, Pacing, Peer, Scope, Target,
-    WorkloadSpec,
+    Attachment, ClientPlace, Direction, Distribution, Effect, FaultSpec, KeyDistribution, MechanismChoice, Mix, Pacing,
+    Peer, Scope, Target, WorkloadSpec,
 };
 
-use crate::cli::{DirectionKind, FaultKind, KeyDistributionKind, MechanismKind, ScopeKind, SharedOptions};
+use crate::cli::{
+    DirectionKind, DistributionKind, FaultKind, KeyDistributionKind, MechanismKind, ScopeKind, SharedOptions,
+};
 use crate::error::{Error, Result};
 use crate::units;
 
@@ -31,6 +33,15 @@ pub(super) fn effect(
     if jitter_us > 0 && kind != FaultKind::Delay {
         return Err(Error::usage("--jitter needs a fault of type delay"));
     }
+    let distribution = match shared.distribution {
+        DistributionKind::Uniform => Distribution::Uniform,
+        DistributionKind::Normal => Distribution::Normal,
+        DistributionKind::Pareto => Distribution::Pareto,
+        DistributionKind::ParetoNormal => Distribution::ParetoNormal,
+    };
+    if distribution != Distribution::Uniform && jitter_us == 0 {
+        return Err(Error::usage("--distribution is that of --jitter; give that too, as in --jitter 5ms"));
+    }
     let missing = |example: &str| Error::usage(format!("{value_name} is missing; give the strength, as in {example}"));
     let no_strength = value.is_some_and(|value| NO_FAULT_VALUES.contains(&value));
     match kind {
@@ -46,11 +57,15 @@ pub(super) fn effect(
             if jitter_us > delay_us {
                 return Err(Error::usage(format!("--jitter is larger than the delay in {value_name}")));
             }
-            Ok((delay_us > 0).then_some(Effect::Delay { delay_us, jitter_us }))
+            Ok((delay_us > 0).then_some(Effect::Delay { delay_us, jitter_us, distribution }))
         }
         FaultKind::Loss => {
             let loss_percent = units::percent(value_name, value.ok_or_else(|| missing("20%"))?)?;
             Ok((loss_percent > 0.0).then_some(Effect::Loss { loss_percent }))
+        }
+        FaultKind::Rate => {
+            let bit_per_s = units::bit_per_s(value_name, value.ok_or_else(|| missing("1mbit"))?)?;
+            Ok(Some(Effect::Rate { bit_per_s }))
         }
     }
 }
@@ -72,6 +87,7 @@ pub(super) fn fault_spec(effect: Effect, target: Target, shared: &SharedOptions)
         },
         mechanism: match shared.mechanism {
             MechanismKind::Auto => MechanismChoice::Auto,
+            MechanismKind::Netem => MechanismChoice::Netem,
             MechanismKind::Queue => MechanismChoice::Queue,
         },
         at_ms: 0,
@@ -104,6 +120,15 @@ pub(super) fn attachment(shared: &SharedOptions, default: Attachment) -> Result<
         Some("target") => Ok(Attachment::Target),
         Some("healthy-follower") => Ok(Attachment::HealthyFollower),
         Some(name) => Ok(Attachment::Member(member("--attach", name, shared.nodes)?)),
+    }
+}
+
+fn client_place(shared: &SharedOptions) -> Result<ClientPlace> {
+    match shared.client_at.as_deref() {
+        None => Ok(ClientPlace::Auto),
+        Some("host") => Ok(ClientPlace::Host),
+        Some("own") => Ok(ClientPlace::Own),
+        Some(name) => Ok(ClientPlace::Member(member("--client-at", name, shared.nodes)?)),
     }
 }
 
@@ -151,6 +176,7 @@ pub(super) fn workload(pacing: Pacing, attachment: Attachment, shared: &SharedOp
         deadline_ms,
         warm_up_ms: units::seconds_ms("--warm-up", &shared.warm_up)?,
         attachment,
+        client_at: client_place(shared)?,
     })
 }
 

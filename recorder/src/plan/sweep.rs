@@ -22,8 +22,8 @@ use crate::units;
 /// Runs between two baselines where a plan does not say how many it wants.
 const RUNS_PER_BASELINE: usize = 6;
 /// Factors that a baseline does not have.
-const OF_FAULTS: [&str; 10] =
-    ["fault", "value", "at", "for", "target", "jitter", "scope", "direction", "mechanism", "peer"];
+const OF_FAULTS: [&str; 11] =
+    ["fault", "value", "at", "for", "target", "jitter", "distribution", "scope", "direction", "mechanism", "peer"];
 /// Label of baselines.
 const BASELINE: &str = "baseline";
 /// The loop that measures what a cluster can do: enough operations under way to keep it busy, long enough for a mean.

@@ -36,7 +36,7 @@ fn check(
 #[test]
 fn the_older_scripts_arguments_work_as_typed() {
     let (even, closed) = ((Pacing::Even, Some(10_000)), Pacing::Closed);
-    let delay = |ms: u64| Effect::Delay { delay_us: ms * 1000, jitter_us: 0 };
+    let delay = |ms: u64| Effect::delay(ms * 1000);
     check("recorder slow-leader 0ms 0 baseline none 0", (even.0, even.1, 120_000), None, Attachment::RoundRobin);
     check(
         "recorder slow-leader 20ms 60 slowleader_mid20ms delay 30",

@@ -1,8 +1,9 @@
-//! Samplers: what members and the recorder itself say of their state while the run goes on. Members are asked through
-//! their own loopback, so that no fault slows the asking.
+//! Samplers: what members and the recorder itself say of their state while the run goes on. Members are asked from within
+//! their own network namespace, so that no fault slows the asking.
 
 mod metrics_page;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use run_folder::sample::metric;
 use tokio::time::MissedTickBehavior;
 
 use crate::clock::RunClock;
+use crate::cluster::sockets::Sockets;
 use crate::cluster::{self, Cluster, MemberStatus};
 use crate::host;
 use crate::recording::{LiveView, NoteSink};
@@ -30,7 +32,13 @@ impl Samplers {
         let ids: Arc<[u64]> = cluster.members.iter().map(|member| member.id).collect();
         let mut tasks = Vec::new();
         for (index, member) in cluster.members.iter().enumerate() {
-            let at = Place { clock, sink: sink.clone(), member: index as i8 };
+            let at = Place {
+                clock,
+                sink: sink.clone(),
+                member: index as i8,
+                sockets: member.vantage.sockets().clone(),
+                address: member.own_address,
+            };
             tasks.push(member.vantage.spawn(sample_status(at.clone(), ids.clone())).abort_handle());
             tasks.push(member.vantage.spawn(sample_metrics(at)).abort_handle());
         }
@@ -51,6 +59,8 @@ struct Place {
     clock: RunClock,
     sink: NoteSink,
     member: i8,
+    sockets: Sockets,
+    address: SocketAddr,
 }
 
 impl Place {
@@ -66,7 +76,7 @@ fn ticks(interval: Duration) -> tokio::time::Interval {
 }
 
 async fn sample_status(place: Place, ids: Arc<[u64]>) {
-    let Ok(mut client) = cluster::client(cluster::loopback()).await else { return };
+    let Ok(mut client) = cluster::client(&place.sockets, place.address).await else { return };
     let mut ticks = ticks(STATUS_INTERVAL);
     loop {
         ticks.tick().await;
@@ -97,7 +107,7 @@ async fn sample_metrics(place: Place) {
     let mut ticks = ticks(METRICS_INTERVAL);
     loop {
         ticks.tick().await;
-        let page = tokio::time::timeout(METRICS_TIMEOUT, metrics_page::fetch(cluster::loopback())).await;
+        let page = tokio::time::timeout(METRICS_TIMEOUT, metrics_page::fetch(&place.sockets, place.address)).await;
         let time_ns = place.clock.now_ns();
         // A member that does not answer shows in its status samples.
         let Ok(Ok(page)) = page else { continue };

@@ -90,7 +90,9 @@ impl Clients {
         for _ in 0..connections.max(1) {
             let mut of_members = Vec::new();
             for member in &cluster.members {
-                let client = cluster.client.run(cluster::client(member.client_address())).await??;
+                let (sockets, address) = (cluster.client.sockets().clone(), member.client_address);
+                let made = cluster.client.run(async move { cluster::client(&sockets, address).await });
+                let client = made.await??;
                 of_members.push(client.kv_client());
             }
             kv.push(WorkerClients(of_members));

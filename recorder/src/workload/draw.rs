@@ -147,6 +147,7 @@ mod tests {
             deadline_ms: 5000,
             warm_up_ms: 0,
             attachment: Attachment::RoundRobin,
+            client_at: run_folder::spec::ClientPlace::Own,
         }
     }
 

@@ -6,8 +6,8 @@ use super::Planned;
 use super::stream::{DEADLINE_NS, KEYS, MEMBERS};
 use crate::manifest::{Clock, Cluster, Generator, Host, Leaders, Manifest, Member, Rows, Status};
 use crate::spec::{
-    Attachment, Backend, ClusterSpec, Direction, FaultSpec, KeyDistribution, MechanismChoice, Mix, Pacing, Peer,
-    RunSpec, Scope, Target, WorkloadSpec,
+    Attachment, Backend, ClientPlace, ClusterSpec, Direction, FaultSpec, KeyDistribution, MechanismChoice, Mix, Pacing,
+    Peer, RunSpec, Scope, Target, WorkloadSpec,
 };
 
 /// Index of the member that leads, in every made-up run.
@@ -81,6 +81,7 @@ fn spec(run: &Planned) -> RunSpec {
             deadline_ms: DEADLINE_NS as u64 / 1_000_000,
             warm_up_ms: shape.warm_up_ms,
             attachment: Attachment::RoundRobin,
+            client_at: ClientPlace::Own,
         },
         fault: shape.fault.map(|fault| FaultSpec {
             effect: fault.effect,
@@ -108,6 +109,6 @@ fn cluster() -> Cluster {
         members: (0..MEMBERS).map(member).collect(),
         flags: vec!["--heartbeat-interval=100".to_owned(), "--election-timeout=1000".to_owned()],
         data_file_system: "ext4".to_owned(),
-        earlier_runs: 0,
+        ..Cluster::default()
     }
 }

@@ -118,7 +118,7 @@ fn run(
 /// Every run of one repeat that has a fault.
 fn faulted(sweep: &SweepShape) -> Vec<(String, Fault, Role)> {
     let third_ms = sweep.seconds * 1000 / 3;
-    let delay = |ms: u64| Effect::Delay { delay_us: ms * 1000, jitter_us: 0 };
+    let delay = |ms: u64| Effect::delay(ms * 1000);
     let mid = |effect| Fault { effect, at_ms: third_ms, for_ms: Some(third_ms) };
     let full = |effect| Fault { effect, at_ms: 0, for_ms: None };
     let mut runs = Vec::new();

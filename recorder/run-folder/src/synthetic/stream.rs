@@ -83,8 +83,8 @@ impl Stream {
     fn service_ns(&mut self, start_ns: i64) -> i64 {
         let healthy_ns = self.random.log_normal(self.median_service_ns, 0.4);
         let extra_ns = match self.fault.filter(|fault| fault.holds_at(start_ns)).map(|fault| fault.effect) {
-            None | Some(Effect::Pass | Effect::Null) => 0.0,
-            Some(Effect::Delay { delay_us, jitter_us }) => {
+            None | Some(Effect::Rate { .. } | Effect::Pass | Effect::Null) => 0.0,
+            Some(Effect::Delay { delay_us, jitter_us, .. }) => {
                 delay_us as f64 * 1e3 + jitter_us as f64 * 1e3 * (2.0 * self.random.uniform() - 1.0)
             }
             Some(Effect::Loss { loss_percent }) => {

@@ -17,9 +17,9 @@ pub(super) fn fault_event(run: &Planned, last_end_ns: i64) -> Option<FaultEvent>
     let asked_ns = fault.at_ms as i64 * NS_PER_MS;
     let asked_clear_ns = fault.for_ms.map_or(last_end_ns, |for_ms| asked_ns + for_ms as i64 * NS_PER_MS);
     let (delay_us, jitter_us, loss_percent) = match fault.effect {
-        Effect::Delay { delay_us, jitter_us } => (Some(delay_us as f64), Some(jitter_us as f64), None),
+        Effect::Delay { delay_us, jitter_us, .. } => (Some(delay_us as f64), Some(jitter_us as f64), None),
         Effect::Loss { loss_percent } => (None, None, Some(loss_percent)),
-        Effect::Pass | Effect::Null => (None, None, None),
+        Effect::Rate { .. } | Effect::Pass | Effect::Null => (None, None, None),
     };
     let packets = 6 * run.operations() as i64;
     let dropped = loss_percent.map(|percent| (packets as f64 * percent / 100.0) as i64);
@@ -58,6 +58,7 @@ pub(super) fn fault_event(run: &Planned, last_end_ns: i64) -> Option<FaultEvent>
         hold_max_us: delay_us.map(|delay_us| delay_us + 450.0),
         loss_low_percent: loss_percent.map(|percent| percent * 0.98),
         loss_high_percent: loss_percent.map(|percent| percent * 1.02),
+        ..FaultEvent::default()
     })
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::cluster::http;
+use crate::cluster::sockets::Sockets;
 
 /// Metrics that are recorded, by the beginning of their names.
 const WANTED: &[&str] = &[
@@ -32,8 +33,11 @@ pub(super) struct Entry<'a> {
 ///
 /// # Errors
 /// When the member does not answer with a page.
-pub(super) async fn fetch(address: SocketAddr) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-    let body = http::get(address, "/metrics").await?;
+pub(super) async fn fetch(
+    sockets: &Sockets,
+    address: SocketAddr,
+) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    let body = http::get(sockets, address, "/metrics").await?;
     // Quotes around label values are the only ones on etcd's page; without them a label is a slice of the line.
     Ok(String::from_utf8_lossy(&body).replace('"', ""))
 }

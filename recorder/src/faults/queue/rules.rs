@@ -9,8 +9,8 @@ use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use super::protocol::{Selector, Way};
 use crate::error::{Error, Result};
+use crate::faults::protocol::{Hook, Selector, Way};
 use crate::programs;
 
 /// The iptables programs; the legacy ones change a rule in 1 ms, the nft flavour takes up to 28 ms.
@@ -98,11 +98,9 @@ impl Iptables {
     /// # Errors
     /// [`Error::Run`] when the counters cannot be read.
     pub fn matched(&self, selectors: &[Selector]) -> Result<Vec<u64>> {
-        let failed = |problem: String| Error::run(format!("the rules' counters cannot be read: {problem}"));
-        let output = Command::new(&self.save).args(["-c", "-t", "mangle"]).stdin(Stdio::null()).output();
-        let output = output.map_err(|error| failed(error.to_string()))?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let count = |number| packets_of_rule(&text, &chain(number)).ok_or_else(|| failed(format!("{text:?}")));
+        let text = self.saved()?;
+        let missing = || Error::run(format!("the rules' counters are not in {text:?}"));
+        let count = |number| packets_of_rule(&text, &chain(number)).ok_or_else(missing);
         (0..selectors.len()).map(count).collect()
     }
 
@@ -115,6 +113,54 @@ impl Iptables {
             (0..selectors.len()).map(|number| format!("{command} {}\n", chain(number))).collect()
         };
         self.transaction(&(chains("-F") + &chains("-X")))
+    }
+
+    /// Our rules that stand in the calling thread's namespace, by whichever flavour, one a line.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when they cannot be read.
+    pub fn standing() -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for iptables in Self::find()? {
+            let save = iptables.saved()?;
+            let ours = save.lines().filter(|line| line.contains(CHAIN_PREFIX) && line.contains("-A "));
+            lines.extend(ours.map(|line| format!("iptables -t mangle {line}")));
+        }
+        Ok(lines)
+    }
+
+    /// Removes our rules and chains, of whichever flavour. Returns what was removed, one a line.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when they cannot be removed.
+    pub fn clear_standing() -> Result<Vec<String>> {
+        let mut removed = Vec::new();
+        for iptables in Self::find()? {
+            let save = iptables.saved()?;
+            let rules = save.lines().filter_map(|line| line.split_once("] -A ").map(|(_, rule)| rule));
+            let hooks: Vec<_> = rules.filter(|rule| rule.contains(&format!("-j {CHAIN_PREFIX}"))).collect();
+            let chains = save.lines().filter_map(|line| line.strip_prefix(':')?.split(' ').next());
+            let chains: Vec<_> = chains.filter(|chain| chain.starts_with(CHAIN_PREFIX)).collect();
+            let lines = hooks.iter().map(|hook| format!("-D {hook}\n"));
+            let lines = lines.chain(chains.iter().map(|chain| format!("-F {chain}\n")));
+            let lines: String = lines.chain(chains.iter().map(|chain| format!("-X {chain}\n"))).collect();
+            if !lines.is_empty() {
+                iptables.transaction(&lines)?;
+                removed.extend(chains.iter().map(|chain| format!("iptables chain {chain}")));
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The mangle table with its counters, as the program saves it.
+    fn saved(&self) -> Result<String> {
+        let failed = |problem: &str| Error::run(format!("{}: {problem}", self.save.display()));
+        let output = Command::new(&self.save).args(["-c", "-t", "mangle"]).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| failed(&error.to_string()))?;
+        if !output.status.success() {
+            return Err(failed(String::from_utf8_lossy(&output.stderr).trim()));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Starts the program of a transaction whose lines come later.
@@ -173,8 +219,11 @@ pub fn queue_number(number: usize) -> u16 {
     number as u16
 }
 
+/// What the names of our chains begin with.
+pub(super) const CHAIN_PREFIX: &str = "LAGGARD";
+
 fn chain(number: usize) -> String {
-    format!("LAGGARD{number}")
+    format!("{CHAIN_PREFIX}{number}")
 }
 
 fn rule(number: usize, selector: Selector) -> String {
@@ -193,12 +242,14 @@ fn rule(number: usize, selector: Selector) -> String {
     format!("-A {} {own} {address}{peer}{port} -j {action}", chain(number))
 }
 
-/// Where a selector's chain is hooked in. What members send is caught in FORWARD and what they receive in
-/// POSTROUTING, so that a packet between two slow members pays at both, as it would at two interfaces.
+/// Where a selector's chain is hooked in.
 fn hook(number: usize, selector: Selector) -> String {
-    let place = match selector.way {
-        Way::Egress => "FORWARD",
-        Way::Ingress => "POSTROUTING",
+    let place = match selector.hook {
+        Hook::Forward => "FORWARD",
+        Hook::Postrouting => "POSTROUTING",
+        Hook::Prerouting => "PREROUTING",
+        Hook::Input => "INPUT",
+        Hook::Link => unreachable!("a link has a qdisc and no chains"),
     };
     format!("{place} -j {}", chain(number))
 }
@@ -219,8 +270,9 @@ mod tests {
     #[test]
     fn rules_say_exactly_what_is_hit() {
         let address = std::net::Ipv4Addr::new(10, 77, 1, 2);
-        let all = Selector { member: 1, address, peer: None, port: None, way: Way::Egress, queued: true };
-        let peers = Selector { port: Some(2380), way: Way::Ingress, ..all };
+        let (way, hooked) = (Way::Egress, Hook::Forward);
+        let all = Selector { member: 1, address, peer: None, port: None, way, hook: hooked, queued: true };
+        let peers = Selector { port: Some(2380), way: Way::Ingress, hook: Hook::Postrouting, ..all };
         assert_eq!(rule(0, all), "-A LAGGARD0 -s 10.77.1.2 -j NFQUEUE --queue-num 0 --queue-bypass");
         assert_eq!(
             rule(1, peers),
