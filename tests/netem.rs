@@ -170,6 +170,7 @@ fn netem_does_what_its_commands_say_and_its_counters_agree() {
         let matched = fault.packets_matched.expect("the qdisc counts");
         let dropped = fault.packets_dropped.expect("the qdisc counts drops");
         assert!(matched > 100, "{label}: {matched} packets");
+        assert_eq!(fault.packets_overflowed, Some(0), "{label}: the qdisc's limit was reached");
         if case.loss {
             let (low, high) = (fault.loss_low_percent.expect("loss"), fault.loss_high_percent.expect("loss"));
             assert!((low..=high).contains(&achieved_loss(&fault)), "{label}: {low} to {high}");
