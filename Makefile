@@ -12,8 +12,9 @@ ANALYZE := $(PROGRAMS)/analyze
 BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/descriptor.proto=libprotobuf-dev
 RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
 TEST_NEEDS := etcdctl=etcd-client setpriv=util-linux unshare=util-linux python3=python3 /usr/lib/python3/dist-packages/pandas=python3-pandas
+VM_NEEDS := qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs depmod=kmod setpriv=util-linux flock=util-linux
 
-.PHONY: help demo test lint build images needs-demo needs-test needs-images bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures
+.PHONY: help demo test test-netem lint build images needs-demo needs-test needs-images bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -32,6 +33,9 @@ demo: needs-demo build ## Record a quick sweep (baseline, slow follower, control
 test: needs-test lint ## Install what the tests need and run all of them
 	cargo test --workspace --all-features
 
+test-netem: needs-test ## Prove kernel netem in a virtual machine, beside the queue shaper (GRID=full: every combination)
+	GRID=$(GRID) cargo test --workspace --all-features --test netem -- --nocapture
+
 lint: ## Formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- --deny warnings
@@ -49,7 +53,7 @@ needs-images:
 	@.ci/need $(BUILD_NEEDS) docker=docker.io
 
 needs-test:
-	@.ci/need $(BUILD_NEEDS) $(RUN_NEEDS) $(TEST_NEEDS)
+	@.ci/need $(BUILD_NEEDS) $(RUN_NEEDS) $(TEST_NEEDS) $(VM_NEEDS)
 
 bench-recording: ## Bytes and CPU time a recorded row, and memory, from 1 M to 60 M rows
 	cargo run --release --package run-folder --features synthetic --example recording-cost -- --rows 1000000,8000000,60000000

@@ -4,8 +4,10 @@
 //! `LAGGARD_REQUIRE_ALL` is set, as in CI.
 
 pub mod engine;
+pub mod grid;
 pub mod processes;
 pub mod recorded;
+pub mod vm;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

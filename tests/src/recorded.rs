@@ -26,7 +26,14 @@ impl Recorded {
     /// # Panics
     /// When there is not exactly one, or it is not whole.
     pub fn only_one_in(results: &Path) -> Self {
-        let folder = only_folder_in(results);
+        Self::of(only_folder_in(results))
+    }
+
+    /// Reads a run.
+    ///
+    /// # Panics
+    /// When it is not whole.
+    pub fn of(folder: RunFolder) -> Self {
         let manifest = folder.manifest().expect("the manifest is whole");
         reader::check(&folder, &manifest).expect("the tables are whole");
         let schema = operation::schema();
