@@ -36,7 +36,8 @@ const PACKETS_MAX: u32 = 1_000_000;
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 const DRAIN_POLL: Duration = Duration::from_millis(5);
 
-/// Tries netem on a link that nobody uses.
+/// Tries netem on a link that nobody uses, with all that a fault on what a member sends takes. The kernel loads its modules for that
+/// now, and not at the edge of a window.
 ///
 /// # Errors
 /// [`Error::Environment`] with what the kernel or `tc` refuse.
@@ -44,7 +45,11 @@ pub fn try_here() -> Result<()> {
     let (tc, ip) = (Tool::find("tc")?, Tool::find("ip")?);
     let delete = [format!("link del {TRIAL}")];
     let made = ip.batch(&[format!("link add {TRIAL} type ifb")]).and_then(|()| {
-        let tried = tc.batch(&[format!("qdisc add dev {TRIAL} root netem delay 1ms")]);
+        let tried = tc.batch(&[
+            format!("qdisc add dev {TRIAL} root handle {ROOT} prio bands 2"),
+            format!("qdisc add dev {TRIAL} parent {ROOT}1 handle {LEAF} netem delay 1ms"),
+            format!("filter add dev {TRIAL} {} u32 match u32 0 0 flowid {ROOT}1", parent(Way::Egress)),
+        ]);
         ip.batch(&delete).and(tried)
     });
     made.map_err(|error| {
