@@ -1,21 +1,24 @@
+# shellcheck shell=bash disable=SC2154
 # Sourced by build: from Debian or Ubuntu packages to the file tree of an image.
 #
 # Expects `fail`, and the folders $packages (where package files are kept) and $work (removed at the end).
 
-# The named packages and those that may contain their libraries: what they depend on and is called lib* or zlib*. What depends on
-# perl, debconf and the like is for installing packages, not for running their programs.
+# The named packages and those that may contain their libraries: what they depend on and is called lib* or zlib*. What
+# depends on perl, debconf and the like is for installing packages, not for running their programs.
 with_libraries() {
-    local level=("$@" libc6) seen=" $* libc6 " next name
-    while [ ${#level[@]} -gt 0 ]; do
-        next=()
-        while read -r name; do
-            [[ $seen == *" $name "* ]] || { next+=("$name") && seen+="$name "; }
-        done < <(apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
-            --no-enhances "${level[@]}" | sed -nE 's/^ +\|?(Pre)?Depends: (z?lib[^<>:]*)$/\2/p' | grep -v -e '-bin$' | sort -u)
-        level=(${next[@]+"${next[@]}"})
-    done
-    # shellcheck disable=SC2086 # it is a list
-    printf '%s\n' $seen
+    apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
+        "$@" libc6 | awk -v named="$* libc6" '
+            /^[^ ]/ { package = $1 }
+            /Depends: z?lib/ && !/-bin$/ { needs[package] = needs[package] " " $2 }
+            END {
+                count = split(named, list)
+                for (i = 1; i <= count; i++) listed[list[i]]
+                for (i = 1; i <= count; i++) {
+                    print list[i]
+                    needed = split(needs[list[i]], more)
+                    for (j = 1; j <= needed; j++) if (!(more[j] in listed)) { listed[more[j]]; list[++count] = more[j] }
+                }
+            }'
 }
 
 # The files of these packages with their checksums, one a line. They change when the distribution has newer ones.
@@ -34,7 +37,10 @@ unpack() {
     (cd "$packages" && apt-get download -q -q -o APT::Sandbox::User=root "$@") ||
         fail "packages cannot be downloaded; bring apt's lists up to date (apt-get update) and try again"
     while read -r file _; do
-        dpkg-deb --extract "$packages/$file" "$into" || fail "$packages/$file cannot be unpacked; remove it and try again"
+        # Older versions will not be asked for again.
+        find "$packages" -name "${file%%_*}_*" ! -name "$file" -delete
+        dpkg-deb --extract "$packages/$file" "$into" ||
+            fail "$packages/$file cannot be unpacked; remove it and try again"
     done <<<"$listing"
     for folder in bin sbin lib lib64; do
         mkdir -p "$into/usr/$folder"
@@ -78,12 +84,17 @@ take() {
 # Copies from $1 to $2 the libraries that the programs and modules in $2 need, and the further program $3 if given. The
 # loader of the packages says which they are.
 take_libraries() {
-    local from=$1 to=$2 more=${3:-} loader places file line library
+    local from=$1 to=$2 more=${3:-} loader places file code line library
     loader=$(find "$from/usr/lib" -name 'ld-linux*' -xtype f | head -n 1)
     [ -n "$loader" ] || fail "libc6 of this distribution has no loader called ld-linux*"
     places=$(find "$from/usr/lib" -name '*.so*' -printf '%h\n' | sort -u | paste -sd :)
     while read -r file; do
-        "$loader" --verify "$file" || [ $? -eq 2 ] || continue # it is linked statically
+        "$loader" --verify "$file" && code=0 || code=$?
+        case $code in
+            0 | 2) ;;
+            1) continue ;; # it is linked statically
+            *) fail "$loader cannot be run; set TMPDIR to a folder from which programs may be run" ;;
+        esac
         # Without this machine's own libraries: one that is found elsewhere than in the packages is missing.
         while read -r line; do
             library=${line#* => } library=${library% (*}
@@ -93,6 +104,9 @@ take_libraries() {
                 *) fail "$file needs what none of the packages has: $line" ;;
             esac
         done < <("$loader" --inhibit-cache --library-path "$places" --list "$file" 2>&1 | sed 's/^[[:space:]]*//')
-    done < <(find "$to/usr" -type f \( -path '*/bin/*' -o -path '*/sbin/*' -o -name '*.so' \); printf '%s' "${more:+$more$'\n'}")
+    done < <(
+        find "$to/usr" -type f \( -path '*/bin/*' -o -path '*/sbin/*' -o -name '*.so' \)
+        [ -z "$more" ] || echo "$more"
+    )
     take "$from" "$to" 'lib*/ld-linux*'
 }

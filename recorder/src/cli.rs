@@ -1,8 +1,11 @@
 //! The command line: what can be typed. [`crate::plan`] turns it into what is run.
 
+pub mod kept;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use kept::{DownCommand, ExecCommand, StatusCommand, UpCommand};
 use run_folder::{DEFAULT_RESULTS_DIR, Label};
 
 /// Record what a slow member does to the clients of an etcd cluster.
@@ -68,6 +71,18 @@ pub enum Command {
         #[arg(long, value_name = "DIR", default_value = DEFAULT_RESULTS_DIR)]
         dir: PathBuf,
     },
+    /// Start a cluster that stays up, and say how to reach its members
+    #[command(after_help = kept::UP_HELP)]
+    Up(UpCommand),
+    /// Show the members of the cluster that is up: who leads, where they stand, who does not answer
+    #[command(after_help = kept::STATUS_HELP)]
+    Status(StatusCommand),
+    /// End the cluster that is up
+    #[command(after_help = kept::DOWN_HELP)]
+    Down(DownCommand),
+    /// Run a program inside the network of the cluster that is up
+    #[command(after_help = kept::EXEC_HELP, override_usage = "recorder exec [OPTIONS] -- PROGRAM [ARGUMENTS]...")]
+    Exec(ExecCommand),
     /// Hold a fault until standard input closes or the deadline passes (started by the recorder itself)
     #[command(hide = true)]
     Hold,

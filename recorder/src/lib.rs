@@ -1,7 +1,8 @@
 //! The recorder: runs etcd clusters, workloads and slow faults, and records every operation.
 //!
 //! In the order data takes: what was typed ([`cli`]) becomes what is run ([`plan`]); [`run`] is the whole course of a
-//! run on one screen; [`cluster`], [`workload`], [`faults`] and [`recording`] are its parts; [`clock`] dates it all.
+//! run on one screen; [`cluster`], [`workload`], [`faults`] and [`recording`] are its parts; [`clock`] dates it all. [`kept`] keeps a
+//! cluster up between commands.
 
 pub mod apart;
 pub mod cli;
@@ -14,6 +15,7 @@ pub mod doctor;
 pub mod error;
 pub mod faults;
 pub mod host;
+pub mod kept;
 pub mod machine;
 pub mod outpost;
 pub mod plan;

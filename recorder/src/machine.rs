@@ -1,5 +1,7 @@
 //! What a run needs of this machine, checked before anything is started.
 
+use std::path::{Path, PathBuf};
+
 use run_folder::spec::Backend;
 
 use crate::cluster::etcd;
@@ -44,33 +46,51 @@ pub fn programs(planned: &PlannedRun) -> Result<Members> {
     if planned.spec.cluster.backend == Backend::Docker {
         return Ok(Members::Containers);
     }
-    let program = etcd::Program::find(planned.etcd.as_deref(), planned.etcd_version.as_deref())?;
-    if crate::programs::find("ip").is_none() {
-        return Err(Error::environment("no `ip` on PATH, which the sandbox needs; install it (apt install iproute2)"));
-    }
+    let program = sandbox_programs(planned.etcd.as_deref(), planned.etcd_version.as_deref())?;
     if let Some(fault) = &planned.spec.fault {
         Mechanism::check_programs(fault.mechanism)?;
     }
     Ok(Members::Program(program))
 }
 
+/// Checks that the programs are here which every cluster in a sandbox needs.
+///
+/// # Errors
+/// [`Error::Environment`] with what to install.
+pub fn sandbox_programs(etcd: Option<&Path>, version: Option<&str>) -> Result<etcd::Program> {
+    let program = etcd::Program::find(etcd, version)?;
+    if crate::programs::find("ip").is_none() {
+        return Err(Error::environment("no `ip` on PATH, which the sandbox needs; install it (apt install iproute2)"));
+    }
+    Ok(program)
+}
+
 /// Checks the folders that a planned run writes to, and makes them.
 ///
 /// # Errors
-/// [`Error::Usage`] for a place that cannot be used, [`Error::Run`] for one that cannot be made.
+/// As [`place`].
 pub fn places(planned: &PlannedRun) -> Result<()> {
-    for (option, place) in [("--dir", Some(&planned.results)), ("--data-dir", planned.data_dir.as_ref())] {
-        let Some(place) = place else { continue };
-        let message = |problem: String| format!("{option}: {}: {problem}; choose another place", place.display());
-        // Made first, because only what is there can be resolved.
-        let resolved = std::fs::create_dir_all(place).and_then(|()| place.canonicalize());
-        let resolved = resolved.map_err(|error| Error::run(message(error.to_string())))?;
-        // A container's folders are the host's own.
-        if planned.spec.cluster.backend == Backend::Sandbox && resolved.starts_with("/run") {
-            // An error means that it was not empty, and then it was not made here.
-            let _ = std::fs::remove_dir(&resolved);
-            return Err(Error::usage(message("lies below /run, which the sandbox replaces".into())));
+    for (option, at) in [("--dir", Some(&planned.results)), ("--data-dir", planned.data_dir.as_ref())] {
+        if let Some(at) = at {
+            place(option, at)?;
         }
     }
     Ok(())
+}
+
+/// Checks a folder that is written to from the sandbox, makes it, and returns where it really lies.
+///
+/// # Errors
+/// [`Error::Usage`] for a place that cannot be used, [`Error::Run`] for one that cannot be made.
+pub fn place(option: &str, place: &Path) -> Result<PathBuf> {
+    let message = |problem: String| format!("{option}: {}: {problem}; choose another place", place.display());
+    // Made first, because only what is there can be resolved.
+    let resolved = std::fs::create_dir_all(place).and_then(|()| place.canonicalize());
+    let resolved = resolved.map_err(|error| Error::run(message(error.to_string())))?;
+    if resolved.starts_with("/run") {
+        // An error means that it was not empty, and then it was not made here.
+        let _ = std::fs::remove_dir(&resolved);
+        return Err(Error::usage(message("lies below /run, which the sandbox replaces".into())));
+    }
+    Ok(resolved)
 }

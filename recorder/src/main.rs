@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use recorder::cli::{Cli, Command};
 use recorder::error::Result;
-use recorder::{doctor, faults, outpost, plan, reproduce, session, sweep, terminal};
+use recorder::{doctor, faults, kept, outpost, plan, reproduce, session, sweep, terminal};
 use run_folder::RunFolder;
 
 fn main() -> ExitCode {
@@ -32,6 +32,10 @@ fn carry_out(command: &Command) -> Result<u8> {
             Ok(0)
         }
         Command::Doctor { dir } => doctor::examine(dir),
+        Command::Up(typed) => kept::up(typed),
+        Command::Status(typed) => kept::status(typed),
+        Command::Down(typed) => kept::down(typed),
+        Command::Exec(typed) => kept::exec(typed),
         Command::Hold => Ok(faults::hold::serve()),
         Command::Outpost { folder, name } => outpost::serve::serve(folder, name),
     }

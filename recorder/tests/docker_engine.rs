@@ -6,15 +6,16 @@
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::{Mutex, PoisonError};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use recorder::docker::{
-    Capability, Engine, FoundCluster, Naming, PublishPorts, Role, SessionLabel, Sidecar, SidecarNetwork, SidecarSpec,
-    Status, UpSpec, image,
+    Capability, CgroupVersion, Engine, FoundCluster, Naming, PublishPorts, Role, SessionLabel, Sidecar, SidecarNetwork,
+    SidecarSpec, Status, UpSpec, image,
 };
 
 /// How long a new cluster may take until it has a leader.
@@ -74,13 +75,16 @@ fn left(names: &Naming) -> String {
 
 /// What a command of Docker's own client prints.
 fn docker(arguments: &str) -> String {
-    let output = docker_output(arguments);
+    let output = Command::new("docker").args(arguments.split_whitespace()).output();
+    let output = output.expect("Docker's client is installed (docker-cli, docker.io)");
     assert!(output.status.success(), "docker {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn docker_output(arguments: &str) -> Output {
-    Command::new("docker").args(arguments.split_whitespace()).output().expect("docker is installed (docker-cli)")
+/// What Docker's own client knows of a container.
+fn inspect(container: &str) -> serde_json::Value {
+    let all: serde_json::Value = serde_json::from_str(&docker(&format!("inspect {container}"))).unwrap();
+    all[0].clone()
 }
 
 fn spec(names: &Naming, nodes: u8) -> UpSpec {
@@ -97,7 +101,7 @@ fn spec(names: &Naming, nodes: u8) -> UpSpec {
 /// A session whose process is gone.
 fn session_of_the_dead() -> SessionLabel {
     let mut process = Command::new("sleep").arg("600").spawn().unwrap();
-    let label = SessionLabel::of_process("a killed test", process.id() as i32);
+    let label = SessionLabel::of_process("killed-test", process.id() as i32);
     process.kill().unwrap();
     process.wait().unwrap();
     label
@@ -163,8 +167,7 @@ fn a_cluster_goes_up_elects_is_found_and_leaves_nothing() {
             }
 
             // Members may do nothing that an unprivileged user may not.
-            let host = docker(&format!("inspect --format {{{{json .HostConfig}}}} {}", found.members[0].id));
-            let host: serde_json::Value = serde_json::from_str(&host).unwrap();
+            let host = &inspect(&found.members[0].id)["HostConfig"];
             assert_eq!(host["CapDrop"], serde_json::json!(["ALL"]));
             assert_eq!(host["CapAdd"], serde_json::Value::Null);
             assert_eq!(host["Privileged"], false);
@@ -177,6 +180,26 @@ fn a_cluster_goes_up_elects_is_found_and_leaves_nothing() {
             assert!(engine.find_cluster(&names).await.unwrap().is_none());
             assert_eq!(left(&names), "");
         }
+    });
+}
+
+#[test]
+fn what_the_engine_says_of_itself_is_understood() {
+    on_engine("laggardtest-facts-", |engine, _| async move {
+        let info: serde_json::Value = serde_json::from_str(&docker("info --format {{.|json}}")).unwrap();
+        assert_eq!(engine.version(), info["ServerVersion"].as_str().unwrap());
+        assert_eq!(engine.kernel(), info["KernelVersion"].as_str().unwrap());
+        assert_eq!(engine.storage_driver(), info["Driver"].as_str().unwrap());
+        assert_eq!(engine.operating_system(), info["OperatingSystem"].as_str().unwrap());
+        let expected = match info["CgroupVersion"].as_str() {
+            Some("1") => Some(CgroupVersion::V1),
+            Some("2") => Some(CgroupVersion::V2),
+            _ => None,
+        };
+        assert_eq!(engine.cgroup_version(), expected);
+        let here = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        assert_eq!(engine.elsewhere().is_some(), here.trim() != engine.kernel());
+        assert_eq!(engine.is_rootless(), info["SecurityOptions"].to_string().contains("rootless"));
     });
 }
 
@@ -398,8 +421,8 @@ fn what_a_killed_recorder_left_is_removed_and_what_is_to_stay_stays() {
         // One that was to stay, but was never made to the end, goes too.
         engine.up(&stay).await.unwrap();
         let last = names.member(2);
-        let label = docker(&format!("inspect --format {{{{json .Config.Labels}}}} {last}"));
-        let labels: std::collections::BTreeMap<String, String> = serde_json::from_str(&label).unwrap();
+        let labels = inspect(&last)["Config"]["Labels"].clone();
+        let labels: std::collections::BTreeMap<String, String> = serde_json::from_value(labels).unwrap();
         let labels: Vec<_> = labels.iter().map(|(key, value)| format!("--label {key}={value}")).collect();
         docker(&format!("rm --force {last}"));
         docker(&format!("create --name {last} {} {}", labels.join(" "), image::OWN_IMAGE));
@@ -425,7 +448,7 @@ fn sidecar_spec(names: &Naming, cluster: &FoundCluster, place: &Path) -> Sidecar
 
 /// The effective capabilities, network namespace and groups of a container's first process.
 fn process_facts(container: &str) -> (u64, String, String) {
-    let pid = docker(&format!("inspect --format {{{{.State.Pid}}}} {container}")).trim().to_owned();
+    let pid = &inspect(container)["State"]["Pid"];
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -470,7 +493,7 @@ fn a_sidecar_has_exactly_the_rights_asked_for() {
         let on = SidecarNetwork::On(cluster.network_id.clone());
         let client = SidecarSpec { role: Role::Client, network: on, capabilities: vec![], ..base.clone() };
         let client = engine.start_sidecar(&client).await.unwrap();
-        let networks = docker(&format!("inspect --format {{{{json .NetworkSettings.Networks}}}} {}", client.id));
+        let networks = inspect(&client.id)["NetworkSettings"]["Networks"].to_string();
         assert!(networks.contains(&cluster.network), "{networks}");
 
         // One whose program fails has said why, though the engine removes it with its log.
@@ -478,6 +501,7 @@ fn a_sidecar_has_exactly_the_rights_asked_for() {
         let mut failing = engine.start_sidecar(&failing).await.unwrap();
         let words = failing.last_words(3).await;
         assert!(words.contains("invalid time interval"), "{words:?}");
+        assert_eq!(failing.last_words(3).await, words);
 
         let mut others = base.clone();
         others.session = SessionLabel::of_this_process("another");
@@ -498,9 +522,8 @@ fn a_sidecar_has_exactly_the_rights_asked_for() {
 }
 
 fn assert_no_more_than_needed(sidecar: &Sidecar) {
-    let inspected = docker(&format!("inspect {}", sidecar.id));
-    let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
-    let host = &inspected[0]["HostConfig"];
+    let inspected = inspect(&sidecar.id);
+    let host = &inspected["HostConfig"];
     assert_eq!(host["Privileged"], false);
     assert_eq!(host["CapDrop"], serde_json::json!(["ALL"]));
     assert_eq!(host["ReadonlyRootfs"], true);
@@ -508,7 +531,7 @@ fn assert_no_more_than_needed(sidecar: &Sidecar) {
     assert_eq!(host["SecurityOpt"][0], "no-new-privileges");
     assert_eq!(host["RestartPolicy"]["Name"], "no");
     assert!(host["PidsLimit"].as_i64().unwrap() > 0);
-    let mounts = inspected[0]["Mounts"].as_array().unwrap();
+    let mounts = inspected["Mounts"].as_array().unwrap();
     let recorder = mounts.iter().find(|mount| mount["Destination"] == "/usr/local/bin/recorder").unwrap();
     assert_eq!(recorder["RW"], false);
     assert!(mounts.iter().any(|mount| mount["Destination"] == "/run/laggard" && mount["RW"] == true));
@@ -571,6 +594,123 @@ fn an_engine_that_is_too_old_or_none_is_told() {
     let old = r#"{"Version":"19.03.15","ApiVersion":"1.40"}"#;
     message(connect_to(&answering(old)), &["too old", "19.03.15", "1.40", "20.10"]);
     message(connect_to(&answering("what?")), &["does not answer as a Docker engine does", "DOCKER_HOST"]);
+}
+
+#[test]
+fn an_engine_that_goes_away_is_told_and_one_that_hangs_is_given_up() {
+    on_engine("laggardtest-away-", |engine, names| async move {
+        let relay = Relay::to(engine.socket().strip_prefix("unix://").unwrap());
+        let through = Engine::connect_to(Some(&relay.host)).await.unwrap();
+        let cluster = through.up(&spec(&names, 3)).await.unwrap();
+        drop(relay);
+        let parts = [through.socket(), "did not answer", "docker info", "systemctl status docker"];
+        message(through.state(&cluster.members[0].id).await, &parts);
+        message(through.find_cluster(&names).await, &parts);
+        message(through.down(&names, true).await, &parts);
+        assert_eq!(through.last_log_lines(&cluster.members[0].id, 3).await, "");
+        assert!(engine.find_cluster(&names).await.unwrap().is_some());
+    });
+
+    // What accepts and says nothing is no engine, and is not waited for.
+    let place = tempfile::tempdir().unwrap();
+    let socket = place.path().join("docker.sock");
+    let _silent = UnixListener::bind(&socket).unwrap();
+    let begun = Instant::now();
+    message(connect_to(&format!("unix://{}", socket.display())), &["no answer within 10 s"]);
+    assert!(begun.elapsed() < Duration::from_secs(15));
+}
+
+/// A socket behind which the engine is until this is dropped.
+struct Relay {
+    host: String,
+    open: Arc<AtomicBool>,
+    socket: PathBuf,
+}
+
+impl Relay {
+    fn to(engine: &str) -> Self {
+        let place = tempfile::tempdir().unwrap().keep();
+        let socket = place.join("docker.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let open = Arc::new(AtomicBool::new(true));
+        let (engine, is_open) = (engine.to_owned(), Arc::clone(&open));
+        std::thread::spawn(move || {
+            while let Ok((here, _)) = listener.accept() {
+                if !is_open.load(Ordering::Relaxed) {
+                    break;
+                }
+                let there = UnixStream::connect(&engine).unwrap();
+                for (mut from, mut to) in [(here.try_clone().unwrap(), there.try_clone().unwrap()), (there, here)] {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(std::net::Shutdown::Write);
+                    });
+                }
+            }
+            let _ = std::fs::remove_dir_all(place);
+        });
+        Self { host: format!("unix://{}", socket.display()), open, socket }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.open.store(false, Ordering::Relaxed);
+        // Wakes the thread, which ends without an answer.
+        let _ = UnixStream::connect(&self.socket);
+        while self.socket.exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+#[test]
+fn a_member_of_the_group_docker_needs_no_root() {
+    if !nix::unistd::geteuid().is_root() {
+        // All the other tests are that proof then.
+        return;
+    }
+    on_engine("laggardtest-group-", |engine, names| async move {
+        if engine.image_id(image::TOOLS_IMAGE).await.unwrap().is_none() {
+            return skip(&format!("image {} is missing: make images", image::TOOLS_IMAGE));
+        }
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let socket = std::fs::metadata(engine.socket().strip_prefix("unix://").unwrap()).unwrap();
+        assert_eq!(socket.mode() & 0o060, 0o060, "the engine's socket is its group's");
+        let place = tempfile::tempdir().unwrap();
+        let user = 12_345;
+        std::os::unix::fs::chown(place.path(), Some(user), Some(user)).unwrap();
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o770)).unwrap();
+        let place_path = place.path().to_path_buf();
+        let group = socket.gid();
+        let as_user = std::thread::spawn(move || {
+            // SAFETY: the raw calls change this thread alone; the list of groups lives through the first.
+            unsafe {
+                let groups = [group];
+                assert_eq!(libc::syscall(libc::SYS_setgroups, 1, groups.as_ptr()), 0);
+                assert_eq!(libc::syscall(libc::SYS_setresgid, user, user, user), 0);
+                assert_eq!(libc::syscall(libc::SYS_setresuid, user, user, user), 0);
+            }
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let engine = Engine::connect().await.unwrap();
+                let cluster = engine.up(&spec(&names, 3)).await.unwrap();
+                wait_for_leader(&cluster).await;
+                // The sidecar's root reaches what its owner's group may, though it may not pass over modes.
+                let touch = ["/usr/local/bin/recorder", "/run/laggard/made-inside"].map(String::from).to_vec();
+                let spec = SidecarSpec {
+                    executable: PathBuf::from("/usr/bin/touch"),
+                    command: touch,
+                    ..sidecar_spec(&names, &cluster, &place_path)
+                };
+                let mut sidecar = engine.start_sidecar(&spec).await.unwrap();
+                assert_eq!(sidecar.last_words(3).await, "");
+                assert!(place_path.join("made-inside").exists());
+                engine.down(&names, true).await.unwrap();
+            });
+        });
+        as_user.join().unwrap();
+    });
 }
 
 /// A socket that gives everybody the same answer.

@@ -143,7 +143,10 @@ impl Workplace {
         }
         // The tree that cargo built in may be closed to others.
         let copy = self.path().join("recorder");
-        std::fs::copy(&binaries().recorder, &copy).expect("the recorder can be copied");
+        // One that runs already cannot be written to.
+        if !copy.exists() {
+            std::fs::copy(&binaries().recorder, &copy).expect("the recorder can be copied");
+        }
         let results = self.results();
         std::fs::create_dir_all(&results).expect("the results folder can be made");
         std::os::unix::fs::chown(&results, Some(NOBODY), Some(NOBODY)).expect("root may give a folder away");

@@ -27,6 +27,9 @@ const THREADS_MAX: i64 = 512;
 /// How much is remembered of what a sidecar said.
 const OUTPUT_BYTES_MAX: usize = 16 * 1024;
 
+/// How long the end of what a sidecar says is waited for.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// What a container is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -119,8 +122,10 @@ impl Sidecar {
     /// The end of what it said, for the end of a message. The engine removes a sidecar that ended together with its log,
     /// so this is what was heard of it; call it when it ended, or is about to.
     pub async fn last_words(&mut self, count: usize) -> String {
-        // Its last words may still be under way.
-        let _ = tokio::time::timeout(Duration::from_millis(500), &mut self.listening).await;
+        if !self.listening.is_finished() {
+            // Its last words may still be under way.
+            let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, &mut self.listening).await;
+        }
         let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes: Vec<u8> = output.iter().copied().collect();
         logs::quoted(&String::from_utf8_lossy(&bytes), count)

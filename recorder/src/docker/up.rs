@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType, NetworkCreateRequest,
-    PortBinding, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum, VolumeCreateRequest,
+    PortBinding, RestartPolicy, RestartPolicyNameEnum, VolumeCreateRequest,
 };
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 
@@ -20,8 +20,6 @@ use crate::terminal;
 
 /// Where a member's data lies in its container.
 const DATA_DIR: &str = "/var/lib/etcd";
-/// How many files a member may have open: each connection of a client is one.
-const OPEN_FILES_MAX: i64 = 65_536;
 /// How many processes and threads a container may have.
 const THREADS_MAX: i64 = 2048;
 /// How many of a member's last log lines an error quotes.
@@ -243,12 +241,9 @@ impl Making<'_> {
             cap_drop: Some(vec!["ALL".into()]),
             security_opt: Some(vec!["no-new-privileges".into()]),
             readonly_rootfs: Some(true),
+            // The limit of open files stays the engine's: one without all rights (rootless, in a container) may not
+            // raise it, and does not start a container that asks for it.
             pids_limit: Some(THREADS_MAX),
-            ulimits: Some(vec![ResourcesUlimits {
-                name: Some("nofile".into()),
-                soft: Some(OPEN_FILES_MAX),
-                hard: Some(OPEN_FILES_MAX),
-            }]),
             // A member that comes back by itself would hide what a fault did to it.
             restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }),
             log_config: Some(HostConfigLogConfig { typ: Some("json-file".into()), config: Some(rotation) }),

@@ -1,0 +1,126 @@
+//! Commands about a cluster that stays up: `up`, `status`, `down`, `exec`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use run_folder::DEFAULT_RESULTS_DIR;
+
+use super::ClusterKind;
+
+pub(super) const UP_HELP: &str = "\
+A sandbox's listeners on 127.0.0.1 are for people and their tools, never for measuring: they pass
+each byte through the recorder. The cluster stays up until `recorder down`, and a sandbox's data go
+with it. Containers (--cluster docker) are what runs use from then on, unless they are told not to.
+
+Exit codes:
+  0    the cluster is up
+  1    a member did not come up
+  2    a wrong argument, or a cluster is up already
+  3    this machine lacks something that the cluster needs
+  130  a signal ended the start; nothing is up
+
+Examples:
+  recorder up
+  recorder up --nodes 5
+  etcdctl --endpoints 127.0.0.1:2379 put key value
+  recorder exec -- etcdctl endpoint status --write-out table
+  recorder down";
+
+pub(super) const STATUS_HELP: &str = "\
+Exit codes:
+  0    every member is healthy: it answers, knows a leader, and raises no alarm
+  1    some member is not
+  3    no cluster is up";
+
+pub(super) const DOWN_HELP: &str = "\
+Exit codes:
+  0    nothing is up any more; also when nothing was
+  1    it could not be ended";
+
+pub(super) const EXEC_HELP: &str = "\
+ETCDCTL_ENDPOINTS is set to the members' addresses in there (unless --endpoints is among the
+arguments), and ETCDCTL_API to 3. Files and processes are the caller's own. The user is too, but
+where the sandbox was made without root, the program takes itself for root.
+
+Exit codes: those of the program; and
+  2    a wrong argument
+  3    no cluster is up
+  126  the program cannot be run
+  127  there is no such program
+
+Examples:
+  recorder exec -- etcdctl get --prefix ''
+  recorder exec --at etcd1 -- ss -tin
+  recorder exec -- ping -c 3 10.77.1.2";
+
+/// `recorder up`.
+#[derive(Debug, Args)]
+pub struct UpCommand {
+    /// Number of members, 3 to 7
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(3..=7))]
+    pub nodes: u8,
+    /// What the cluster runs in; auto is the sandbox
+    #[arg(long, value_enum, default_value = "auto")]
+    pub cluster: ClusterKind,
+    /// The etcd program [default: $ETCD, else etcd on PATH]
+    #[arg(long, value_name = "PROGRAM")]
+    pub etcd: Option<PathBuf>,
+    /// Exactly this version of etcd, or an error [default: $ETCD_VERSION, else any]
+    #[arg(long, value_name = "VERSION")]
+    pub etcd_version: Option<String>,
+    /// Folder of recordings, beside which the members' data lie
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_RESULTS_DIR)]
+    pub dir: PathBuf,
+    /// Folder for the members' data while the cluster is up [default: in DIR]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Image of the containers [default: $ETCD_IMAGE, else the public one, else that of `make images`]
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+}
+
+/// `recorder status`.
+#[derive(Debug, Args)]
+pub struct StatusCommand {
+    /// Which cluster: auto is the one that is up
+    #[arg(long, value_enum, default_value = "auto")]
+    pub cluster: ClusterKind,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: StatusFormat,
+}
+
+/// How a status is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StatusFormat {
+    /// Columns, a line for each member
+    Table,
+    /// One JSON object
+    Json,
+}
+
+/// `recorder down`.
+#[derive(Debug, Args)]
+pub struct DownCommand {
+    /// Which cluster: auto is the one that is up
+    #[arg(long, value_enum, default_value = "auto")]
+    pub cluster: ClusterKind,
+    /// Also remove the volumes that containers keep their data in; a sandbox's data go in any case
+    #[arg(long)]
+    pub volumes: bool,
+}
+
+/// `recorder exec`.
+#[derive(Debug, Args)]
+pub struct ExecCommand {
+    /// Which cluster: auto is the one that is up
+    #[arg(long, value_enum, default_value = "auto")]
+    pub cluster: ClusterKind,
+    /// Where in the cluster's network: client, or a member's name
+    #[arg(long, value_name = "PLACE", default_value = "client")]
+    pub at: String,
+    /// The program and its arguments
+    #[arg(value_name = "PROGRAM", required = true, trailing_var_arg = true)]
+    pub program: Vec<OsString>,
+}

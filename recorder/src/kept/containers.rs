@@ -1,0 +1,208 @@
+//! Containers that stay up: made by `recorder up`, or found.
+
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::enter_failed;
+use super::members::{self, ClusterStatus, MemberStatusRow};
+use crate::cli::kept::{DownCommand, ExecCommand, UpCommand};
+use crate::cluster::containers::clear_left_behind;
+use crate::cluster::etcd::CLIENT_PORT;
+use crate::cluster::sockets::Sockets;
+use crate::docker::{Engine, FoundCluster, MemberContainer, Naming, PublishPorts, SessionLabel, UpSpec};
+use crate::error::{Error, Result};
+use crate::{signals, terminal};
+
+/// How long members may take until all of them know a leader.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+const READY_POLL: Duration = Duration::from_millis(100);
+/// How many of a container's last log lines an error quotes.
+const LOG_LINES_QUOTED: usize = 5;
+/// First port of the host that members are published on; a port that is taken is passed over.
+const FIRST_PORT: u16 = 2379;
+
+/// Starts containers that stay up, and returns the exit code.
+///
+/// # Errors
+/// What keeps them from coming up; nothing is left then.
+pub fn up(typed: &UpCommand) -> Result<u8> {
+    if typed.etcd.is_some() || typed.data_dir.is_some() {
+        return Err(Error::usage(
+            "--etcd and --data-dir are about a sandbox; containers have --image, and volumes of their own",
+        ));
+    }
+    super::block_on(async {
+        let engine = Engine::connect().await?;
+        clear_left_behind(&engine).await?;
+        let naming = Naming::etcd();
+        if let Some(found) = engine.find_cluster(&naming).await? {
+            let names = found.naming.members(found.members.len() as u8);
+            return Err(Error::usage(format!(
+                "the containers {names} are up already; `recorder down` ends what it made"
+            )));
+        }
+        let mut signals = signals::install()?;
+        let cluster = tokio::select! {
+            made = make(&engine, &naming, typed) => made?,
+            _ = signals.wait_for(Option::is_some) => {
+                // What was made until then.
+                engine.down(&naming, true).await?;
+                return Err(Error::Interrupted("interrupted; no cluster is up".into()));
+            }
+        };
+        terminal::line(format_args!(
+            "{} members in containers are up, made from {}",
+            cluster.members.len(),
+            cluster.image
+        ));
+        for member in &cluster.members {
+            let listener = member.published_client.unwrap_or_else(|| (member.address, CLIENT_PORT).into());
+            terminal::data(format_args!("{}  http://{listener}", member.name));
+        }
+        terminal::line("they stay up until `recorder down`; --volumes removes their data too");
+        Ok(0)
+    })
+}
+
+async fn make(engine: &Engine, naming: &Naming, typed: &UpCommand) -> Result<FoundCluster> {
+    let spec = UpSpec {
+        naming: naming.clone(),
+        nodes: typed.nodes,
+        image: typed.image.clone(),
+        publish: PublishPorts::From(FIRST_PORT),
+        session: SessionLabel::of_this_process("up"),
+        kept: true,
+    };
+    let cluster = engine.up(&spec).await?;
+    if let Some(note) = &cluster.image_note {
+        terminal::line(note);
+    }
+    match ready(engine, &cluster, typed).await {
+        Ok(()) => Ok(cluster),
+        Err(error) => {
+            engine.down(naming, true).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Waits until all members know a leader, and checks their version.
+async fn ready(engine: &Engine, cluster: &FoundCluster, typed: &UpCommand) -> Result<()> {
+    let deadline = Instant::now() + READY_TIMEOUT;
+    loop {
+        let rows = rows(cluster).await;
+        if rows.iter().all(|row| row.problem.is_none()) {
+            let version = rows.iter().find_map(|row| row.version.clone()).unwrap_or_default();
+            let asked = typed.etcd_version.clone().or_else(crate::plan::etcd_version_of_environment);
+            return match asked {
+                Some(asked) if asked.trim_start_matches('v') != version => Err(Error::environment(format!(
+                    "{} is etcd {version}, but --etcd-version or $ETCD_VERSION asks for {asked}; name an image of that \
+                     version with --image",
+                    cluster.image
+                ))),
+                _ => Ok(()),
+            };
+        }
+        if Instant::now() > deadline {
+            let mut problem = format!("the cluster was not ready after {} s", READY_TIMEOUT.as_secs());
+            for row in rows.iter().filter(|row| row.problem.is_some()) {
+                let lines = engine.last_log_lines(&row.member, LOG_LINES_QUOTED).await;
+                problem += &format!("\n{}: {}{lines}", row.member, row.problem.as_deref().unwrap_or_default());
+            }
+            return Err(Error::run(problem));
+        }
+        tokio::time::sleep(READY_POLL).await;
+    }
+}
+
+/// Asks the containers how they are; `None` when there are none.
+///
+/// # Errors
+/// When the engine does not answer.
+pub fn status() -> Result<Option<ClusterStatus>> {
+    super::block_on(async {
+        let engine = Engine::connect().await?;
+        let Some(cluster) = engine.find_cluster(&Naming::etcd()).await? else { return Ok(None) };
+        let about = format!(
+            "containers of Docker engine {}, made from {}, {}",
+            engine.version(),
+            cluster.image,
+            if cluster.made_by_us { "by the recorder" } else { "not by the recorder" }
+        );
+        Ok(Some(ClusterStatus::new("docker", about, rows(&cluster).await)))
+    })
+}
+
+async fn rows(cluster: &FoundCluster) -> Vec<MemberStatusRow> {
+    let mut rows = Vec::new();
+    for member in &cluster.members {
+        let mut answer = Err("not reached".to_owned());
+        for address in reachable_at(member) {
+            answer = members::ask(&Sockets::Own, address).await;
+            if answer.is_ok() {
+                break;
+            }
+        }
+        let row = members::row(&member.name, (member.address, CLIENT_PORT).into(), answer);
+        let listener = member.published_client.map(|address| address.to_string());
+        rows.push(MemberStatusRow { listener, ..row });
+    }
+    rows
+}
+
+/// Where the host may reach a member.
+fn reachable_at(member: &MemberContainer) -> impl Iterator<Item = SocketAddr> {
+    [Some((member.address, CLIENT_PORT).into()), member.published_client].into_iter().flatten()
+}
+
+/// Removes the containers that `recorder up` made; `false` when there were none.
+///
+/// # Errors
+/// When somebody else made them, or the engine refuses.
+pub fn down(typed: &DownCommand) -> Result<bool> {
+    super::block_on(async {
+        let engine = Engine::connect().await?;
+        let removed = engine.down(&Naming::etcd(), typed.volumes).await?;
+        if removed.is_empty() {
+            return Ok(false);
+        }
+        terminal::line(format_args!("removed {removed}"));
+        Ok(true)
+    })
+}
+
+/// Becomes a program of the host that finds the containers in its environment; `None` when there are none.
+///
+/// # Errors
+/// For a place inside a container, and when the engine does not answer.
+pub fn exec(typed: &ExecCommand) -> Result<Option<u8>> {
+    let endpoints = super::block_on(async {
+        let engine = Engine::connect().await?;
+        let Some(cluster) = engine.find_cluster(&Naming::etcd()).await? else { return Ok(None) };
+        let mut endpoints = Vec::new();
+        for member in &cluster.members {
+            for address in reachable_at(member) {
+                if members::ask(&Sockets::Own, address).await.is_ok() {
+                    endpoints.push(format!("http://{address}"));
+                    break;
+                }
+            }
+        }
+        Ok(Some(endpoints))
+    })?;
+    let Some(endpoints) = endpoints else { return Ok(None) };
+    if typed.at != "client" {
+        return Err(Error::usage(format!(
+            "--at {at}: to be inside a container, docker exec -it {at} PROGRAM",
+            at = typed.at
+        )));
+    }
+    let (program, arguments) = typed.program.split_first().expect("clap asks for one");
+    let mut command = Command::new(program);
+    command.args(arguments);
+    super::name_endpoints(&mut command, arguments, &endpoints);
+    let error = command.exec();
+    Ok(Some(enter_failed(program, &error)))
+}
