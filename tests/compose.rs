@@ -124,6 +124,7 @@ fn check(file: &str, members: usize) {
         }
         let answer = put(project.ports[0], "c2xvdw==", "ZmF1bHQ=").expect("the gateway answers");
         assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+        sweep_on(members);
         let last = project.members() - 1;
         assert_eq!(lines_of(&format!("exec etcd{last} etcdctl get slow --print-value-only")), ["fault"]);
         assert_eq!(lines_of("exec etcd0 etcdctl member list").len(), members);
@@ -131,6 +132,30 @@ fn check(file: &str, members: usize) {
         project.compose("down --volumes").expect_code(0);
         assert_eq!(project.remains(), Vec::<String>::new(), "left by {kind}");
     }
+}
+
+/// Records a small sweep on the containers that are up, without being told of them.
+fn sweep_on(members: usize) {
+    let place = Workplace::new();
+    let plan = format!(
+        "baselines = 1\n[run]\nnodes = {members}\nduration = \"4s\"\nwarm-up = \"1s\"\nrate = 100\n\
+         [[experiment]]\nlabel = \"delay{{value.number}}_mid\"\nfault = \"delay\"\nvalue = \"30ms\"\nwindow = \"mid\"\n"
+    );
+    std::fs::write(place.path().join("plan.toml"), plan).expect("the plan can be written");
+    let made = run(&mut place.recorder("sweep plan.toml")).expect_code(0);
+    let names: Vec<_> = (0..members).map(|number| format!("etcd{number}")).collect();
+    assert!(made.stderr.contains(&format!("using the containers {}", names.join(", "))), "{}", made.stderr);
+    let runs = run_folder::RunFolder::list(&place.results()).expect("there are runs");
+    assert_eq!(runs.len(), 2);
+    for folder in runs {
+        let manifest = folder.manifest().expect("the manifest is whole");
+        assert_eq!(manifest.status, run_folder::Status::Finished);
+        assert!(manifest.cluster.adopted && manifest.cluster.members.len() == members);
+    }
+    let shown = run(&mut place.recorder("faults show")).expect_code(0);
+    assert_eq!(shown.stdout.lines().filter(|line| line.ends_with(": no fault")).count(), members, "{}", shown.stdout);
+    let kept = run(&mut place.recorder("down --cluster docker")).expect_code(3);
+    assert!(kept.stderr.contains("did not make"), "{}", kept.stderr);
 }
 
 #[test]

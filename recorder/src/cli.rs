@@ -80,6 +80,9 @@ pub enum Command {
     /// End the cluster that is up
     #[command(after_help = kept::DOWN_HELP)]
     Down(DownCommand),
+    /// Show or clear faults in the cluster that is up: what killed recorders left, or somebody put there by hand
+    #[command(after_help = kept::FAULTS_HELP)]
+    Faults(kept::FaultsCommand),
     /// Run a program inside the network of the cluster that is up
     #[command(after_help = kept::EXEC_HELP, override_usage = "recorder exec [OPTIONS] -- PROGRAM [ARGUMENTS]...")]
     Exec(ExecCommand),

@@ -7,6 +7,7 @@ pub mod etcd;
 pub mod http;
 pub mod local;
 pub mod network;
+pub mod offloads;
 pub mod sandbox;
 pub mod sockets;
 pub mod vantage;

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::cluster::{etcd, sandbox};
+use crate::docker::Engine;
+use crate::docker::image::TOOLS_IMAGE;
 use crate::error::{Result, exit_code};
 use crate::faults::Mechanism;
 use crate::{host, plan, programs, terminal};
@@ -16,7 +16,6 @@ use crate::{host, plan, programs, terminal};
 const FSYNC_WRITES: usize = 50;
 /// etcd's entries are small; a page is what reaches the disk.
 const FSYNC_BYTES: usize = 4096;
-const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 
 /// How a thing stands.
 enum Finding {
@@ -71,9 +70,9 @@ pub fn examine(place: &Path) -> Result<u8> {
     say("seccomp", seccomp_notification());
     say(
         "Docker",
-        match UnixStream::connect(DOCKER_SOCKET) {
-            Ok(_) => Finding::Yes(DOCKER_SOCKET.into()),
-            Err(error) => Finding::Missing(format!("{DOCKER_SOCKET}: {error}; not needed, the sandbox does without")),
+        match engine() {
+            Ok(engine) => Finding::Yes(engine),
+            Err(error) => Finding::Missing(format!("{error}; not needed, the sandbox does without")),
         },
     );
     // The rest is tried inside the sandbox; its exit code says whether everything needed works there.
@@ -88,16 +87,37 @@ pub fn examine(place: &Path) -> Result<u8> {
     Ok(if ready { 0 } else { exit_code::ENVIRONMENT })
 }
 
+/// What Docker engine there is, and whether it has the images that runs in containers need.
+fn engine() -> Result<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| crate::error::Error::environment(error.to_string()))?;
+    runtime.block_on(async {
+        let engine = Engine::connect().await?;
+        let tools = match engine.image_id(TOOLS_IMAGE).await? {
+            Some(_) => "",
+            None => "; its runs need the images that `make images` builds",
+        };
+        Ok(format!("engine {}{tools}", engine.version()))
+    })
+}
+
 fn examine_inside() -> u8 {
     let mut ready = print("namespaces", &Finding::Yes("user, mount, pid and network".into()));
-    ready &= print(
-        "NFQUEUE",
-        &match Mechanism::Queue.try_here() {
-            Ok(()) => Finding::Yes("the queue shaper works".into()),
-            Err(error) => Finding::Needed(error.to_string()),
-        },
-    );
-    ready &= print("netem", &netem());
+    let (netem, queue) = (Mechanism::Netem.try_here(), Mechanism::Queue.try_here());
+    let has_other = |other: &Result<()>, does: &str, error: String| match other {
+        Ok(()) => Finding::Missing(format!("{error}; not needed, {does} does its work")),
+        Err(_) => Finding::Needed(error),
+    };
+    let finding = match &netem {
+        Ok(()) => Finding::Yes("the kernel delays and drops packets itself".into()),
+        Err(error) => has_other(&queue, "the queue shaper", error.to_string()),
+    };
+    ready &= print("netem", &finding);
+    let finding = match &queue {
+        Ok(()) => Finding::Yes("the queue shaper works".into()),
+        Err(error) => has_other(&netem, "netem", error.to_string()),
+    };
+    ready &= print("NFQUEUE", &finding);
     u8::from(!ready)
 }
 
@@ -153,22 +173,5 @@ fn seccomp_notification() -> Finding {
         Finding::Yes("user notification".into())
     } else {
         Finding::Missing("no user notification; needs Linux 5.0 or later and CONFIG_SECCOMP_FILTER".into())
-    }
-}
-
-/// Tries a netem qdisc on the loopback of the calling thread's namespace, which is the sandbox's own.
-fn netem() -> Finding {
-    let Some(tc) = programs::find("tc") else {
-        return Finding::Missing("no `tc`; not needed, the queue shaper does without (iproute2 has it)".into());
-    };
-    let output = Command::new(tc)
-        .args(["qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"])
-        .stdin(Stdio::null())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => {
-            Finding::Yes("the kernel has sch_netem; faults use the queue shaper so far".into())
-        }
-        _ => Finding::Missing("this kernel has no sch_netem; not needed, the queue shaper does without".into()),
     }
 }

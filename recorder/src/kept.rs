@@ -2,6 +2,7 @@
 //! its own way; what is said of them is the same.
 
 pub mod containers;
+pub mod faults;
 pub mod members;
 pub mod sandbox;
 

@@ -36,6 +36,7 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Status(typed) => kept::status(typed),
         Command::Down(typed) => kept::down(typed),
         Command::Exec(typed) => kept::exec(typed),
+        Command::Faults(typed) => kept::faults::carry_out(typed),
         Command::Hold => Ok(faults::hold::serve()),
         Command::Outpost { folder, name } => outpost::serve::serve(folder, name),
     }

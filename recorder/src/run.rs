@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::clock::{self, RunClock, ms_to_ns};
 use crate::clock_watch::ClockWatch;
 use crate::cluster::Cluster;
-use crate::cluster::containers::{Containers, Wanted};
+use crate::cluster::containers::{self, Containers, Wanted};
 use crate::describe::{self, Usage};
 use crate::error::{Error, Result};
 use crate::faults::probe::Probes;
@@ -61,7 +61,12 @@ pub async fn run(planned: &PlannedRun, setting: &Setting<'_>, kept: &mut Option<
     };
     let started = tokio::select! {
         started = start_ready(planned, setting.members, kept.take(), &folder) => started,
-        signal = first_signal(setting.signals.clone()) => Err(Error::Interrupted(format!("interrupted by {signal}"))),
+        signal = first_signal(setting.signals.clone()) => {
+            if let Members::Containers = setting.members {
+                containers::abandon().await?;
+            }
+            Err(Error::Interrupted(format!("interrupted by {signal}")))
+        }
     };
     let (cluster, ready) = match started {
         Ok(started) => started,

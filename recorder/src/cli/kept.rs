@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use run_folder::DEFAULT_RESULTS_DIR;
 
 use super::ClusterKind;
@@ -109,6 +109,44 @@ pub struct DownCommand {
     /// Also remove the volumes that containers keep their data in; a sandbox's data go in any case
     #[arg(long)]
     pub volumes: bool,
+}
+
+pub(super) const FAULTS_HELP: &str = "\
+A run refuses to begin where a fault stands that somebody put there, and clears what a killed
+recorder left. These commands do both by hand, for the cluster that is up (containers that
+docker-compose started too).
+
+Exit codes:
+  0    done
+  1    a member's network could not be looked at
+  3    no cluster is up";
+
+/// `recorder faults`.
+#[derive(Debug, Args)]
+pub struct FaultsCommand {
+    /// What to do
+    #[command(subcommand)]
+    pub action: FaultsAction,
+}
+
+/// What is done with faults.
+#[derive(Debug, Subcommand)]
+pub enum FaultsAction {
+    /// Show the qdiscs and packet filter rules that stand in each member's network
+    Show {
+        /// Which cluster: auto is the one that is up
+        #[arg(long, value_enum, default_value = "auto")]
+        cluster: ClusterKind,
+    },
+    /// Remove the faults that a recorder left there
+    Clear {
+        /// Which cluster: auto is the one that is up
+        #[arg(long, value_enum, default_value = "auto")]
+        cluster: ClusterKind,
+        /// Also remove qdiscs that others put there, as by `tc qdisc add dev eth0 root netem delay 100ms`
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 /// `recorder exec`.

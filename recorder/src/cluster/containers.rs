@@ -69,7 +69,7 @@ pub struct Containers {
     reached: Vec<SocketAddr>,
     checked: Mutex<Instant>,
     _sidecars: Vec<Sidecar>,
-    _folder: DataDir,
+    folder: DataDir,
 }
 
 impl Containers {
@@ -80,7 +80,7 @@ impl Containers {
     pub async fn take(wanted: &Wanted<'_>) -> Result<Self> {
         let engine = Engine::connect().await?;
         clear_left_behind(&engine).await?;
-        let session = SessionLabel::of_this_process("run");
+        let session = this_session();
         let taken = Self::take_as(&engine, &session, wanted).await;
         if taken.is_err() {
             // Whatever was made until then.
@@ -141,7 +141,7 @@ impl Containers {
             reached,
             checked: Mutex::new(Instant::now()),
             _sidecars: sidecars,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -274,7 +274,6 @@ impl Containers {
             }
         }
         if !is_clean && self.adopted {
-            // An outpost was ended by force, and its holder with it; others take their place.
             problems.extend(self.clear_by_others().await);
         }
         // Ends the outposts, and with them their containers.
@@ -287,20 +286,28 @@ impl Containers {
         problems
     }
 
+    /// Clears what an outpost left that was ended by force, and its holder with it.
     async fn clear_by_others(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        match clear_faults_of(&self.engine, &self.cluster, &self.session, self._folder.path(), false).await {
-            Ok(cleared) => {
-                problems.extend(cleared.iter().map(|what| format!("cleared a fault that was left: {what}")));
+        let folder = self.folder.path().join("others");
+        match clear_faults_of(&self.engine, &self.cluster, &self.session, &folder, false).await {
+            Ok(places) => {
+                let cleared = places.into_iter().filter(|(_, lines)| !lines.is_empty());
+                cleared.map(|(name, lines)| left(&name, &lines)).collect()
             }
-            Err(error) => problems.push(format!("faults may be left, see `recorder faults show`: {error}")),
+            Err(error) => vec![format!("faults may be left, see `recorder faults show`: {error}")],
         }
-        problems
     }
 }
 
-/// Sends outposts to all members, removes faults there, and ends the outposts. Returns what was removed, with the member's
-/// name.
+fn left(name: &str, cleared: &[String]) -> String {
+    format!("{name}: cleared a fault that was left: {}", cleared.join(", "))
+}
+
+/// What was found or removed at each member, by its name.
+pub type AtMembers = Vec<(String, Vec<String>)>;
+
+/// Sends outposts to all members, removes faults there, and ends the outposts. Returns what was removed. `folder` is made for
+/// it, and removed.
 ///
 /// # Errors
 /// As [`Containers::take`].
@@ -310,16 +317,11 @@ pub async fn clear_faults_of(
     session: &SessionLabel,
     folder: &Path,
     all: bool,
-) -> Result<Vec<String>> {
-    let (members, _, _sidecars) = send_outposts(engine, cluster, session, folder, &ClientPlace::Host).await?;
-    let mut cleared = Vec::new();
-    for (member, outpost) in cluster.members.iter().zip(members) {
-        cleared.extend(outpost.clear_faults(all)?.iter().map(|what| format!("{}: {what}", member.name)));
-    }
-    Ok(cleared)
+) -> Result<AtMembers> {
+    at_members(engine, cluster, session, folder, |outpost| outpost.clear_faults(all)).await
 }
 
-/// Sends outposts to all members and says what faults stand there, a line each, with the member's name.
+/// Sends outposts to all members and says what faults stand there, a line each. `folder` is made for it, and removed.
 ///
 /// # Errors
 /// As [`Containers::take`].
@@ -328,13 +330,34 @@ pub async fn show_faults_of(
     cluster: &FoundCluster,
     session: &SessionLabel,
     folder: &Path,
-) -> Result<Vec<String>> {
-    let (members, _, _sidecars) = send_outposts(engine, cluster, session, folder, &ClientPlace::Host).await?;
-    let mut lines = Vec::new();
-    for (member, outpost) in cluster.members.iter().zip(members) {
-        lines.extend(outpost.show_faults()?.iter().map(|line| format!("{}: {line}", member.name)));
-    }
-    Ok(lines)
+) -> Result<AtMembers> {
+    at_members(engine, cluster, session, folder, Outpost::show_faults).await
+}
+
+async fn at_members(
+    engine: &Engine,
+    cluster: &FoundCluster,
+    session: &SessionLabel,
+    folder: &Path,
+    act: impl Fn(&Outpost) -> Result<Vec<String>>,
+) -> Result<AtMembers> {
+    let folder = DataDir::create(folder)?;
+    let (members, _, _sidecars) = send_outposts(engine, cluster, session, folder.path(), &ClientPlace::Host).await?;
+    let acted = cluster.members.iter().zip(members).map(|(member, outpost)| Ok((member.name.clone(), act(&outpost)?)));
+    acted.collect()
+}
+
+/// Removes what a call of [`Containers::take`] made that was given up halfway.
+///
+/// # Errors
+/// [`Error::Environment`] when the engine does not answer.
+pub async fn abandon() -> Result<()> {
+    Engine::connect().await?.remove_session(&this_session()).await.map(drop)
+}
+
+/// Everything that is made for this process's run.
+fn this_session() -> SessionLabel {
+    SessionLabel::of_this_process("run")
 }
 
 /// Removes what killed recorders left with the engine, and says so.

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use nix::sched::{CloneFlags, setns, unshare};
 
+use super::offloads::Offloads;
 use crate::error::{Error, Result};
 
 /// A network namespace; it exists as long as this value or a process in it does.
@@ -134,46 +135,19 @@ fn ip_batch(commands: &str, host: Option<&Host>) -> Result<()> {
     Err(network_error(format!("`ip` failed: {}", String::from_utf8_lossy(&output.stderr).trim())))
 }
 
-/// Switches segmentation and receive offloads off at both ends of a link, so that a packet in the queue is a packet
-/// on the wire: with them on, loss and delay would hit 64 kB at a time.
+/// Switches offloads off at both ends of a link.
 fn offloads_off(host: &Host, inner: &str, outer: &str) -> Result<()> {
     let failed = |error: std::io::Error| network_error(format!("offloads cannot be switched off: {error}"));
-    set_offloads_off(outer).map_err(failed)?;
+    // The links go with the sandbox, so nothing is ever switched back on.
+    Offloads::off(outer).map_err(failed)?.stay_off();
     let (namespace, inner) = (host.namespace.clone(), inner.to_owned());
     std::thread::spawn(move || {
         namespace.enter()?;
-        set_offloads_off(&inner)
+        Offloads::off(&inner).map(Offloads::stay_off)
     })
     .join()
     .unwrap_or_else(|_| Err(std::io::Error::other("the thread panicked")))
     .map_err(failed)
-}
-
-fn set_offloads_off(interface: &str) -> std::io::Result<()> {
-    const SIOCETHTOOL: libc::c_ulong = 0x8946;
-    const ETHTOOL_STSO: u32 = 0x1f;
-    const ETHTOOL_SGSO: u32 = 0x24;
-    const ETHTOOL_SGRO: u32 = 0x2c;
-    #[repr(C)]
-    struct EthtoolValue {
-        command: u32,
-        data: u32,
-    }
-    let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    for command in [ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO] {
-        let mut value = EthtoolValue { command, data: 0 };
-        // SAFETY: all-zero bytes are a valid ifreq.
-        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-        for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
-            *to = from as libc::c_char;
-        }
-        request.ifr_ifru.ifru_data = (&raw mut value).cast();
-        // SAFETY: the request and the value it points to live through the call and have the kernel's layout.
-        if unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request) } < 0 {
-            return Err(std::io::Error::last_os_error());
-        }
-    }
-    Ok(())
 }
 
 fn network_error(problem: String) -> Error {

@@ -6,9 +6,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::enter_failed;
+use super::faults::{Action, AtPlace};
 use super::members::{self, ClusterStatus, MemberStatusRow};
 use crate::cli::kept::{DownCommand, ExecCommand, UpCommand};
-use crate::cluster::containers::clear_left_behind;
+use crate::cluster::containers::{self, clear_left_behind};
 use crate::cluster::etcd::CLIENT_PORT;
 use crate::cluster::sockets::Sockets;
 use crate::docker::{Engine, FoundCluster, MemberContainer, Naming, PublishPorts, SessionLabel, UpSpec};
@@ -170,6 +171,34 @@ pub fn down(typed: &DownCommand) -> Result<bool> {
         }
         terminal::line(format_args!("removed {removed}"));
         Ok(true)
+    })
+}
+
+/// Shows or clears the faults in each member's network; `None` when there are no containers.
+///
+/// # Errors
+/// When outposts cannot be sent there, or somebody is using the cluster.
+pub(super) fn faults(action: Action) -> Result<Option<Vec<AtPlace>>> {
+    super::block_on(async {
+        let engine = Engine::connect().await?;
+        clear_left_behind(&engine).await?;
+        let Some(cluster) = engine.find_cluster(&Naming::etcd()).await? else { return Ok(None) };
+        let session = SessionLabel::of_this_process("faults");
+        // While a run is under way its faults are its own; looking at them disturbs nothing.
+        let claim = match action {
+            Action::Show => None,
+            Action::Clear { .. } => Some(engine.claim(&cluster, &session).await?),
+        };
+        let folder = std::env::temp_dir().join(format!("laggard-faults-{}", std::process::id()));
+        let done = match action {
+            Action::Show => containers::show_faults_of(&engine, &cluster, &session, &folder).await,
+            Action::Clear { all } => containers::clear_faults_of(&engine, &cluster, &session, &folder, all).await,
+        };
+        engine.remove_session(&session).await?;
+        if let Some(claim) = claim {
+            engine.release(claim).await?;
+        }
+        done.map(Some)
     })
 }
 

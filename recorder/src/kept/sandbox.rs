@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::faults::{self, Action};
 use super::members::ClusterStatus;
+use crate::apart::Supervisor;
 use crate::cli::kept::{ExecCommand, UpCommand};
 use crate::error::{Error, Result};
 use crate::terminal;
@@ -109,6 +111,35 @@ pub fn exec(typed: &ExecCommand) -> Result<Option<u8>> {
         }
         (other, _) => Err(unexpected(&other)),
     }
+}
+
+/// Shows or clears the faults in each place of the sandbox; `None` when there is no sandbox. Must be called while the process has
+/// a single thread.
+///
+/// # Errors
+/// When a place cannot be entered.
+pub(super) fn faults(action: Action) -> Result<Option<()>> {
+    let Some((folder, first)) = reachable()? else { return Ok(None) };
+    drop(first);
+    let members = folder.state().map(|state| state.members).unwrap_or_default();
+    let places = members.into_iter().map(|listener| listener.member).chain(["client".to_owned()]);
+    let mut supervisor = Supervisor::new()?;
+    for place in places {
+        // Each in a process of its own: there is no way back out of a namespace.
+        let code = supervisor.run(|| {
+            let Some((_, stream)) = reachable()? else { return Err(super::nothing_up()) };
+            match control::ask(&stream, &Request::Place { at: place.clone() })? {
+                (Answer::Place { .. }, namespaces) => enter::enter(namespaces)?,
+                (other, _) => return Err(unexpected(&other)),
+            }
+            faults::say(action, &[(place.clone(), action.here()?)]);
+            Ok(0)
+        })?;
+        if code != 0 {
+            return Err(faults::failed(&place, code));
+        }
+    }
+    Ok(Some(()))
 }
 
 /// The sandbox's folder and a connection to it; `None` when there is none.

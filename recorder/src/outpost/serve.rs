@@ -11,6 +11,7 @@ use nix::sys::wait::wait;
 
 use super::SOCKET;
 use super::wire::{Hello, Reply, Request, Wire, report_to};
+use crate::cluster::offloads::Offloads;
 use crate::error::{Error, Result};
 use crate::faults::standing;
 
@@ -22,6 +23,9 @@ use crate::faults::standing;
 pub fn serve(folder: &Path, name: &str) -> Result<u8> {
     let failed = |error: std::io::Error| Error::run(format!("{}: no recorder here: {error}", folder.display()));
     let wire = report_to(&folder.join(SOCKET)).map_err(failed)?;
+    // Until the end: what is held and dropped shall be packets on the wire, in every run, so that all can be compared.
+    let offloads =
+        Offloads::all_off().map_err(|error| Error::run(format!("offloads cannot be switched off: {error}")))?;
     wire.send(&Hello::from_here(name), None).map_err(failed)?;
     while let Ok(Some((request, _))) = wire.receive::<Request>() {
         let (reply, lent) =
@@ -31,6 +35,7 @@ pub fn serve(folder: &Path, name: &str) -> Result<u8> {
         }
     }
     end(wire);
+    drop(offloads);
     Ok(0)
 }
 

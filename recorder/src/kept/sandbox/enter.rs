@@ -15,6 +15,20 @@ use crate::error::{Error, Result};
 /// # Errors
 /// When the namespaces cannot be entered.
 pub(super) fn become_program(typed: &ExecCommand, endpoints: &[String], namespaces: Vec<OwnedFd>) -> Result<u8> {
+    enter(namespaces)?;
+    let (program, arguments) = typed.program.split_first().expect("clap asks for one");
+    let mut command = Command::new(program);
+    command.args(arguments);
+    crate::kept::name_endpoints(&mut command, arguments, endpoints);
+    let error = command.exec();
+    Ok(crate::kept::enter_failed(program, &error))
+}
+
+/// Moves this process, which must have a single thread, into a place.
+///
+/// # Errors
+/// [`Error::Environment`] when that is refused.
+pub(super) fn enter(namespaces: Vec<OwnedFd>) -> Result<()> {
     let [user, network] = <[OwnedFd; 2]>::try_from(namespaces)
         .map_err(|_| Error::run("the cluster's daemon did not hand its namespaces over; start the cluster again"))?;
     let refused = |errno| {
@@ -27,15 +41,7 @@ pub(super) fn become_program(typed: &ExecCommand, endpoints: &[String], namespac
     if !is_own_user_namespace(&user).map_err(refused)? {
         setns(&user, CloneFlags::CLONE_NEWUSER).map_err(refused)?;
     }
-    setns(&network, CloneFlags::CLONE_NEWNET).map_err(refused)?;
-    drop((user, network));
-
-    let (program, arguments) = typed.program.split_first().expect("clap asks for one");
-    let mut command = Command::new(program);
-    command.args(arguments);
-    crate::kept::name_endpoints(&mut command, arguments, endpoints);
-    let error = command.exec();
-    Ok(crate::kept::enter_failed(program, &error))
+    setns(&network, CloneFlags::CLONE_NEWNET).map_err(refused)
 }
 
 fn is_own_user_namespace(namespace: impl AsFd) -> nix::Result<bool> {
