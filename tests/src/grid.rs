@@ -45,9 +45,9 @@ impl Case {
         let fault =
             if self.loss { format!("loss --value {LOSS_PERCENT}%") } else { format!("delay --value {DELAY_MS}ms") };
         let target = if self.leader { "leader" } else { "follower" };
-        let window = if self.full { "" } else { " --at 4 --for 4" };
+        let window = if self.full { "" } else { " --at 5 --for 5" };
         format!(
-            "--mechanism {mechanism} --fault {fault} --target {target}{window} --warm-up 2 --duration 12 --rate 20 --seed 4"
+            "--mechanism {mechanism} --fault {fault} --target {target}{window} --warm-up 2 --duration 15 --rate 20 --seed 4"
         )
     }
 }
