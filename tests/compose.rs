@@ -142,7 +142,7 @@ fn sweep_on(members: usize) {
          [[experiment]]\nlabel = \"delay{{value.number}}_mid\"\nfault = \"delay\"\nvalue = \"30ms\"\nwindow = \"mid\"\n"
     );
     std::fs::write(place.path().join("plan.toml"), plan).expect("the plan can be written");
-    let made = run(&mut place.recorder("sweep plan.toml")).expect_code(0);
+    let made = run(&mut place.recorder_beside_engine("sweep plan.toml")).expect_code(0);
     let names: Vec<_> = (0..members).map(|number| format!("etcd{number}")).collect();
     assert!(made.stderr.contains(&format!("using the containers {}", names.join(", "))), "{}", made.stderr);
     let runs = run_folder::RunFolder::list(&place.results()).expect("there are runs");
@@ -152,9 +152,9 @@ fn sweep_on(members: usize) {
         assert_eq!(manifest.status, run_folder::Status::Finished);
         assert!(manifest.cluster.adopted && manifest.cluster.members.len() == members);
     }
-    let shown = run(&mut place.recorder("faults show")).expect_code(0);
+    let shown = run(&mut place.recorder_beside_engine("faults show")).expect_code(0);
     assert_eq!(shown.stdout.lines().filter(|line| line.ends_with(": no fault")).count(), members, "{}", shown.stdout);
-    let kept = run(&mut place.recorder("down --cluster docker")).expect_code(3);
+    let kept = run(&mut place.recorder_beside_engine("down --cluster docker")).expect_code(3);
     assert!(kept.stderr.contains("did not make"), "{}", kept.stderr);
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use end_to_end::engine::{answers, docker, images, lines_of};
 use end_to_end::processes::{signal, wait_until};
 use end_to_end::recorded::Recorded;
-use end_to_end::{Finished, Workplace, one_at_a_time, run, skip};
+use end_to_end::{Finished, NO_ENGINE, Workplace, one_at_a_time, run, skip};
 use nix::sys::signal::Signal;
 use run_folder::Status;
 use run_folder::spec::{Backend, ClientPlace};
@@ -49,11 +49,11 @@ impl Drop for Kept<'_> {
 }
 
 fn recorder(place: &Workplace, arguments: &str) -> Finished {
-    run(&mut place.recorder(arguments))
+    run(&mut place.recorder_beside_engine(arguments))
 }
 
 fn started(place: &Workplace, arguments: &str) -> Child {
-    let mut command = place.recorder(arguments);
+    let mut command = place.recorder_beside_engine(arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the recorder starts")
 }
 
@@ -219,7 +219,7 @@ fn faults_that_people_left_are_shown_refused_and_cleared() {
 fn what_cannot_be_is_said_and_nothing_is_recorded() {
     let _one = one_at_a_time();
     let Some(place) = ready() else { return };
-    let nobody = |arguments: &str| run(place.recorder(arguments).env("DOCKER_HOST", "unix:///nonexistent/docker.sock"));
+    let nobody = |arguments: &str| run(place.recorder_beside_engine(arguments).env("DOCKER_HOST", NO_ENGINE));
     let no_engine = nobody("run x --cluster docker --duration 2").expect_code(3);
     assert!(no_engine.stderr.contains("/nonexistent/docker.sock"), "{}", no_engine.stderr);
     // Without an engine there is still the sandbox.
@@ -235,7 +235,7 @@ fn what_cannot_be_is_said_and_nothing_is_recorded() {
     let kept = Kept::up(&place);
     let nodes = recorder(&place, "run x --nodes 5 --duration 2").expect_code(2);
     assert!(nodes.stderr.contains("has 3 members, not 5"), "{}", nodes.stderr);
-    let version = run(place.recorder("run x --duration 2").env("ETCD_VERSION", "9.9.9")).expect_code(3);
+    let version = run(place.recorder_beside_engine("run x --duration 2").env("ETCD_VERSION", "9.9.9")).expect_code(3);
     assert!(version.stderr.contains("asks for 9.9.9"), "{}", version.stderr);
 
     let mut first = started(&place, "run first --duration 60 --warm-up 0 --rate 50");

@@ -47,7 +47,7 @@ impl Case {
         let target = if self.leader { "leader" } else { "follower" };
         let window = if self.full { "" } else { " --at 5 --for 5" };
         format!(
-            "--mechanism {mechanism} --fault {fault} --target {target}{window} --warm-up 2 --duration 15 --rate 20 --seed 4"
+            "--mechanism {mechanism} --fault {fault} --target {target}{window} --warm-up 2 --client-at own --duration 15 --rate 20 --seed 4"
         )
     }
 }

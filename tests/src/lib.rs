@@ -115,8 +115,16 @@ impl Workplace {
         self.path().join("etcd_bench_results")
     }
 
-    /// A command of the recorder in this place, with arguments separated by spaces.
+    /// A command of the recorder in this place, with arguments separated by spaces. It finds no Docker engine: what somebody
+    /// keeps up there is not this test's.
     pub fn recorder(&self, arguments: &str) -> Command {
+        let mut command = self.recorder_beside_engine(arguments);
+        command.env("DOCKER_HOST", NO_ENGINE);
+        command
+    }
+
+    /// The same, beside this machine's Docker engine.
+    pub fn recorder_beside_engine(&self, arguments: &str) -> Command {
         self.command(&binaries().recorder, arguments)
     }
 
@@ -132,8 +140,8 @@ impl Workplace {
         command
     }
 
-    /// A command of the recorder as an unprivileged user with no capability to be had, in a results folder of theirs;
-    /// `None` when this test is not root and so is unprivileged already.
+    /// A command of the recorder as an unprivileged user with no capability to be had, in a results folder of theirs; as
+    /// this user, when that is not root.
     ///
     /// # Panics
     /// When the place cannot be prepared.
@@ -154,12 +162,14 @@ impl Workplace {
         command.args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}"), "--clear-groups"]);
         command.args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]);
         command.arg(copy).args(arguments.split_whitespace()).current_dir(self.path()).stdin(Stdio::null());
-        command.env_remove("ETCD_VERSION").env_remove("ETCD");
+        command.env_remove("ETCD_VERSION").env_remove("ETCD").env("DOCKER_HOST", NO_ENGINE);
         command
     }
 }
 
 const NOBODY: u32 = 65_534;
+/// Where no Docker engine listens.
+pub const NO_ENGINE: &str = "unix:///nonexistent/docker.sock";
 
 /// Runs a command to its end.
 ///
