@@ -281,7 +281,7 @@ fn a_holder_that_dies_fails_the_run_and_its_fault_has_an_end() {
     std::thread::sleep(Duration::from_secs(2));
     signal(mentioning(place.path(), "hold")[0], Signal::SIGKILL);
     let finished = wait(recorder).expect_code(1);
-    assert!(finished.stderr.contains("fault holder ended unexpectedly"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("fault holder: it ended unexpectedly"), "{}", finished.stderr);
     let recorded = Recorded::only_one_in(&place.results());
     let fault = &recorded.faults[0];
     assert!(fault.cleared_ns.is_some() && fault.confirmed == Some(false), "{fault:?}");
