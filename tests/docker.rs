@@ -147,9 +147,68 @@ fn a_kept_cluster_is_shown_used_and_ended() {
     assert_eq!(recorded.faults[0].confirmed, Some(true));
     assert_eq!((kept.ids(), helpers_left()), (ids, vec![]));
 
+    run(&mut docker("stop --time 1 etcd2")).expect_code(0);
+    let status = recorder(&place, "status").expect_code(1);
+    assert!(status.stderr.contains("etcd2: its container"), "{}", status.stderr);
+    assert!(recorder(&place, "faults show").expect_code(0).stdout.contains("etcd0: no fault"));
+
+    // Its data outlive it, and an attempt to go on with them that failed.
+    recorder(&place, "down").expect_code(0);
+    let failed = run(place.recorder_beside_engine("up --cluster docker").env("ETCD_VERSION", "9.9.9")).expect_code(3);
+    assert!(failed.stderr.contains("asks for 9.9.9"), "{}", failed.stderr);
+    recorder(&place, "up --cluster docker").expect_code(0);
+    let get = recorder(&place, "exec -- etcdctl get slow --print-value-only").expect_code(0);
+    assert_eq!(get.stdout.trim(), "fault");
+
     let down = recorder(&place, "down --volumes").expect_code(0);
     assert!(down.stderr.contains("removed containers etcd0, etcd1, etcd2"), "{}", down.stderr);
     assert_eq!(all_left(), Vec::<String>::new());
+}
+
+/// Whether TCP segmentation is offloaded on a member's link, asked of the kernel from within its network.
+fn segments_are_offloaded(member: &str) -> bool {
+    const ASK: &str = "import fcntl, socket, struct, ctypes\n\
+        value = ctypes.create_string_buffer(struct.pack('II', 0x1e, 0))\n\
+        request = struct.pack('16sP16x', b'eth0', ctypes.addressof(value))\n\
+        fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8946, request)\n\
+        print(struct.unpack('II', value.raw[:8])[1])";
+    let pid = lines_of(&format!("inspect --format {{{{.State.Pid}}}} {member}")).remove(0);
+    let asked =
+        run(std::process::Command::new("nsenter").args(["-t", &pid, "-n", "python3", "-c", ASK])).expect_code(0);
+    asked.stdout.trim() == "1"
+}
+
+#[test]
+fn a_sidecar_that_is_paused_fails_the_run_and_its_fault_is_cleared() {
+    let _one = one_at_a_time();
+    let Some(place) = ready() else { return };
+    let _kept = Kept::up(&place);
+    assert!(segments_are_offloaded("etcd1"));
+    let options = "run paused --fault delay --value 50ms --target etcd1 --direction ingress --at 1 --for 4 --duration 60 \
+                   --warm-up 1 --rate 50 --mechanism queue";
+    let under_way = started(&place, options);
+    // Prepared rules are there a little earlier; this one leads packets into them.
+    wait_until("the fault is in force", Duration::from_secs(30), || {
+        faults(&place).iter().any(|line| line.contains("-A INPUT"))
+    });
+    assert!(!segments_are_offloaded("etcd1"), "packets on the wire are what is held");
+    let sidecars = lines_of("ps --filter label=laggard.role=sidecar --format {{.Names}}");
+    for sidecar in sidecars.iter().filter(|name| !name.is_empty()) {
+        run(&mut docker(&format!("pause {sidecar}"))).expect_code(0);
+    }
+    let ended = Finished::from(under_way.wait_with_output().expect("it ends")).expect_code(1);
+    assert!(ended.stderr.contains("does not say that the fault is over"), "{}", ended.stderr);
+    assert_eq!((faults(&place), helpers_left()), (vec![], vec![]));
+}
+
+#[test]
+fn a_run_leaves_the_members_links_as_they_were() {
+    let _one = one_at_a_time();
+    let Some(place) = ready() else { return };
+    let _kept = Kept::up(&place);
+    assert!(segments_are_offloaded("etcd0"));
+    recorder(&place, "run x --duration 1 --warm-up 0 --rate 50").expect_code(0);
+    assert!(segments_are_offloaded("etcd0"));
 }
 
 #[test]

@@ -423,3 +423,18 @@ fn a_preset_can_be_printed_changed_and_run_as_a_plan() {
         assert!(of_plan.stdout.contains("null_mid") && of_plan.stdout.contains("unusedlink_mid"), "{}", of_plan.stdout);
     }
 }
+
+#[test]
+fn runs_with_their_clients_elsewhere_do_not_share_a_cluster() {
+    let _one = one_at_a_time();
+    let place = Workplace::new();
+    let plan = "baselines = 0\nshuffle = false\n[run]\nduration = \"1s\"\nwarm-up = \"0s\"\nrate = 50\n\
+                [[experiment]]\nlabel = \"at_{client-at}\"\nclient-at = [\"own\", \"etcd1\"]\n";
+    std::fs::write(place.path().join("plan.toml"), plan).unwrap();
+    run(&mut place.recorder("sweep plan.toml --reuse-cluster")).expect_code(0);
+    for folder in RunFolder::list(&place.results()).unwrap() {
+        let manifest = folder.manifest().unwrap();
+        assert_eq!(folder.label().as_str(), format!("at_{}", manifest.spec.workload.client_at));
+        assert_eq!(manifest.cluster.earlier_runs, 0, "{}", folder.name());
+    }
+}

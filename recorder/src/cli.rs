@@ -10,8 +10,9 @@ use run_folder::{DEFAULT_RESULTS_DIR, Label};
 
 /// Record what a slow member does to the clients of an etcd cluster.
 ///
-/// Each run starts a real etcd cluster in namespaces of its own (no Docker and no root needed), drives a workload,
-/// slows a member down, proves that the fault worked, heals it, and leaves one run folder.
+/// Each run takes a real etcd cluster (containers etcd0, etcd1, ... where they run, else one in namespaces of its own, with no
+/// Docker and no root needed), drives a workload, slows a member down, proves that the fault worked, heals it, and leaves one
+/// run folder.
 #[derive(Debug, Parser)]
 #[command(name = "recorder", version, max_term_width = 110, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -96,6 +97,9 @@ pub enum Command {
         folder: PathBuf,
         /// Name of the place
         name: String,
+        /// Leave the links' offloads as they are
+        #[arg(long)]
+        keep_offloads: bool,
     },
 }
 

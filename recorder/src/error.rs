@@ -18,6 +18,9 @@ pub enum Error {
     /// SIGINT, SIGTERM or SIGHUP ended the run; what was recorded is kept.
     #[error("{0}")]
     Interrupted(String),
+    /// Another process of ours has said what is wrong, and ended with this code.
+    #[error("ended with code {0}")]
+    Said(u8),
     /// The run folder could not be written or read.
     #[error(transparent)]
     Folder(#[from] run_folder::Error),
@@ -61,6 +64,7 @@ impl Error {
             Self::Environment(_) => exit_code::ENVIRONMENT,
             Self::Run(_) | Self::Folder(_) => exit_code::RUN_FAILED,
             Self::Interrupted(_) => exit_code::INTERRUPTED,
+            Self::Said(code) => *code,
         }
     }
 }

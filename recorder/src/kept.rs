@@ -10,8 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::Command;
 
-use crate::cli::ClusterKind;
-use crate::cli::kept::{DownCommand, ExecCommand, StatusCommand, UpCommand};
+use crate::cli::kept::{DownCommand, ExecCommand, KeptKind, StatusCommand, UpCommand, UpKind};
 use crate::error::{Error, Result};
 use crate::{programs, terminal};
 
@@ -28,8 +27,8 @@ const NOT_FOUND: u8 = 127;
 /// What keeps the cluster from coming up.
 pub fn up(typed: &UpCommand) -> Result<u8> {
     match typed.cluster {
-        ClusterKind::Auto | ClusterKind::Sandbox => sandbox::up(typed),
-        ClusterKind::Docker => containers::up(typed),
+        UpKind::Sandbox => sandbox::up(typed),
+        UpKind::Docker => containers::up(typed),
     }
 }
 
@@ -68,14 +67,14 @@ pub fn exec(typed: &ExecCommand) -> Result<u8> {
 
 /// Asks the backend that was named; without a name the sandbox and then, if there is an engine, the containers.
 fn find<T>(
-    cluster: ClusterKind,
+    cluster: KeptKind,
     sandbox: impl FnOnce() -> Result<Option<T>>,
     containers: impl FnOnce() -> Result<Option<T>>,
 ) -> Result<Option<T>> {
     match cluster {
-        ClusterKind::Sandbox => sandbox(),
-        ClusterKind::Docker => containers(),
-        ClusterKind::Auto => match sandbox()? {
+        KeptKind::Sandbox => sandbox(),
+        KeptKind::Docker => containers(),
+        KeptKind::Auto => match sandbox()? {
             Some(found) => Ok(Some(found)),
             None if block_on(async { Ok(crate::docker::Engine::connect().await.is_ok()) })? => containers(),
             None => Ok(None),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use recorder::cli::{Cli, Command};
-use recorder::error::Result;
+use recorder::error::{Error, Result};
 use recorder::{doctor, faults, kept, outpost, plan, reproduce, session, sweep, terminal};
 use run_folder::RunFolder;
 
@@ -12,7 +12,9 @@ fn main() -> ExitCode {
     match carry_out(&Cli::parse().command) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            terminal::error(&error);
+            if !matches!(error, Error::Said(_)) {
+                terminal::error(&error);
+            }
             ExitCode::from(error.code())
         }
     }
@@ -38,6 +40,6 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Exec(typed) => kept::exec(typed),
         Command::Faults(typed) => kept::faults::carry_out(typed),
         Command::Hold => Ok(faults::hold::serve()),
-        Command::Outpost { folder, name } => outpost::serve::serve(folder, name),
+        Command::Outpost { folder, name, keep_offloads } => outpost::serve::serve(folder, name, *keep_offloads),
     }
 }

@@ -21,6 +21,8 @@ use crate::error::{Error, Result};
 use crate::faults::Mechanism;
 use wire::{Hello, Reply, Request, Wire};
 
+/// What an outpost does with the offloads of its network's links while it is there.
+pub const KEEP_OFFLOADS: &str = "--keep-offloads";
 /// Name of the socket in the shared folder.
 pub const SOCKET: &str = "outposts";
 /// How long an outpost may take to answer; it does nothing that takes long.
@@ -76,6 +78,11 @@ impl Outpost {
         self.ask_lines(&Request::ClearFaults { all })
     }
 
+    /// Ends the outpost, whoever may still ask it for something.
+    pub fn end(&self) {
+        self.wire.lock().unwrap_or_else(PoisonError::into_inner).close();
+    }
+
     /// Fails when the outpost is gone.
     ///
     /// # Errors
@@ -95,7 +102,12 @@ impl Outpost {
     fn ask(&self, request: &Request) -> Result<(Reply, Option<OwnedFd>)> {
         let wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = wire.send(request, None).and_then(|()| {
-            if wire.wait(ANSWER_TIMEOUT)? { wire.receive() } else { Err(std::io::Error::other("no answer in time")) }
+            if wire.wait(ANSWER_TIMEOUT)? {
+                return wire.receive();
+            }
+            // An answer that comes now would be taken for that to the next question.
+            wire.close();
+            Err(std::io::Error::other("no answer in time"))
         });
         match answer {
             Ok(Some((Reply::Failed { message }, _))) => Err(self.failed(&message)),
@@ -125,13 +137,13 @@ impl Listener {
             .map_err(|error| Error::run(format!("{}: outposts cannot be listened for here: {error}", folder.display())))
     }
 
-    /// Waits for outposts at the places `names`, and returns them in that order.
+    /// Waits for outposts at the places `names`, and returns them in that order, each with the id of its process.
     ///
     /// # Errors
     /// [`Error::Environment`] when one runs another recorder or another kernel, [`Error::Run`] when one does not come.
-    pub fn expect(&self, names: &[String], timeout: Duration) -> Result<Vec<Outpost>> {
+    pub fn expect(&self, names: &[String], timeout: Duration) -> Result<Vec<(Outpost, i32)>> {
         let deadline = Instant::now() + timeout;
-        let mut come: Vec<Option<Outpost>> = names.iter().map(|_| None).collect();
+        let mut come: Vec<Option<(Outpost, i32)>> = names.iter().map(|_| None).collect();
         while come.iter().any(Option::is_none) {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut waiting = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
@@ -150,7 +162,8 @@ impl Listener {
             let Some((hello, _)) = wire.receive::<Hello>().map_err(failed)? else { continue };
             hello.check()?;
             if let Some(at) = names.iter().position(|name| *name == hello.name) {
-                come[at] = Some(Outpost { name: hello.name, wire: Mutex::new(wire) });
+                let process = wire.peer().map_err(failed)?;
+                come[at] = Some((Outpost { name: hello.name, wire: Mutex::new(wire) }, process));
             }
         }
         Ok(come.into_iter().flatten().collect())

@@ -63,7 +63,8 @@ pub async fn run(planned: &PlannedRun, setting: &Setting<'_>, kept: &mut Option<
         started = start_ready(planned, setting.members, kept.take(), &folder) => started,
         signal = first_signal(setting.signals.clone()) => {
             if let Members::Containers = setting.members {
-                containers::abandon().await?;
+                // The engine may be what went away; the next recorder clears what is left.
+                containers::abandon().await.unwrap_or_else(|error| terminal::line(format_args!("warning: {error}")));
             }
             Err(Error::Interrupted(format!("interrupted by {signal}")))
         }

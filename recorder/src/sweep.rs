@@ -280,7 +280,8 @@ impl<'a> Course<'a> {
         for run in pending {
             let shares = |first: &SweepRun| {
                 let both_measure = (run.role == Role::Capacity) == (first.role == Role::Capacity);
-                self.manifest.reuse_cluster && both_measure && run.spec.cluster == first.spec.cluster
+                let same_place = run.spec.workload.client_at == first.spec.workload.client_at;
+                self.manifest.reuse_cluster && both_measure && same_place && run.spec.cluster == first.spec.cluster
             };
             if !first.as_ref().is_none_or(shares) {
                 break;

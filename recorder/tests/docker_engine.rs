@@ -242,10 +242,7 @@ fn client_ports_are_published_on_loopback_and_a_taken_one_is_explained() {
         let other = Naming::new("laggardtest-otherport-", 0).unwrap();
         let wanted = UpSpec { publish: PublishPorts::Exactly(taken), ..spec(&other, 3) };
         let holder = cluster.members[0].name.as_str();
-        message(
-            engine.up(&wanted).await,
-            &[&taken.to_string(), "already allocated", holder, "docker stop", "--ports free"],
-        );
+        message(engine.up(&wanted).await, &[&taken.to_string(), "already allocated", holder, "docker stop"]);
         assert_eq!(left(&other), "", "what a failed attempt made must be gone");
 
         // The next free ones are found.

@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use run_folder::DEFAULT_RESULTS_DIR;
 
-use super::ClusterKind;
-
 pub(super) const UP_HELP: &str = "\
 A sandbox's listeners on 127.0.0.1 are for people and their tools, never for measuring: they pass
 each byte through the recorder. The cluster stays up until `recorder down`, and a sandbox's data go
@@ -60,9 +58,9 @@ pub struct UpCommand {
     /// Number of members, 3 to 7
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(3..=7))]
     pub nodes: u8,
-    /// What the cluster runs in; auto is the sandbox
-    #[arg(long, value_enum, default_value = "auto")]
-    pub cluster: ClusterKind,
+    /// What the cluster runs in
+    #[arg(long, value_enum, default_value = "sandbox")]
+    pub cluster: UpKind,
     /// The etcd program [default: $ETCD, else etcd on PATH]
     #[arg(long, value_name = "PROGRAM")]
     pub etcd: Option<PathBuf>,
@@ -80,12 +78,32 @@ pub struct UpCommand {
     pub image: Option<String>,
 }
 
+/// What a cluster that stays up runs in, as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UpKind {
+    /// Processes in namespaces of their own: no Docker, no root
+    Sandbox,
+    /// Containers of the Docker engine on this machine
+    Docker,
+}
+
+/// Which cluster that is up, as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeptKind {
+    /// The sandbox that is up, else the containers etcd0, etcd1, ...
+    Auto,
+    /// The sandbox
+    Sandbox,
+    /// The containers
+    Docker,
+}
+
 /// `recorder status`.
 #[derive(Debug, Args)]
 pub struct StatusCommand {
-    /// Which cluster: auto is the one that is up
+    /// Which cluster
     #[arg(long, value_enum, default_value = "auto")]
-    pub cluster: ClusterKind,
+    pub cluster: KeptKind,
     /// How it is written
     #[arg(long, value_enum, default_value = "table")]
     pub format: StatusFormat,
@@ -103,9 +121,9 @@ pub enum StatusFormat {
 /// `recorder down`.
 #[derive(Debug, Args)]
 pub struct DownCommand {
-    /// Which cluster: auto is the one that is up
+    /// Which cluster
     #[arg(long, value_enum, default_value = "auto")]
-    pub cluster: ClusterKind,
+    pub cluster: KeptKind,
     /// Also remove the volumes that containers keep their data in; a sandbox's data go in any case
     #[arg(long)]
     pub volumes: bool,
@@ -134,15 +152,15 @@ pub struct FaultsCommand {
 pub enum FaultsAction {
     /// Show the qdiscs and packet filter rules that stand in each member's network
     Show {
-        /// Which cluster: auto is the one that is up
+        /// Which cluster
         #[arg(long, value_enum, default_value = "auto")]
-        cluster: ClusterKind,
+        cluster: KeptKind,
     },
     /// Remove the faults that a recorder left there
     Clear {
-        /// Which cluster: auto is the one that is up
+        /// Which cluster
         #[arg(long, value_enum, default_value = "auto")]
-        cluster: ClusterKind,
+        cluster: KeptKind,
         /// Also remove qdiscs that others put there, as by `tc qdisc add dev eth0 root netem delay 100ms`
         #[arg(long)]
         all: bool,
@@ -152,9 +170,9 @@ pub enum FaultsAction {
 /// `recorder exec`.
 #[derive(Debug, Args)]
 pub struct ExecCommand {
-    /// Which cluster: auto is the one that is up
+    /// Which cluster
     #[arg(long, value_enum, default_value = "auto")]
-    pub cluster: ClusterKind,
+    pub cluster: KeptKind,
     /// Where in the cluster's network: client, or a member's name
     #[arg(long, value_name = "PLACE", default_value = "client")]
     pub at: String,

@@ -1,19 +1,21 @@
 //! Which kind of cluster a run gets: what was asked for, or what is there.
 
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use run_folder::RunSpec;
 use run_folder::spec::{Backend, ClientPlace, MechanismChoice};
 
 use super::containers;
+use crate::apart::Supervisor;
 use crate::cli::{ClusterKind, Places};
 use crate::docker::{Engine, Naming};
 use crate::error::{Error, Result};
-use crate::faults::Mechanism;
-use crate::{plan, terminal};
+use crate::faults::{Mechanism, placement};
+use crate::{plan, signals, terminal};
 
 /// A settled choice.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Choice {
     backend: Backend,
     /// What the engine's kernel can do; nothing for the sandbox, which finds out by itself.
@@ -27,39 +29,28 @@ impl Choice {
     /// # Errors
     /// [`Error::Environment`] when what was asked for is not to be had.
     pub fn make(places: &Places) -> Result<Self> {
-        let sandbox = Self { backend: Backend::Sandbox, mechanisms: Vec::new() };
         if places.cluster == ClusterKind::Sandbox {
-            return Ok(sandbox);
+            return Ok(Self::sandbox());
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Error::environment(format!("the runtime cannot be started: {error}")))?;
-        runtime.block_on(async {
-            let engine = match (Engine::connect().await, places.cluster) {
-                (Ok(engine), _) => engine,
-                (Err(error), ClusterKind::Docker) => return Err(error),
-                (Err(_), _) => return Ok(sandbox),
-            };
-            let found = engine.find_cluster(&Naming::etcd()).await;
-            let found = found.map_err(|error| match places.cluster {
-                ClusterKind::Auto => {
-                    Error::environment(format!("{error}; or leave the containers alone: --cluster sandbox"))
-                }
-                _ => error,
-            })?;
-            match (&found, places.cluster) {
-                (None, ClusterKind::Auto) => return Ok(sandbox),
-                (Some(found), _) => {
-                    let names = found.naming.members(found.members.len() as u8);
-                    terminal::line(format_args!(
-                        "using the containers {names} ({}), which stay up; --cluster sandbox leaves them alone",
-                        found.image
-                    ));
-                }
-                (None, _) => {}
-            }
-            let mechanisms = containers::mechanisms(&engine, &probe_folder(&places.dir)).await?;
-            Ok(Self { backend: Backend::Docker, mechanisms })
-        })
+        // In a process of its own, which handles signals and leaves no threads behind.
+        let failed = |error: io::Error| Error::environment(format!("the engine cannot be asked: {error}"));
+        let (mut answer, mut told) = io::pipe().map_err(failed)?;
+        let code = Supervisor::new()?.run(move || {
+            let found = serde_json::to_vec(&look(places)?).expect("a choice has only string keys");
+            told.write_all(&found).map_err(failed)?;
+            Ok(0)
+        })?;
+        let mut text = Vec::new();
+        answer.read_to_end(&mut text).map_err(failed)?;
+        match code {
+            0 => serde_json::from_slice(&text).map_err(|error| failed(error.into())),
+            // It has said why.
+            code => Err(Error::Said(code)),
+        }
+    }
+
+    fn sandbox() -> Self {
+        Self { backend: Backend::Sandbox, mechanisms: Vec::new() }
     }
 
     /// Which kind it is.
@@ -91,9 +82,69 @@ impl Choice {
                 }
                 _ => {}
             }
+            self.check(spec)?;
         }
         Ok(())
     }
+
+    /// Refuses before anything is started what cannot be done in containers.
+    fn check(&self, spec: &RunSpec) -> Result<()> {
+        let (Backend::Docker, Some(fault)) = (self.backend, &spec.fault) else { return Ok(()) };
+        let works = |mechanism: Mechanism| match self.mechanisms.contains(&mechanism) {
+            true => Ok(()),
+            false => {
+                let name = mechanism.as_str();
+                Err(Error::environment(format!(
+                    "the kernel of the Docker engine has not what --mechanism {name} needs"
+                )))
+            }
+        };
+        let mechanism = Mechanism::choose(fault.mechanism, fault.effect, works)?;
+        placement::check_client(fault, mechanism, &spec.workload.client_at)
+    }
+}
+
+/// Looks for what there is, until a signal comes.
+fn look(places: &Places) -> Result<Choice> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::environment(format!("the runtime cannot be started: {error}")))?;
+    runtime.block_on(async {
+        let mut signals = signals::install()?;
+        let signal = tokio::select! {
+            found = look_at_engine(places) => return found,
+            signal = signals.wait_for(Option::is_some) => signal.ok().and_then(|signal| *signal).unwrap_or("a signal"),
+        };
+        containers::abandon().await?;
+        Err(Error::Interrupted(format!("interrupted by {signal}; nothing was recorded")))
+    })
+}
+
+async fn look_at_engine(places: &Places) -> Result<Choice> {
+    let engine = match (Engine::connect().await, places.cluster) {
+        (Ok(engine), _) => engine,
+        (Err(error), ClusterKind::Docker) => return Err(error),
+        (Err(_), _) => return Ok(Choice::sandbox()),
+    };
+    // First of all: what a killed recorder left is no cluster.
+    containers::clear_left_behind(&engine).await?;
+    let found = engine.find_cluster(&Naming::etcd()).await;
+    let found = found.map_err(|error| match places.cluster {
+        ClusterKind::Auto => Error::environment(format!("{error}; or leave the containers alone: --cluster sandbox")),
+        _ => error,
+    })?;
+    match (&found, places.cluster) {
+        (None, ClusterKind::Auto) => return Ok(Choice::sandbox()),
+        (Some(found), _) => {
+            let names = found.naming.members(found.members.len() as u8);
+            terminal::line(format_args!(
+                "using the containers {names} ({}), which stay up; --cluster sandbox leaves them alone",
+                found.image
+            ));
+        }
+        (None, _) => {}
+    }
+    let mechanisms = containers::mechanisms(&engine, &probe_folder(&places.dir)).await?;
+    Ok(Choice { backend: Backend::Docker, mechanisms })
 }
 
 /// A folder for the socket of the container in which mechanisms are tried.

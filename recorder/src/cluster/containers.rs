@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::faults::Mechanism;
 use crate::faults::holder::Holder;
 use crate::faults::placement::Site;
-use crate::outpost::{Listener, Outpost, SOCKET};
+use crate::outpost::{KEEP_OFFLOADS, Listener, Outpost, SOCKET};
 use crate::terminal;
 
 /// Name of the clients' place of their own.
@@ -36,6 +36,9 @@ const OUTPOSTS_TIMEOUT: Duration = Duration::from_secs(20);
 const REACH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often the engine is asked what the containers do.
 const STATE_INTERVAL: Duration = Duration::from_millis(500);
+/// How long sidecars are waited for that were told to end.
+const SIDECARS_END: Duration = Duration::from_secs(3);
+const SIDECARS_POLL: Duration = Duration::from_millis(20);
 /// How many of a container's last log lines an error quotes.
 const LOG_LINES_QUOTED: usize = 5;
 /// How many lines of a fault that others made an error quotes.
@@ -68,7 +71,7 @@ pub struct Containers {
     /// Where the host reaches each member's client port.
     reached: Vec<SocketAddr>,
     checked: Mutex<Instant>,
-    _sidecars: Vec<Sidecar>,
+    sidecars: Vec<Sidecar>,
     folder: DataDir,
 }
 
@@ -117,7 +120,7 @@ impl Containers {
         let claim = engine.claim(&cluster, session).await?;
         let folder = DataDir::create(wanted.folder)?;
         let (members, client, sidecars) =
-            send_outposts(engine, &cluster, session, folder.path(), wanted.client).await?;
+            send_outposts(engine, &cluster, session, folder.path(), &Purpose::Run(wanted.client)).await?;
         let places = cluster.members.iter().map(|member| member.name.as_str()).zip(&members);
         for (name, outpost) in places.chain(client.iter().map(|outpost| (CLIENT, outpost))) {
             clear_stale_faults(name, outpost)?;
@@ -140,7 +143,7 @@ impl Containers {
             client,
             reached,
             checked: Mutex::new(Instant::now()),
-            _sidecars: sidecars,
+            sidecars,
             folder,
         })
     }
@@ -276,14 +279,27 @@ impl Containers {
         if !is_clean && self.adopted {
             problems.extend(self.clear_by_others().await);
         }
-        // Ends the outposts, and with them their containers.
-        self.members.clear();
-        self.client = None;
+        // They heal what they may still hold, put their links' offloads back, and end, and with them their containers.
+        for outpost in self.members.iter().chain(&self.client) {
+            outpost.end();
+        }
+        self.wait_for_sidecars().await;
         if let Some(claim) = self.claim.take() {
             problems.extend(self.engine.release(claim).await.err().map(|error| error.to_string()));
         }
         problems.extend(self.engine.remove_session(&self.session).await.err().map(|error| error.to_string()));
         problems
+    }
+
+    /// Waits until the sidecars have ended by themselves; not for long, as they are removed in any case.
+    async fn wait_for_sidecars(&self) {
+        let deadline = Instant::now() + SIDECARS_END;
+        for sidecar in &self.sidecars {
+            let is_gone = async || self.engine.state(&sidecar.id).await.is_ok_and(|state| !state.is_running());
+            while !is_gone().await && Instant::now() < deadline {
+                tokio::time::sleep(SIDECARS_POLL).await;
+            }
+        }
     }
 
     /// Clears what an outpost left that was ended by force, and its holder with it.
@@ -342,7 +358,7 @@ async fn at_members(
     act: impl Fn(&Outpost) -> Result<Vec<String>>,
 ) -> Result<AtMembers> {
     let folder = DataDir::create(folder)?;
-    let (members, _, _sidecars) = send_outposts(engine, cluster, session, folder.path(), &ClientPlace::Host).await?;
+    let (members, _, _sidecars) = send_outposts(engine, cluster, session, folder.path(), &Purpose::Look).await?;
     let acted = cluster.members.iter().zip(members).map(|(member, outpost)| Ok((member.name.clone(), act(&outpost)?)));
     acted.collect()
 }
@@ -377,19 +393,27 @@ pub async fn clear_left_behind(engine: &Engine) -> Result<()> {
 /// # Errors
 /// [`Error::Environment`] when there is no tools image, or the engine runs on another kernel.
 pub async fn mechanisms(engine: &Engine, folder: &Path) -> Result<Vec<Mechanism>> {
-    let session = SessionLabel::of_this_process(PROBE);
+    let session = this_session();
     let folder = DataDir::create(folder)?;
     let tried = async {
         let listener = listen(folder.path())?;
-        let spec = spec(&Naming::etcd(), &session, Role::Probe, SidecarNetwork::Alone, folder.path(), PROBE)?;
+        let spec = spec(&Naming::etcd(), &session, Role::Probe, SidecarNetwork::Alone, folder.path(), PROBE, true)?;
         let sidecars = vec![engine.start_sidecar(&spec).await?];
-        let outposts = expect(listener, &[PROBE.to_owned()], sidecars).await?.0;
+        let outposts = expect(engine, listener, &[PROBE.to_owned()], sidecars).await?.0;
         let works = |mechanism: &Mechanism| outposts[0].try_mechanism(*mechanism).is_ok();
         Ok([Mechanism::Netem, Mechanism::Queue].into_iter().filter(works).collect())
     };
     let tried = tried.await;
     engine.remove_session(&session).await?;
     tried
+}
+
+/// What outposts are sent for.
+enum Purpose<'a> {
+    /// To look after faults, and leave everything else as it is.
+    Look,
+    /// For a run with its clients at this place.
+    Run(&'a ClientPlace),
 }
 
 type Sent = (Vec<Arc<Outpost>>, Option<Arc<Outpost>>, Vec<Sidecar>);
@@ -401,13 +425,13 @@ async fn send_outposts(
     cluster: &FoundCluster,
     session: &SessionLabel,
     folder: &Path,
-    client: &ClientPlace,
+    purpose: &Purpose<'_>,
 ) -> Result<Sent> {
     let listener = listen(folder)?;
     let mut names = Vec::new();
     let mut starting = Vec::new();
     let mut start = |name: &str, role, network| -> Result<()> {
-        let spec = spec(&cluster.naming, session, role, network, folder, name)?;
+        let spec = spec(&cluster.naming, session, role, network, folder, name, matches!(purpose, Purpose::Look))?;
         names.push(name.to_owned());
         starting.push(async move { engine.start_sidecar(&spec).await });
         Ok(())
@@ -415,13 +439,13 @@ async fn send_outposts(
     for member in &cluster.members {
         start(&member.name, Role::Sidecar, SidecarNetwork::Of(member.id.clone()))?;
     }
-    let has_client = *client == ClientPlace::Own;
+    let has_client = matches!(purpose, Purpose::Run(ClientPlace::Own));
     if has_client {
         start(CLIENT, Role::Client, SidecarNetwork::On(cluster.network_id.clone()))?;
     }
     // Side by side: most of it is waiting for the engine.
     let sidecars = futures_all(starting).await?;
-    let (outposts, sidecars) = expect(listener, &names, sidecars).await?;
+    let (outposts, sidecars) = expect(engine, listener, &names, sidecars).await?;
     let mut outposts: Vec<_> = outposts.into_iter().map(Arc::new).collect();
     let client = if has_client { outposts.pop() } else { None };
     Ok((outposts, client, sidecars))
@@ -457,25 +481,35 @@ fn listen(folder: &Path) -> Result<Listener> {
     Ok(listener)
 }
 
-/// Waits for outposts without holding up what listens to their containers.
+/// Waits for outposts without holding up what listens to their containers, and checks that they are who they say.
 async fn expect(
+    engine: &Engine,
     listener: Listener,
     names: &[String],
     mut sidecars: Vec<Sidecar>,
 ) -> Result<(Vec<Outpost>, Vec<Sidecar>)> {
-    let names = names.to_vec();
-    let waiting = tokio::task::spawn_blocking(move || listener.expect(&names, OUTPOSTS_TIMEOUT));
-    match waiting.await.map_err(|error| Error::run(format!("a task of the recorder failed: {error}")))? {
-        Ok(outposts) => Ok((outposts, sidecars)),
+    let awaited = names.to_vec();
+    let waiting = tokio::task::spawn_blocking(move || listener.expect(&awaited, OUTPOSTS_TIMEOUT));
+    let come = match waiting.await.map_err(|error| Error::run(format!("a task of the recorder failed: {error}")))? {
+        Ok(come) => come,
         Err(Error::Run(problem)) => {
             let mut said = String::new();
             for sidecar in &mut sidecars {
                 said += &sidecar.last_words(LOG_LINES_QUOTED).await;
             }
-            Err(Error::Run(format!("{problem}{said}")))
+            return Err(Error::Run(format!("{problem}{said}")));
         }
-        Err(error) => Err(error),
+        Err(error) => return Err(error),
+    };
+    let mut outposts = Vec::new();
+    for (((outpost, process), sidecar), name) in come.into_iter().zip(&sidecars).zip(names) {
+        // The socket's folder is open to a group, in which others may be.
+        if engine.state(&sidecar.id).await?.pid != Some(process) {
+            return Err(Error::run(format!("process {process} says that it is the outpost at {name}, and is not")));
+        }
+        outposts.push(outpost);
     }
+    Ok((outposts, sidecars))
 }
 
 fn spec(
@@ -485,11 +519,14 @@ fn spec(
     network: SidecarNetwork,
     folder: &Path,
     name: &str,
+    keep_offloads: bool,
 ) -> Result<SidecarSpec> {
     let executable = std::env::current_exe().ok().filter(|path| path.is_file()).ok_or_else(|| {
         Error::environment("the recorder's own program file is not there any more; was it built anew meanwhile?")
     })?;
     let folder = folder.canonicalize().map_err(|error| Error::run(format!("{}: {error}", folder.display())))?;
+    let command = [RECORDER_INSIDE, "outpost", SOCKET_DIR_INSIDE, name].into_iter();
+    let command = command.chain(keep_offloads.then_some(KEEP_OFFLOADS));
     Ok(SidecarSpec {
         session: session.clone(),
         cluster: naming.clone(),
@@ -498,7 +535,7 @@ fn spec(
         capabilities: vec![Capability::NetAdmin, Capability::NetRaw],
         executable,
         socket_dir: Some(folder),
-        command: [RECORDER_INSIDE, "outpost", SOCKET_DIR_INSIDE, name].map(str::to_owned).into(),
+        command: command.map(str::to_owned).collect(),
         image: TOOLS_IMAGE.to_owned(),
     })
 }

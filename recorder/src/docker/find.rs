@@ -36,6 +36,8 @@ pub struct FoundCluster {
     pub image: String,
     /// The id of that image.
     pub image_id: String,
+    /// What tells everything that was made together with the first member; none for what others made.
+    pub made_in: Option<String>,
     /// Why that image, when it was chosen for this cluster and not asked for.
     pub image_note: Option<String>,
     /// Arguments of the first member's program.
@@ -127,25 +129,36 @@ impl Engine {
     /// engine does not answer.
     pub async fn find_cluster(&self, names: &Naming) -> Result<Option<FoundCluster>> {
         let listed = self.list(names).await?;
-        let Some(first) = listed.first() else { return Ok(None) };
+        if listed.is_empty() {
+            return Ok(None);
+        }
         check_complete(names, &listed)?;
         check_running(&listed)?;
-        let (network, network_id) = common_network(&listed)?;
-        let config = first.inspected.config.clone().unwrap_or_default();
-        let environment = config.env.unwrap_or_default();
-        let members = listed.iter().map(|member| member_of(member, &network)).collect::<Result<_>>()?;
-        Ok(Some(FoundCluster {
-            naming: names.clone(),
-            members,
-            network,
-            network_id,
-            made_by_us: listed.iter().all(|member| member.made_by_us),
-            image: first.image.clone(),
-            image_id: first.inspected.image.clone().unwrap_or_default(),
-            image_note: None,
-            flags: first.inspected.args.clone().unwrap_or_default(),
-            environment: environment.into_iter().filter(|variable| variable.starts_with("ETCD_")).collect(),
-        }))
+        cluster_of(names, &listed).map(Some)
+    }
+
+    /// Those containers with names of `names` that run, as far as they make a cluster, and those that do not; `None` when there is none at
+    /// all.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when those that run have no network in common, or when the engine does not answer.
+    pub async fn find_members(&self, names: &Naming) -> Result<Option<(Option<FoundCluster>, Vec<Listed>)>> {
+        let listed = self.list(names).await?;
+        if listed.is_empty() {
+            return Ok(None);
+        }
+        let (running, idle): (Vec<_>, Vec<_>) = listed.into_iter().partition(|member| member.state.is_running());
+        let cluster = if running.is_empty() { None } else { Some(cluster_of(names, &running)?) };
+        Ok(Some((cluster, idle)))
+    }
+
+    /// Removes what was made together with a cluster, its data too, and nothing else.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when the engine refuses or does not answer.
+    pub async fn remove_made(&self, cluster: &FoundCluster) -> Result<()> {
+        let Some(made_in) = &cluster.made_in else { return Ok(()) };
+        self.remove_labelled(&[labels::is(labels::MADE_IN, made_in)], true).await.map(drop)
     }
 
     /// Everything about a container; `None` when there is none.
@@ -156,6 +169,28 @@ impl Engine {
             Err(failure) => Err(self.explain(&format!("about container {container}"), &failure)),
         }
     }
+}
+
+/// The cluster of these containers, of which there is at least one.
+fn cluster_of(names: &Naming, listed: &[Listed]) -> Result<FoundCluster> {
+    let first = &listed[0];
+    let (network, network_id) = common_network(listed)?;
+    let config = first.inspected.config.clone().unwrap_or_default();
+    let environment = config.env.unwrap_or_default();
+    let members = listed.iter().map(|member| member_of(member, &network)).collect::<Result<_>>()?;
+    Ok(FoundCluster {
+        naming: names.clone(),
+        members,
+        network,
+        network_id,
+        made_by_us: listed.iter().all(|member| member.made_by_us),
+        image: first.image.clone(),
+        image_id: first.inspected.image.clone().unwrap_or_default(),
+        made_in: first.label(labels::MADE_IN).map(str::to_owned),
+        image_note: None,
+        flags: first.inspected.args.clone().unwrap_or_default(),
+        environment: environment.into_iter().filter(|variable| variable.starts_with("ETCD_")).collect(),
+    })
 }
 
 fn listed(name: String, inspected: ContainerInspectResponse) -> Listed {

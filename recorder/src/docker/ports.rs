@@ -44,7 +44,7 @@ impl Engine {
         };
         if ports.len() < count || ports.contains(&Some(0)) && publish != PublishPorts::Free {
             return Err(Error::usage(format!(
-                "--ports: there are not {count} ports from there upward; take --ports free"
+                "there are not {count} free ports of this machine to publish the members on"
             )));
         }
         Ok(ports)
@@ -62,8 +62,7 @@ impl Engine {
             None => format!("a program of this machine listens there (ss -ltnp 'sport = :{port}' names it): stop that"),
         };
         Some(Error::environment(format!(
-            "port {port} of this machine, for clients of {member}, is already allocated; {holder}, or let the engine \
-             choose (--ports free)"
+            "port {port} of this machine, for clients of {member}, is already allocated; {holder}"
         )))
     }
 

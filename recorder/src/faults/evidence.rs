@@ -149,6 +149,8 @@ mod tests {
         let check = |effect, probe_us, counters| judged(effect, &probes(probe_us), counters).confirmed;
         assert_eq!(check(DELAY, 10_400.0, through_netem(1000)), Some(true));
         assert_eq!(check(DELAY, 320.0, through_netem(1000)), Some(false), "the probes show nothing");
+        let small = Effect::delay(100);
+        assert_eq!(check(small, 400.0, through_netem(1000)), Some(false), "nothing shows so small a delay");
         assert_eq!(check(DELAY, 10_400.0, through_netem(0)), Some(false), "no packet came");
         let full = Counters { overflowed: Some(7), ..through_netem(1000) };
         let event = judged(DELAY, &probes(10_400.0), full);
@@ -174,6 +176,7 @@ mod tests {
         assert_eq!(check(300, 0), Some(false), "the limit was never felt");
         assert_eq!(check(300, 12), Some(true), "bursts felt it");
         assert_eq!(check(1_300, 0), Some(false), "faster than the limit");
+        assert_eq!(check(1_300, 12), Some(false), "faster than the limit, though some waited");
     }
 
     #[test]

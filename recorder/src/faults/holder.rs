@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -15,6 +16,10 @@ use super::protocol::{Report, Request};
 use crate::cluster::Cluster;
 use crate::cluster::network::Host;
 use crate::error::{Error, Result};
+
+/// How long a holder may take to heal and end: longer than netem may take to let everything go.
+const HEAL_MAX: Duration = Duration::from_secs(15);
+const HEAL_POLL: Duration = Duration::from_millis(2);
 
 /// A fault holder that was started, and the way to talk to it. Dropping it closes its input, which heals whatever it
 /// holds, and waits for it to end.
@@ -91,15 +96,26 @@ impl Holder {
 impl Drop for Holder {
     fn drop(&mut self) {
         match &mut self.connection {
-            Connection::Child(child) => {
-                child.stdin = None;
-                let _ = child.wait();
-            }
+            Connection::Child(child) => child.stdin = None,
             Connection::Lent(connection) => {
                 let _ = connection.shutdown(Shutdown::Write);
             }
         }
-        // Its output closes when it has healed everything and ended.
+        // Its output closes when it has healed everything and ended. One that is stopped never does.
+        let deadline = Instant::now() + HEAL_MAX;
+        while self.reader.as_ref().is_some_and(|reader| !reader.is_finished()) && Instant::now() < deadline {
+            std::thread::sleep(HEAL_POLL);
+        }
+        match &mut self.connection {
+            Connection::Child(child) => {
+                // Nothing to do where it has ended.
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            Connection::Lent(connection) => {
+                let _ = connection.shutdown(Shutdown::Both);
+            }
+        }
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }

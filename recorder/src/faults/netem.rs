@@ -46,7 +46,7 @@ pub fn try_here() -> Result<()> {
     let delete = [format!("link del {TRIAL}")];
     let made = ip.batch(&[format!("link add {TRIAL} type ifb")]).and_then(|()| {
         let tried = tc.batch(&[
-            format!("qdisc add dev {TRIAL} root handle {ROOT} prio bands 2"),
+            format!("qdisc add dev {TRIAL} root handle {ROOT} prio"),
             format!("qdisc add dev {TRIAL} parent {ROOT}1 handle {LEAF} netem delay 1ms"),
             format!("filter add dev {TRIAL} {} u32 match u32 0 0 flowid {ROOT}1", parent(Way::Egress)),
         ]);
@@ -216,20 +216,33 @@ impl Injected {
     pub fn heal(mut self) -> Result<(i64, Vec<Counters>)> {
         self.unhook()?;
         let done_ns = monotonic_ns();
-        self.look();
+        let at_end = self.leaves();
+        self.backlog_max = self.backlog_max.max(at_end.iter().map(|(_, leaf)| leaf.qlen).sum());
         let began = Instant::now();
-        while self.leaves().iter().any(|(_, leaf)| leaf.qlen > 0) && began.elapsed() < DRAIN_MAX {
+        let mut leaves = at_end.clone();
+        while leaves.iter().any(|(_, leaf)| leaf.qlen > 0) && began.elapsed() < DRAIN_MAX {
             std::thread::sleep(DRAIN_POLL);
+            leaves = self.leaves();
         }
-        let leaves = self.leaves();
         let counters = self.selectors.iter().map(|selector| {
-            let leaf = leaves.iter().find(|(way, _)| *way == selector.way).map(|(_, leaf)| leaf);
-            let leaf = leaf.ok_or_else(|| Error::run(format!("the netem qdisc of {} is gone", self.link)))?;
-            Ok(self.counters(leaf))
+            let of_way = |leaves: &[(Way, Qdisc)]| {
+                leaves.iter().find(|(way, _)| *way == selector.way).map(|(_, leaf)| leaf.clone())
+            };
+            let gone = || Error::run(format!("the netem qdisc of {} is gone", self.link));
+            let (at_end, leaf) = (of_way(&at_end).ok_or_else(gone)?, of_way(&leaves).ok_or_else(gone)?);
+            // What left during the window, and not what was let out after it.
+            Ok(Counters { bytes_passed: Some(at_end.bytes), ..self.counters(&leaf) })
         });
-        let counters = counters.collect::<Result<_>>()?;
+        let counters = counters.collect::<Result<_>>();
         self.remove_leaves()?;
-        Ok((done_ns, counters))
+        let left: u64 = leaves.iter().map(|(_, leaf)| leaf.qlen).sum();
+        if left > 0 {
+            return Err(Error::run(format!(
+                "{left} packets were still held {} s after the window and are lost; choose a milder fault",
+                DRAIN_MAX.as_secs()
+            )));
+        }
+        Ok((done_ns, counters?))
     }
 
     fn unhook(&mut self) -> Result<()> {
@@ -271,7 +284,6 @@ impl Injected {
             received,
             dropped,
             overflowed,
-            bytes_passed: Some(leaf.bytes),
             backlog_max: Some(self.backlog_max),
             ..Counters::default()
         }

@@ -46,13 +46,9 @@ pub fn possible_sites(
         }),
         Mechanism::Queue if !cluster.is_containers() => Ok(vec![Site::Router]),
         Mechanism::Queue => {
-            let client = match holds_at_client(fault) {
-                false => None,
-                true if *client == ClientPlace::Own => Some(Site::Client),
-                true if *client == ClientPlace::Host => return Err(Error::usage(UNREACHABLE_CLIENT)),
-                // In a member's namespace, where there is a holder anyway.
-                true => None,
-            };
+            check_client(fault, mechanism, client)?;
+            // In a member's namespace there is a holder anyway.
+            let client = (holds_at_client(fault) && *client == ClientPlace::Own).then_some(Site::Client);
             Ok(members.chain(client).collect())
         }
     }
@@ -61,8 +57,19 @@ pub fn possible_sites(
 const UNREACHABLE_CLIENT: &str = "the queue shaper holds what a container sends where it arrives, and nothing may be held on the host: \
      give the clients a container of their own (--client-at own), or slow only the traffic between members (--scope peers)";
 
+/// Refuses clients of containers that a mechanism cannot keep packets from.
+///
+/// # Errors
+/// [`Error::Usage`] with where else they may be.
+pub fn check_client(fault: &FaultSpec, mechanism: Mechanism, client: &ClientPlace) -> Result<()> {
+    match mechanism == Mechanism::Queue && holds_at_client(fault) && *client == ClientPlace::Host {
+        true => Err(Error::usage(UNREACHABLE_CLIENT)),
+        false => Ok(()),
+    }
+}
+
 /// Whether packets to clients must be held where the clients are.
-pub fn holds_at_client(fault: &FaultSpec) -> bool {
+fn holds_at_client(fault: &FaultSpec) -> bool {
     fault.direction != Direction::Ingress && fault.scope != Scope::Peers && fault.peer.is_none()
 }
 

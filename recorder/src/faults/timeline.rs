@@ -26,6 +26,8 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(1);
 const CLEAR_TIMEOUT_NS: i64 = 5_000_000_000;
 /// How long after the healing probes are gathered in any case.
 const AFTER_NS: i64 = 500_000_000;
+/// How long after an edge a holder may take to say that it is done: longer than netem may take to let everything go.
+const ANSWER_MAX_NS: i64 = 20_000_000_000;
 const POLL: Duration = Duration::from_millis(50);
 /// An edge that is further from what was asked is worth a warning.
 const EDGE_LATE_NS: i64 = 20_000_000;
@@ -140,7 +142,8 @@ pub async fn carry_out(
     }
 
     let sites: Vec<_> = placed.iter().map(|(site, _)| *site).collect();
-    let held = hold(holders, &sites, &mut events, fault.for_ms.is_some(), over, context).await;
+    let window = Planned { sites: &sites, strict: fault.for_ms.is_some(), at_ns, until_ns };
+    let held = hold(holders, &window, &mut events, over, context).await;
     let cleared_ns = held.as_ref().map_or_else(|_| context.clock.now_ns(), |held| held.cleared_ns);
     injected.cleared_ns = Some(cleared_ns);
     context.phase.enter(Phase::Healed);
@@ -195,6 +198,15 @@ async fn choose_targets(fault: &FaultSpec, context: &Context<'_>, injected: &mut
             "the clients are inside {name}'s network, which the fault hits: what they say to the other members is slowed too, \
              and what they say to {name} is not"
         ));
+    }
+    if let ClientPlace::Member(name) = context.client_at
+        && fault.scope == Scope::Clients
+        && injected.targets.iter().any(|target| names[*target] == *name)
+    {
+        return Err(Error::run(format!(
+            "the clients are inside {name}'s network, so what they and {name} say to each other has no link that could be \
+             slowed; choose another --client-at, --target or --scope"
+        )));
     }
     let attached = context.route.sticky_member();
     let is_hit = attached.is_some_and(|member| injected.targets.contains(&member));
@@ -257,6 +269,17 @@ fn record(events: &[FaultEvent], context: &Context<'_>) {
     events.iter().for_each(|event| context.sink.fault(event));
 }
 
+/// A window as it was planned.
+#[derive(Debug, Clone, Copy)]
+struct Planned<'a> {
+    /// Where holders have a part of the fault.
+    sites: &'a [Site],
+    /// Whether it has a length of its own.
+    strict: bool,
+    at_ns: i64,
+    until_ns: Option<i64>,
+}
+
 /// What the holders say of a window that is over.
 struct Held {
     cleared_ns: i64,
@@ -269,12 +292,14 @@ struct Held {
 /// that when the window is over.
 async fn hold(
     holders: &mut Holders,
-    sites: &[Site],
+    window: &Planned<'_>,
     events: &mut [FaultEvent],
-    strict: bool,
     mut over: Over,
     context: &Context<'_>,
 ) -> Result<Held> {
+    let Planned { sites, strict, at_ns, until_ns } = *window;
+    // By when the holders must have said something, and what.
+    let mut due = (at_ns + ANSWER_MAX_NS, "that the fault is in force");
     let mut keep_alive = tokio::time::interval(KEEP_ALIVE_INTERVAL);
     let mut asked = false;
     let mut applied: Vec<(i64, String)> = Vec::new();
@@ -285,6 +310,7 @@ async fn hold(
                 (site, Report::Applied { done_ns, commands }) => {
                     applied.push((context.clock.from_monotonic_ns(done_ns), said_by(site, &commands, context)));
                     if applied.len() == sites.len() {
+                        due = (until_ns.map_or(i64::MAX, |until_ns| until_ns + ANSWER_MAX_NS), "that the fault is over");
                         context.phase.enter(Phase::FaultOn);
                         let last_ns = applied.iter().map(|(done_ns, _)| *done_ns).max();
                         let commands: Vec<_> = applied.iter().map(|(_, commands)| commands.as_str()).collect();
@@ -313,8 +339,13 @@ async fn hold(
                     holders.ask(*site, &Request::Heal { at_ns: monotonic_ns() })?;
                 }
                 asked = true;
+                due = (due.0.min(context.clock.now_ns() + ANSWER_MAX_NS), "that the fault is over");
             }
             _ = keep_alive.tick() => {
+                let (due_ns, what) = due;
+                if context.clock.now_ns() > due_ns {
+                    return Err(Error::run(format!("a fault holder does not say {what}; was its container paused?")));
+                }
                 for site in sites {
                     holders.ask(*site, &Request::KeepAlive)?;
                 }

@@ -45,14 +45,28 @@ pub fn up(typed: &UpCommand) -> Result<u8> {
             )));
         }
         let mut signals = signals::install()?;
-        let cluster = tokio::select! {
-            made = make(&engine, &naming, typed) => made?,
-            _ = signals.wait_for(Option::is_some) => {
-                // What was made until then.
-                engine.down(&naming, true).await?;
-                return Err(Error::Interrupted("interrupted; no cluster is up".into()));
-            }
+        let spec = UpSpec {
+            naming,
+            nodes: typed.nodes,
+            image: typed.image.clone(),
+            publish: PublishPorts::From(FIRST_PORT),
+            session: SessionLabel::of_this_process("up"),
+            kept: true,
         };
+        // Not given up half way: what the engine is just making could not be told from what was there before.
+        let cluster = engine.up(&spec).await?;
+        if let Some(note) = &cluster.image_note {
+            terminal::line(note);
+        }
+        let is_ready = tokio::select! {
+            is_ready = ready(&engine, &cluster, typed) => is_ready,
+            _ = signals.wait_for(Option::is_some) => Err(Error::Interrupted("interrupted; no cluster is up".into())),
+        };
+        if let Err(error) = is_ready {
+            // What was there before, such as data, stays.
+            engine.remove_made(&cluster).await?;
+            return Err(error);
+        }
         terminal::line(format_args!(
             "{} members in containers are up, made from {}",
             cluster.members.len(),
@@ -65,28 +79,6 @@ pub fn up(typed: &UpCommand) -> Result<u8> {
         terminal::line("they stay up until `recorder down`; --volumes removes their data too");
         Ok(0)
     })
-}
-
-async fn make(engine: &Engine, naming: &Naming, typed: &UpCommand) -> Result<FoundCluster> {
-    let spec = UpSpec {
-        naming: naming.clone(),
-        nodes: typed.nodes,
-        image: typed.image.clone(),
-        publish: PublishPorts::From(FIRST_PORT),
-        session: SessionLabel::of_this_process("up"),
-        kept: true,
-    };
-    let cluster = engine.up(&spec).await?;
-    if let Some(note) = &cluster.image_note {
-        terminal::line(note);
-    }
-    match ready(engine, &cluster, typed).await {
-        Ok(()) => Ok(cluster),
-        Err(error) => {
-            engine.down(naming, true).await?;
-            Err(error)
-        }
-    }
 }
 
 /// Waits until all members know a leader, and checks their version.
@@ -125,14 +117,23 @@ async fn ready(engine: &Engine, cluster: &FoundCluster, typed: &UpCommand) -> Re
 pub fn status() -> Result<Option<ClusterStatus>> {
     super::block_on(async {
         let engine = Engine::connect().await?;
-        let Some(cluster) = engine.find_cluster(&Naming::etcd()).await? else { return Ok(None) };
-        let about = format!(
-            "containers of Docker engine {}, made from {}, {}",
-            engine.version(),
-            cluster.image,
-            if cluster.made_by_us { "by the recorder" } else { "not by the recorder" }
-        );
-        Ok(Some(ClusterStatus::new("docker", about, rows(&cluster).await)))
+        let Some((cluster, idle)) = engine.find_members(&Naming::etcd()).await? else { return Ok(None) };
+        let made_by_us = cluster.as_ref().map_or_else(|| idle[0].made_by_us, |cluster| cluster.made_by_us);
+        let image = cluster.as_ref().map_or_else(|| &idle[0].image, |cluster| &cluster.image);
+        let maker = if made_by_us { "by the recorder" } else { "not by the recorder" };
+        let about = format!("containers of Docker engine {}, made from {image}, {maker}", engine.version());
+        let mut members = match &cluster {
+            Some(cluster) => rows(cluster).await,
+            None => Vec::new(),
+        };
+        members.extend(idle.iter().map(|member| MemberStatusRow {
+            member: member.name.clone(),
+            address: "-".to_owned(),
+            problem: Some(format!("its container {}", member.state)),
+            ..MemberStatusRow::default()
+        }));
+        members.sort_by(|one, other| one.member.cmp(&other.member));
+        Ok(Some(ClusterStatus::new("docker", about, members)))
     })
 }
 
@@ -182,7 +183,14 @@ pub(super) fn faults(action: Action) -> Result<Option<Vec<AtPlace>>> {
     super::block_on(async {
         let engine = Engine::connect().await?;
         clear_left_behind(&engine).await?;
-        let Some(cluster) = engine.find_cluster(&Naming::etcd()).await? else { return Ok(None) };
+        let Some((cluster, idle)) = engine.find_members(&Naming::etcd()).await? else { return Ok(None) };
+        for member in &idle {
+            terminal::line(format_args!(
+                "container {} {}: it has no network, and so no fault",
+                member.name, member.state
+            ));
+        }
+        let Some(cluster) = cluster else { return Ok(Some(Vec::new())) };
         let session = SessionLabel::of_this_process("faults");
         // While a run is under way its faults are its own; looking at them disturbs nothing.
         let claim = match action {

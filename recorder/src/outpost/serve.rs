@@ -16,16 +16,16 @@ use crate::error::{Error, Result};
 use crate::faults::standing;
 
 /// Serves the recorder that listens in `folder` until it is gone, and then waits until every fault that is held here is
-/// healed.
+/// healed. Until then the offloads of the links here are off, unless they are to be kept.
 ///
 /// # Errors
 /// [`Error::Run`] when the recorder cannot be reached.
-pub fn serve(folder: &Path, name: &str) -> Result<u8> {
+pub fn serve(folder: &Path, name: &str, keep_offloads: bool) -> Result<u8> {
     let failed = |error: std::io::Error| Error::run(format!("{}: no recorder here: {error}", folder.display()));
     let wire = report_to(&folder.join(SOCKET)).map_err(failed)?;
     // Until the end: what is held and dropped shall be packets on the wire, in every run, so that all can be compared.
-    let offloads =
-        Offloads::all_off().map_err(|error| Error::run(format!("offloads cannot be switched off: {error}")))?;
+    let off = if keep_offloads { Ok(Vec::new()) } else { Offloads::all_off() };
+    let offloads = off.map_err(|error| Error::run(format!("offloads cannot be switched off: {error}")))?;
     wire.send(&Hello::from_here(name), None).map_err(failed)?;
     while let Ok(Some((request, _))) = wire.receive::<Request>() {
         let (reply, lent) =

@@ -9,8 +9,9 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, accept4, bind,
-    connect, listen as start_listening, recvmsg, sendmsg, socket,
+    connect, getsockopt, listen as start_listening, recvmsg, sendmsg, shutdown, socket,
 };
+use nix::sys::socket::{Shutdown, sockopt::PeerCredentials};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +142,20 @@ impl Wire {
             return Ok(None);
         }
         Ok(Some((serde_json::from_slice(&text[..bytes])?, lent)))
+    }
+
+    /// Ends the connection, at both ends.
+    pub fn close(&self) {
+        // An error means that it has ended.
+        let _ = shutdown(self.0.as_raw_fd(), Shutdown::Both);
+    }
+
+    /// Id of the process that made the connection.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn peer(&self) -> io::Result<i32> {
+        Ok(getsockopt(&self.0, PeerCredentials)?.pid())
     }
 
     /// Whether the other end is gone.

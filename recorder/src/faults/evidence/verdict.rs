@@ -57,7 +57,14 @@ pub(super) fn delay(
     let least_us = (SHOWN_SHARE_MIN * asked_us - stray_us).max(NOISE_US / 2.0);
     let Some(during_us) = event.probe_during_us.filter(|_| asked_us >= NOISE_US && links.during.len() >= PROBES_MIN)
     else {
-        return Ok(format!("{held}; too short or too small for connect times to show it"));
+        let text = format!("{held}; too short or too small for connect times to show it");
+        // The kernel does not tell how long it held anything.
+        return match is_netem(counters) {
+            true => {
+                Err(format!("{text}, and netem tells no hold times: make the window longer, or take --mechanism queue"))
+            }
+            false => Ok(text),
+        };
     };
     let achieved_us = during_us - base_us;
     event.confirmed_ns = links.first_during(|connect_us| connect_us - base_us >= least_us);
@@ -112,8 +119,7 @@ pub(super) fn rate(
         rate / 1e6,
         connecting(event, links)
     );
-    // What waited when the window ended left after it.
-    let is_kept = achieved <= rate * RATE_SHARE_MAX || waiting > 0;
+    let is_kept = achieved <= rate * RATE_SHARE_MAX;
     let is_felt = achieved >= rate * RATE_FELT_SHARE || waiting > 1;
     match (is_kept, is_felt) {
         (true, true) => Ok(text),

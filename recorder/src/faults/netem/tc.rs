@@ -94,7 +94,9 @@ impl Batch {
         let read = self.child.stderr.take().map_or(Ok(0), |mut stderr| stderr.read_to_string(&mut said));
         let status = self.child.wait().map_err(|error| failed(&error.to_string()))?;
         if !status.success() {
-            return Err(failed(&format!("{} (of {text:?})", said.trim())));
+            // Its last line only counts.
+            let said: Vec<_> = said.lines().filter(|line| !line.starts_with("Command failed")).collect();
+            return Err(failed(said.join("; ").trim()));
         }
         written.and(read.map(drop)).map_err(|error| failed(&error.to_string()))
     }

@@ -247,8 +247,9 @@ fn hook(number: usize, selector: Selector) -> String {
     let place = match selector.hook {
         Hook::Forward => "FORWARD",
         Hook::Postrouting => "POSTROUTING",
-        Hook::Prerouting => "PREROUTING",
-        Hook::Input => "INPUT",
+        // What a member says to itself never leaves it.
+        Hook::Prerouting => "PREROUTING ! -i lo",
+        Hook::Input => "INPUT ! -i lo",
         Hook::Link => unreachable!("a link has a qdisc and no chains"),
     };
     format!("{place} -j {}", chain(number))
