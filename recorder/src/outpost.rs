@@ -12,6 +12,7 @@ pub mod wire;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ use wire::{Hello, Reply, Request, Wire};
 pub const KEEP_OFFLOADS: &str = "--keep-offloads";
 /// Name of the socket in the shared folder.
 pub const SOCKET: &str = "outposts";
+const SILENT: &str = "it does not answer; was its container paused?";
 /// How long an outpost may take to answer; it does nothing that takes long.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -33,6 +35,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Outpost {
     name: String,
     wire: Mutex<Wire>,
+    /// Set when it did not answer in time.
+    is_silent: AtomicBool,
 }
 
 impl Outpost {
@@ -89,7 +93,11 @@ impl Outpost {
     /// [`Error::Run`] that names its place.
     pub fn check(&self) -> Result<()> {
         let wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
-        if wire.is_closed() { Err(self.failed("it is gone")) } else { Ok(()) }
+        match (wire.is_closed(), self.is_silent.load(Ordering::Relaxed)) {
+            (false, _) => Ok(()),
+            (true, false) => Err(self.failed("it is gone")),
+            (true, true) => Err(self.failed(SILENT)),
+        }
     }
 
     fn ask_lines(&self, request: &Request) -> Result<Vec<String>> {
@@ -107,7 +115,8 @@ impl Outpost {
             }
             // An answer that comes now would be taken for that to the next question.
             wire.close();
-            Err(std::io::Error::other("no answer in time"))
+            self.is_silent.store(true, Ordering::Relaxed);
+            Err(std::io::Error::other(SILENT))
         });
         match answer {
             Ok(Some((Reply::Failed { message }, _))) => Err(self.failed(&message)),
@@ -163,7 +172,10 @@ impl Listener {
             hello.check()?;
             if let Some(at) = names.iter().position(|name| *name == hello.name) {
                 let process = wire.peer().map_err(failed)?;
-                come[at] = Some((Outpost { name: hello.name, wire: Mutex::new(wire) }, process));
+                come[at] = Some((
+                    Outpost { name: hello.name, wire: Mutex::new(wire), is_silent: AtomicBool::new(false) },
+                    process,
+                ));
             }
         }
         Ok(come.into_iter().flatten().collect())
