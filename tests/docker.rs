@@ -192,10 +192,12 @@ fn a_sidecar_that_is_paused_fails_the_run_and_its_fault_is_cleared() {
         faults(&place).iter().any(|line| line.contains("-A INPUT"))
     });
     assert!(!segments_are_offloaded("etcd1"), "packets on the wire are what is held");
+    let network = format!("container:{}", lines_of("inspect --format {{.Id}} etcd1")[0]);
     let sidecars = lines_of("ps --filter label=laggard.role=sidecar --format {{.Names}}");
-    for sidecar in sidecars.iter().filter(|name| !name.is_empty()) {
-        run(&mut docker(&format!("pause {sidecar}"))).expect_code(0);
-    }
+    let in_etcd1 =
+        |name: &&String| lines_of(&format!("inspect --format {{{{.HostConfig.NetworkMode}}}} {name}"))[0] == network;
+    let sidecar = sidecars.iter().find(in_etcd1).expect("there is one in etcd1's network");
+    run(&mut docker(&format!("pause {sidecar}"))).expect_code(0);
     let ended = Finished::from(under_way.wait_with_output().expect("it ends")).expect_code(1);
     assert!(ended.stderr.contains("was its container paused?"), "{}", ended.stderr);
     assert_eq!((faults(&place), helpers_left()), (vec![], vec![]));
