@@ -61,14 +61,12 @@ pub async fn run(planned: &PlannedRun, setting: &Setting<'_>, kept: &mut Option<
     };
     let started = tokio::select! {
         started = start_ready(planned, setting.members, kept.take(), &folder) => started,
-        signal = first_signal(setting.signals.clone()) => {
-            if let Members::Containers = setting.members {
-                // The engine may be what went away; the next recorder clears what is left.
-                containers::abandon().await.unwrap_or_else(|error| terminal::line(format_args!("warning: {error}")));
-            }
-            Err(Error::Interrupted(format!("interrupted by {signal}")))
-        }
+        signal = first_signal(setting.signals.clone()) => Err(Error::Interrupted(format!("interrupted by {signal}"))),
     };
+    if let (Err(_), Members::Containers) = (&started, setting.members) {
+        // What was made until then. The engine may be what went away; the next recorder clears what is left.
+        containers::abandon().await.unwrap_or_else(|error| terminal::line(format_args!("warning: {error}")));
+    }
     let (cluster, ready) = match started {
         Ok(started) => started,
         Err(error @ Error::Run(_)) if planned.place.is_some() => {
