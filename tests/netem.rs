@@ -17,6 +17,27 @@ use run_folder::{FaultEvent, RunFolder, Status};
 const MECHANISMS: [&str; 2] = ["netem", "queue"];
 /// Recorders that are killed in the middle of a fault, by the cluster.
 const KILLED: [(&str, &str); 2] = [("killed_sandbox", "sandbox"), ("killed_docker", "docker")];
+/// Other faults, recorded with netem alone, in the sandbox: their names, what they are, and what must stand in their commands.
+const OTHERS: [(&str, &str, &[&str]); 4] = [
+    (
+        "jitter_both_peers",
+        "delay --value 40ms --jitter 8ms --distribution normal --direction both --scope peers",
+        &[
+            "delay 40000us 8000us distribution normal",
+            "sport 2380",
+            "redirect dev laggard-in",
+            "link add laggard-in type ifb",
+        ],
+    ),
+    // Somewhat more than fits through: what a follower is sent by its leader and its clients.
+    (
+        "rate_ingress",
+        "rate --value 800kbit --direction ingress --rate 24 --value-size 4096",
+        &["rate 800000bit", "redirect dev laggard-in"],
+    ),
+    ("null_all", "null", &["pfifo"]),
+    ("pass_all", "pass", &["netem limit 1000000"]),
+];
 /// How long a fault may outlive its recorder.
 const HEALED_S_MAX: f64 = 3.0;
 /// What connecting takes varies in an emulated machine; the recorder's own judgement is sharper where it can be.
@@ -133,6 +154,13 @@ fn plan(cases: &[Case], docker: bool) -> String {
                 writeln!(plan, "run {} {cluster} {}", case.label(mechanism), case.arguments(mechanism)).ok();
             }
         }
+        if cluster == "sandbox" {
+            for (label, fault, _) in OTHERS {
+                let rate = if fault.contains("--rate") { "" } else { " --rate 20" };
+                let options = "--target follower --at 2 --for 5 --duration 9 --warm-up 1 --mechanism netem";
+                writeln!(plan, "run {label} sandbox --fault {fault}{rate} {options}").ok();
+            }
+        }
         // Which mechanism that is, the recorder finds out by itself.
         let fault = "--mechanism auto --fault delay --value 50ms --target follower --at 1 --for 60";
         writeln!(plan, "kill {name} {cluster} {fault} --warm-up 1 --duration 70 --rate 20").ok();
@@ -181,6 +209,25 @@ fn netem_does_what_its_commands_say_and_its_counters_agree() {
             assert_eq!(dropped, 0, "{label}: a delay loses nothing");
             let achieved = achieved_delay_ms(&fault);
             assert!(achieved > PROBE_SHARE_MIN * DELAY_MS, "{label}: {achieved} ms of {DELAY_MS} ms");
+        }
+    }
+}
+
+#[test]
+fn other_faults_are_placed_and_shown_too() {
+    let Some(outcome) = outcome() else { return };
+    for (label, asked, commands) in OTHERS {
+        assert_eq!(outcome.seen(label, "code"), "0", "{label}:\n{}", outcome.log(label));
+        let recorded = outcome.recorded(label);
+        let [fault] = &recorded.faults[..] else { panic!("{label} has {} faults", recorded.faults.len()) };
+        assert_eq!(fault.confirmed, Some(true), "{label}: {}", fault.evidence);
+        assert_eq!((fault.mechanism.as_str(), asked.split(' ').next()), ("netem", Some(fault.kind.as_str())));
+        for command in commands {
+            assert!(fault.commands.contains(command), "{label}: no {command} in:\n{}", fault.commands);
+        }
+        assert_eq!(fault.packets_overflowed, Some(0), "{label}");
+        for what in ["qdiscs_left", "rules_left", "processes_left", "namespaces_left"] {
+            assert_eq!(outcome.seen(label, what), "", "{what} of {label}");
         }
     }
 }

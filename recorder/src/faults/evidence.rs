@@ -166,9 +166,8 @@ mod tests {
     fn a_rate_must_be_kept_and_felt() {
         let rate = Effect::Rate { bit_per_s: 1_000_000 };
         let check = |kbit_per_s: u64, backlog_max| {
-            // The window is five seconds long.
-            let bytes_passed = Some(kbit_per_s * 1000 * 5 / 8);
-            let counters = Counters { bytes_passed, backlog_max: Some(backlog_max), ..through_netem(1000) };
+            let counters =
+                Counters { bit_per_s: Some(kbit_per_s * 1000), backlog_max: Some(backlog_max), ..through_netem(1000) };
             judged(rate, &probes(300.0), counters).confirmed
         };
         assert_eq!(check(950, 40), Some(true));

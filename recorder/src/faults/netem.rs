@@ -166,6 +166,7 @@ impl Prepared {
     pub fn inject(self) -> Result<Injected> {
         let Self { tc, armed, link, effect, selectors, made } = self;
         let filters: Vec<_> = selectors.iter().flat_map(|selector| filters(&link, selector)).collect();
+        let hooking_ns = monotonic_ns();
         let unhooking = tc.arm().ok();
         let injected = Injected {
             unhooking,
@@ -175,6 +176,7 @@ impl Prepared {
             effect,
             selectors,
             backlog_max: 0,
+            hooking_ns,
             hooked: true,
         };
         // Made first, so that a batch that fails half way is undone.
@@ -194,6 +196,8 @@ pub struct Injected {
     selectors: Vec<Selector>,
     commands: Vec<String>,
     backlog_max: u64,
+    /// Nothing went into the netem qdiscs before.
+    hooking_ns: i64,
     hooked: bool,
 }
 
@@ -217,6 +221,7 @@ impl Injected {
         self.unhook()?;
         let done_ns = monotonic_ns();
         let at_end = self.leaves();
+        let passing_s = (monotonic_ns() - self.hooking_ns) as f64 / 1e9;
         self.backlog_max = self.backlog_max.max(at_end.iter().map(|(_, leaf)| leaf.qlen).sum());
         let began = Instant::now();
         let mut leaves = at_end.clone();
@@ -231,7 +236,11 @@ impl Injected {
             let gone = || Error::run(format!("the netem qdisc of {} is gone", self.link));
             let (at_end, leaf) = (of_way(&at_end).ok_or_else(gone)?, of_way(&leaves).ok_or_else(gone)?);
             // What left during the window, and not what was let out after it.
-            Ok(Counters { bytes_passed: Some(at_end.bytes), ..self.counters(&leaf) })
+            Ok(Counters {
+                bytes_passed: Some(at_end.bytes),
+                bit_per_s: Some((at_end.bytes as f64 * 8.0 / passing_s) as u64),
+                ..self.counters(&leaf)
+            })
         });
         let counters = counters.collect::<Result<_>>();
         self.remove_leaves()?;

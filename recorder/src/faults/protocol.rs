@@ -154,6 +154,8 @@ pub struct Counters {
     pub overflowed: Option<u64>,
     /// Bytes that the kernel's qdisc passed on; absent for the queue shaper.
     pub bytes_passed: Option<u64>,
+    /// How fast those left, in bits per second, by the time from before the first to after the last; absent likewise.
+    pub bit_per_s: Option<u64>,
     /// Largest number of packets seen waiting in the kernel's qdisc; absent for the queue shaper.
     pub backlog_max: Option<u64>,
 }
@@ -171,6 +173,7 @@ impl Counters {
             first_drop_ns: [self.first_drop_ns, other.first_drop_ns].into_iter().flatten().min(),
             overflowed: either(self.overflowed, other.overflowed, |a, b| a + b),
             bytes_passed: either(self.bytes_passed, other.bytes_passed, |a, b| a + b),
+            bit_per_s: either(self.bit_per_s, other.bit_per_s, u64::max),
             backlog_max: either(self.backlog_max, other.backlog_max, u64::max),
         }
     }

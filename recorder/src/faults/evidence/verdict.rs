@@ -108,8 +108,7 @@ pub(super) fn rate(
     counters: &Counters,
 ) -> Result<String, String> {
     let rate = bit_per_s as f64;
-    let window_s = (window.cleared_ns - window.applied_ns).max(1) as f64 / 1e9;
-    let achieved = counters.bytes_passed.unwrap_or(0) as f64 * 8.0 / window_s;
+    let achieved = counters.bit_per_s.unwrap_or(0) as f64;
     let waiting = counters.backlog_max.unwrap_or(0);
     event.confirmed_ns = Some(window.applied_ns);
     let text = format!(
