@@ -1,9 +1,11 @@
 //! The command line: what can be typed. [`crate::plan`] turns it into what is run.
 
+pub mod bench;
 pub mod kept;
 
 use std::path::PathBuf;
 
+use bench::BenchCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kept::{DownCommand, ExecCommand, StatusCommand, UpCommand};
 use run_folder::{DEFAULT_RESULTS_DIR, Label};
@@ -53,6 +55,9 @@ pub enum Command {
     /// Record a sweep: many runs of a plan, one after the other, with baselines between them and controls
     #[command(after_help = SWEEP_HELP, override_usage = "recorder sweep [OPTIONS] <PLAN.toml | --preset PRESET>")]
     Sweep(Box<SweepCommand>),
+    /// Measure latency and throughput of puts, gets and transactions, and print them beside typical ranges
+    #[command(after_help = bench::BENCH_HELP)]
+    Bench(Box<BenchCommand>),
     /// Record a run again, exactly as its manifest says
     Reproduce {
         /// The run folder to repeat

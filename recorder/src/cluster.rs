@@ -3,6 +3,7 @@
 pub mod choice;
 pub mod containers;
 pub mod data;
+pub mod endpoints;
 pub mod etcd;
 pub mod http;
 pub mod local;
@@ -64,6 +65,8 @@ pub struct Cluster {
     pub image: Option<String>,
     /// Version of their engine.
     pub engine: Option<String>,
+    /// What is to be known of it beside any results, in sentences.
+    pub notes: Vec<String>,
     ground: Ground,
 }
 
@@ -74,6 +77,8 @@ enum Ground {
     Local(Local),
     /// Containers.
     Containers(Box<Containers>),
+    /// Members that somebody else runs, known by their addresses.
+    Endpoints,
 }
 
 /// A member of a cluster.
@@ -186,6 +191,7 @@ impl Cluster {
             adopted: false,
             image: None,
             engine: None,
+            notes: Vec::new(),
             ground: Ground::Local(local),
         };
         cluster.wait_until_ready().await?;
@@ -209,6 +215,7 @@ impl Cluster {
             adopted: containers.is_adopted(),
             image,
             engine: Some(containers.engine_version()),
+            notes: Vec::new(),
             ground: Ground::Containers(Box::new(containers)),
         };
         cluster.wait_until_ready().await?;
@@ -236,7 +243,13 @@ impl Cluster {
         match &self.ground {
             Ground::Local(local) => local.holder(site),
             Ground::Containers(containers) => containers.holder(site),
+            Ground::Endpoints => Err(Error::run("no fault can be placed where only the members' addresses are known")),
         }
+    }
+
+    /// Whether the members are somebody else's, and nothing but their addresses is known.
+    pub fn is_endpoints(&self) -> bool {
+        matches!(self.ground, Ground::Endpoints)
     }
 
     /// Whether faults are placed in containers.
@@ -252,22 +265,26 @@ impl Cluster {
         match &self.ground {
             Ground::Local(_) => mechanism.try_here(),
             Ground::Containers(containers) => containers.try_mechanism(mechanism),
+            Ground::Endpoints => Err(Error::environment("faults need a cluster of the recorder's own, or containers")),
         }
     }
 
     /// Ends what needs time to end, and says what of it went wrong.
     pub async fn end(self) -> Vec<String> {
         match self.ground {
-            Ground::Local(_) => Vec::new(),
+            Ground::Local(_) | Ground::Endpoints => Vec::new(),
             Ground::Containers(containers) => containers.end().await,
         }
     }
 
-    /// Waits until all members know the same leader.
+    /// Waits until all members know the same leader. Those of somebody else are taken as they are.
     ///
     /// # Errors
     /// [`Error::Run`] with what each member says, when that takes too long.
     pub async fn wait_until_ready(&mut self) -> Result<()> {
+        if self.is_endpoints() {
+            return self.look_at_endpoints().await;
+        }
         let deadline = Instant::now() + READY_TIMEOUT;
         loop {
             self.check().await?;
@@ -344,6 +361,7 @@ impl Cluster {
         match &self.ground {
             Ground::Local(local) => local.last_log_lines(),
             Ground::Containers(containers) => containers.last_log_lines().await,
+            Ground::Endpoints => String::new(),
         }
     }
 
@@ -355,6 +373,8 @@ impl Cluster {
         match &self.ground {
             Ground::Local(local) => local.check_processes(),
             Ground::Containers(containers) => containers.check().await,
+            // Whatever becomes of them shows in the operations.
+            Ground::Endpoints => Ok(()),
         }
     }
 

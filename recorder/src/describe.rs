@@ -42,7 +42,8 @@ pub fn cluster(manifest: &mut Manifest, cluster: &Cluster) {
         name: member.name.clone(),
         id: format!("{:x}", member.id),
         client_url: member.client_url(),
-        peer_url: format!("http://{}", member.peer_address),
+        // Where the members are somebody else's, nobody said how they reach each other.
+        peer_url: if cluster.is_endpoints() { String::new() } else { format!("http://{}", member.peer_address) },
     };
     manifest.cluster = manifest::Cluster {
         backend: manifest.spec.cluster.backend.as_str().into(),
@@ -55,6 +56,7 @@ pub fn cluster(manifest: &mut Manifest, cluster: &Cluster) {
         image: cluster.image.clone(),
         engine: cluster.engine.clone(),
     };
+    manifest.warnings.extend(cluster.notes.iter().cloned());
     if cluster.data_file_system == "tmpfs" {
         manifest.warnings.push("the members' data lie on a tmpfs, where fsync costs nothing".into());
     }
@@ -103,7 +105,7 @@ pub fn generator(manifest: &mut Manifest, start: &Usage, recording: &Recording) 
         client_saturated,
     });
     let examples = recording.error_examples();
-    manifest.warnings.extend(examples.iter().map(|error| format!("an unclassified error: {error}")));
+    manifest.warnings.extend(examples);
 }
 
 /// What the recorder and the host had used at a moment.

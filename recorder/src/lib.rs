@@ -5,6 +5,7 @@
 //! cluster up between commands.
 
 pub mod apart;
+pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod clock_watch;

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use run_folder::spec::Backend;
 
 use crate::cluster::etcd;
+use crate::cluster::sandbox::Bond;
+use crate::endpoints::Endpoint;
 use crate::error::{Error, Result};
 use crate::faults::Mechanism;
+use crate::kept;
 use crate::plan::PlannedRun;
 
 /// Where members come from.
@@ -16,6 +19,35 @@ pub enum Members {
     Program(etcd::Program),
     /// The Docker engine's containers.
     Containers,
+    /// Members that are up and stay up.
+    Endpoints(Addressed),
+}
+
+/// Members that are up, by their addresses.
+#[derive(Debug, Clone)]
+pub struct Addressed {
+    /// The members.
+    pub endpoints: Vec<Endpoint>,
+    /// Whether these are addresses in the network of the sandbox that is kept up, which has to be entered.
+    pub in_kept_sandbox: bool,
+    /// Version of etcd, where it is known already.
+    pub version: String,
+}
+
+impl Addressed {
+    /// Enters the network in which the members are. Must be called while the process has a single thread.
+    ///
+    /// # Errors
+    /// When the sandbox is gone, or cannot be entered.
+    pub fn enter(&self) -> Result<()> {
+        if !self.in_kept_sandbox {
+            return Ok(());
+        }
+        let bound_to = Bond::of_this_process();
+        kept::sandbox::enter_clients()?
+            .ok_or_else(|| Error::environment("the sandbox that was up is gone; start one with `recorder up`"))?;
+        bound_to.renew()
+    }
 }
 
 impl Members {
@@ -24,6 +56,7 @@ impl Members {
         match self {
             Self::Program(program) => &program.version,
             Self::Containers => "",
+            Self::Endpoints(addressed) => &addressed.version,
         }
     }
 }
@@ -43,8 +76,10 @@ pub fn check(planned: &PlannedRun) -> Result<Members> {
 /// # Errors
 /// [`Error::Environment`] with what to install.
 pub fn programs(planned: &PlannedRun) -> Result<Members> {
-    if planned.spec.cluster.backend == Backend::Docker {
-        return Ok(Members::Containers);
+    match planned.spec.cluster.backend {
+        Backend::Docker => return Ok(Members::Containers),
+        Backend::Endpoints => return Err(Error::usage("a cluster of endpoints is recorded by `recorder bench` alone")),
+        Backend::Sandbox => {}
     }
     let program = sandbox_programs(planned.etcd.as_deref(), planned.etcd_version.as_deref())?;
     if let Some(fault) = &planned.spec.fault {

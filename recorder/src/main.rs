@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use recorder::cli::{Cli, Command};
 use recorder::error::{Error, Result};
-use recorder::{doctor, faults, kept, outpost, plan, reproduce, session, sweep, terminal};
+use recorder::{bench, doctor, faults, kept, outpost, plan, reproduce, session, sweep, terminal};
 use run_folder::RunFolder;
 
 fn main() -> ExitCode {
@@ -26,6 +26,7 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::SlowLeader(typed) => session::record(&plan::slow_leader(typed)?, &typed.shared.places),
         Command::SlowFollower(typed) => session::record(&plan::slow_follower(typed)?, &typed.shared.places),
         Command::Sweep(typed) => sweep::record(typed),
+        Command::Bench(typed) => bench::record(typed),
         Command::Reproduce { run, places } => reproduce::record(run, places),
         Command::Recover { run } => {
             let recovery = run_folder::recover(&RunFolder::open(run)?)?;

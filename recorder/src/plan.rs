@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::units;
 use parts::{attachment, effect, fault_spec, parse_target, workload};
 
+pub mod bench;
 pub mod file;
 mod parts;
 pub mod presets;
@@ -39,6 +40,8 @@ pub struct PlannedRun {
     pub place: Option<SweepPlace>,
     /// Name of the run folder that it repeats.
     pub reproduces: Option<String>,
+    /// Whether the run folder is of use to the command alone, and goes with it.
+    pub passing: bool,
 }
 
 /// Folder beside the run folders, or in `--data-dir`, that holds members' data while runs last.
@@ -57,6 +60,7 @@ impl PlannedRun {
             image: places.image.clone(),
             place: None,
             reproduces: None,
+            passing: false,
         }
     }
 

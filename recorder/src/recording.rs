@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_millis(50);
 const OPERATIONS_WAITING_MAX: usize = 1 << 17;
 /// Batches of samples and changes of faults that may wait.
 const NOTES_WAITING_MAX: usize = 1 << 12;
-/// Different unclassified error messages that are kept as examples.
+/// Different error messages that are kept as examples.
 const ERROR_EXAMPLES_MAX: usize = 5;
 
 /// What is seldom written.
@@ -103,7 +103,7 @@ impl Recording {
         self.failure.clone()
     }
 
-    /// Examples of errors that no class of ours fits.
+    /// Examples of errors of which their class does not say enough, each with its class.
     pub fn error_examples(&self) -> Vec<String> {
         self.shared.error_examples.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -148,7 +148,7 @@ impl OperationSink {
         &self.shared.live
     }
 
-    /// Keeps an example of an error that no class of ours fits.
+    /// Keeps an example of an error of which its class does not say enough, with its class.
     pub fn note_error(&self, message: &str) {
         let mut examples = self.shared.error_examples.lock().unwrap_or_else(PoisonError::into_inner);
         if examples.len() < ERROR_EXAMPLES_MAX && !examples.iter().any(|known| known == message) {

@@ -113,9 +113,12 @@ pub fn in_words(spec: &RunSpec, version: &str) -> String {
     let members = match spec.cluster.backend {
         Backend::Sandbox => format!("{} members of etcd {version} in a sandbox", spec.cluster.nodes),
         Backend::Docker => format!("{} members in containers", spec.cluster.nodes),
+        Backend::Endpoints if spec.cluster.nodes == 1 => "1 member by its address".to_owned(),
+        Backend::Endpoints => format!("{} members by their addresses", spec.cluster.nodes),
     };
     let place = match &workload.client_at {
         ClientPlace::Auto | ClientPlace::Own => String::new(),
+        ClientPlace::Host if spec.cluster.backend == Backend::Endpoints => String::new(),
         ClientPlace::Host => " from the host".to_owned(),
         ClientPlace::Member(name) => format!(" from within {name}"),
     };

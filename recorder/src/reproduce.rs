@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
-use run_folder::spec::{Backend, MechanismChoice};
-use run_folder::{RunFolder, RunSpec, Status, reader};
+use run_folder::spec::{Backend, ClientPlace, ClusterSpec, MechanismChoice};
+use run_folder::{Manifest, RunFolder, RunSpec, Status, reader};
 
 use crate::cli::{ClusterKind, Places};
 use crate::error::{Error, Result};
 use crate::plan::PlannedRun;
 use crate::{session, terminal};
+
+/// Sizes of clusters that the recorder makes.
+const NODES_MIN: u8 = 3;
+const NODES_MAX: u8 = 7;
 
 /// Records the run again and returns the exit code. Must be called while the process has a single thread.
 ///
@@ -30,6 +34,11 @@ pub fn record(run: &Path, places: &Places) -> Result<u8> {
     let cluster = match (places.cluster, spec.cluster.backend) {
         (ClusterKind::Auto, Backend::Sandbox) => ClusterKind::Sandbox,
         (ClusterKind::Auto, Backend::Docker) => ClusterKind::Docker,
+        (ClusterKind::Auto, Backend::Endpoints) => return Err(not_ours(&manifest)),
+        (asked, Backend::Endpoints) => {
+            move_to_own_cluster(&mut spec, asked);
+            asked
+        }
         (asked, _) => asked,
     };
     let places = &Places { cluster, ..places.clone() };
@@ -51,6 +60,28 @@ pub fn record(run: &Path, places: &Places) -> Result<u8> {
         terminal::line(format_args!("whether the two agree: analyze compare {original} {made}"));
     }
     Ok(code)
+}
+
+/// Of a cluster that the recorder did not make, no manifest says how to make it again.
+fn not_ours(manifest: &Manifest) -> Error {
+    let names: Vec<_> = manifest.cluster.members.iter().map(|member| member.name.as_str()).collect();
+    let endpoints = names.join(",");
+    Error::usage(format!(
+        "the run measured a cluster that the recorder did not start ({endpoints}); `recorder bench --endpoints {endpoints}` \
+         measures what is there now, and --cluster sandbox runs the same workload on {} members in a sandbox",
+        manifest.spec.cluster.nodes
+    ))
+}
+
+/// Has the workload run on a cluster that the recorder makes, which has as many members as it can.
+fn move_to_own_cluster(spec: &mut RunSpec, cluster: ClusterKind) {
+    let backend = if cluster == ClusterKind::Docker { Backend::Docker } else { Backend::Sandbox };
+    let nodes = spec.cluster.nodes.clamp(NODES_MIN, NODES_MAX);
+    terminal::line(format_args!(
+        "warning: the original measured members that the recorder did not start; this is the same workload on {nodes} of its own"
+    ));
+    spec.cluster = ClusterSpec { backend, nodes };
+    spec.workload.client_at = ClientPlace::Auto;
 }
 
 /// Pins what `auto` meant then.

@@ -12,6 +12,7 @@ use crate::error::{Error, Result, exit_code};
 use crate::machine::Members;
 use crate::plan::{PlannedRun, sweep::capacity_run};
 use crate::progress::Standing;
+use crate::workload::leftovers;
 use crate::{machine, report, run, signals, terminal};
 
 /// Runs that are made in one sandbox, one after the other; several share a cluster.
@@ -30,13 +31,15 @@ pub enum Told {
     OfSweep(Standing),
     /// A line: it was made for the sake of another run.
     Aside,
+    /// Nothing: what all runs of a benchmark show is said together.
+    OfBench,
 }
 
 impl Told {
     fn standing(self) -> Option<Standing> {
         match self {
             Self::OfSweep(standing) => Some(standing),
-            Self::All | Self::Aside => None,
+            Self::All | Self::Aside | Self::OfBench => None,
         }
     }
 }
@@ -58,18 +61,31 @@ pub fn record(planned: &PlannedRun, places: &Places) -> Result<u8> {
 /// As [`record`].
 pub fn record_batch(batch: &Batch) -> Result<u8> {
     let Some((first, _)) = batch.runs.first() else { return Ok(0) };
-    let members = machine::check(first)?;
+    record_batch_on(&machine::check(first)?, batch)
+}
+
+/// Records a batch on these members and returns the exit code, as [`record_batch`] does. Must be called while the process has a
+/// single thread.
+///
+/// # Errors
+/// What can be said before the cluster's place is entered; later errors are printed inside.
+pub fn record_batch_on(members: &Members, batch: &Batch) -> Result<u8> {
+    let Some((first, _)) = batch.runs.first() else { return Ok(0) };
     cluster::data::remove_stale(&first.data_folder());
-    let inside = || match record_inside(batch, &members) {
+    let said = |ended: Result<()>| match ended {
         Ok(()) => 0,
         Err(error) => {
             terminal::error(&error);
             error.code()
         }
     };
+    let inside = || said(record_inside(batch, members));
     let code = match members {
         Members::Program(_) => sandbox::run_inside(inside),
         Members::Containers => apart::run_here(inside),
+        Members::Endpoints(addressed) => {
+            apart::run_here(|| said(addressed.enter().and_then(|()| record_inside(batch, members))))
+        }
     };
     // A sandbox that was ended at once has not cleared up; nothing in it holds the data any more.
     cluster::data::remove_stale(&first.data_folder());
@@ -85,12 +101,36 @@ fn record_inside(batch: &Batch, members: &Members) -> Result<()> {
     runtime.block_on(async {
         let signals = signals::install()?;
         let mut kept = None;
+        // What a killed recorder left. When that fails, nothing answers, which the run says, or it shows at the end.
+        let _ = remove_keys(batch, members).await;
         let recorded = record_each(batch, members, &signals, &mut kept).await;
         if let Some(cluster) = kept {
             run::end_cluster(cluster).await;
         }
+        match (&recorded, remove_keys(batch, members).await) {
+            // Nobody answered, so nothing was written.
+            (_, Ok(())) | (Err(Error::Environment(_)), _) => {}
+            (_, Err(problem)) => terminal::line(format_args!("warning: {problem}")),
+        }
         recorded
     })
+}
+
+/// Removes the batch's keys from members that are somebody else's.
+async fn remove_keys(batch: &Batch, members: &Members) -> std::result::Result<(), String> {
+    let Members::Endpoints(addressed) = members else { return Ok(()) };
+    let Some((first, _)) = batch.runs.first() else { return Ok(()) };
+    let prefix = &first.spec.workload.key_prefix;
+    if prefix.is_empty() {
+        return Ok(());
+    }
+    match leftovers::remove(&addressed.endpoints, prefix).await {
+        Ok(_) => Ok(()),
+        Err(problem) => Err(format!(
+            "keys that begin with {prefix} may be left in the cluster ({problem}); the next benchmark there removes them, and so \
+             does `etcdctl del --prefix {prefix}`"
+        )),
+    }
 }
 
 async fn record_each(
@@ -113,6 +153,7 @@ async fn record_each(
             Told::All => report::run(&folder)?,
             Told::OfSweep(standing) => report::run_of_sweep(&folder, *standing)?,
             Told::Aside => report::run_aside(&folder)?,
+            Told::OfBench => {}
         }
     }
     Ok(())

@@ -1,10 +1,13 @@
 //! The workload: which operations become due when ([`closed`], [`open`]), what they ask ([`draw`]), whom they ask
 //! ([`route`]), how they are carried out and classified ([`client`], [`outcome`]), and whether the generator was the limit
-//! ([`saturation`]).
+//! ([`saturation`]). Before it, keys are looked at and filled ([`stock`]); what it leaves where the cluster is somebody
+//! else's is removed ([`leftovers`]).
 
 pub mod client;
 mod closed;
 pub mod draw;
+mod in_turn;
+pub mod leftovers;
 mod open;
 mod outcome;
 mod pacer;
@@ -12,6 +15,7 @@ pub mod route;
 pub mod saturation;
 mod schedule;
 mod seen;
+mod stock;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,8 +26,9 @@ use tokio::sync::watch;
 
 use crate::clock::{RunClock, ms_to_ns};
 use crate::cluster::Cluster;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::recording::OperationSink;
+use crate::terminal;
 use client::{Clients, Due};
 use draw::Draws;
 use route::Route;
@@ -40,6 +45,8 @@ pub struct Workload {
     clients: Clients,
     seen: SeenRevisions,
     sink: OperationSink,
+    /// What is to be known of its preparation, in sentences.
+    notes: Vec<String>,
 }
 
 /// A workload under way: what all its operations share.
@@ -58,15 +65,31 @@ impl Workload {
     /// When the clients cannot be made.
     pub async fn prepare(spec: &RunSpec, cluster: &Cluster, route: Arc<Route>, sink: OperationSink) -> Result<Self> {
         let (seed, spec) = (spec.seed, spec.workload.clone());
-        Ok(Self {
+        let looks_at_keys = spec.filled || spec.mix.txn > 0;
+        let workload = Arc::new(Self {
             draws: Draws::new(seed, &spec),
             route,
             clients: Clients::of(cluster, spec.connections).await?,
             seen: SeenRevisions::new(&spec),
             sink,
+            notes: Vec::new(),
             seed,
             spec,
-        })
+        });
+        let notes = match looks_at_keys {
+            true => cluster.client.run(stock::take(workload.clone())).await?,
+            false => Vec::new(),
+        };
+        for note in &notes {
+            terminal::line(format_args!("warning: {note}"));
+        }
+        let workload = Arc::into_inner(workload).ok_or_else(|| Error::run("a task that fills keys does not end"))?;
+        Ok(Self { notes, ..workload })
+    }
+
+    /// What is to be known of its preparation, in sentences.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Carries out the whole workload from the clients' place, warm-up first, and returns when every operation that

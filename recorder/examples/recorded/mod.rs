@@ -55,6 +55,8 @@ pub(crate) fn puts(concurrency: u32, duration_ms: u64) -> WorkloadSpec {
         mix: Mix::PUTS,
         keys: 10_000,
         key_bytes: 16,
+        key_prefix: String::new(),
+        filled: false,
         value_bytes: 256,
         deadline_ms: 5_000,
         warm_up_ms: 0,

@@ -56,6 +56,8 @@ pub enum Backend {
     Sandbox,
     /// Containers of a Docker engine on this machine.
     Docker,
+    /// Members that somebody else runs, of which nothing but their addresses is known.
+    Endpoints,
 }
 
 impl Backend {
@@ -64,6 +66,7 @@ impl Backend {
         match self {
             Self::Sandbox => "sandbox",
             Self::Docker => "docker",
+            Self::Endpoints => "endpoints",
         }
     }
 }
@@ -77,7 +80,7 @@ pub enum ClientPlace {
     /// A place of their own on the cluster's network: a namespace of the sandbox, or a container.
     #[default]
     Own,
-    /// The machine that the containers run on.
+    /// The machine that the recorder, and whatever containers there are, run on.
     Host,
     /// Inside the network namespace of the member with this name, as the older scripts had it.
     Member(String),
@@ -122,8 +125,14 @@ pub struct WorkloadSpec {
     /// How keys are chosen.
     #[serde(default)]
     pub key_distribution: KeyDistribution,
-    /// Length of a key in bytes.
+    /// Length of a key in bytes, the prefix included.
     pub key_bytes: u32,
+    /// What every key begins with; empty where the whole key space is the run's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key_prefix: String,
+    /// Whether every key has a value before the first operation; those that lack one get it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub filled: bool,
     /// Length of a value in bytes.
     pub value_bytes: u32,
     /// An operation without an answer this long after its intended start is given up: outcome `unknown` when it
@@ -140,6 +149,10 @@ pub struct WorkloadSpec {
 
 fn one() -> u32 {
     1
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A rate that was asked for as a share of what the cluster can do.

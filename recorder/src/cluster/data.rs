@@ -28,9 +28,17 @@ impl DataDir {
     /// # Errors
     /// [`Error::Run`] that names the folder and `--data-dir`.
     pub fn create(path: &Path) -> Result<Self> {
+        Self::create_for("the members' data", "--data-dir", path)
+    }
+
+    /// The same for something else that is not to outlive its recorder.
+    ///
+    /// # Errors
+    /// [`Error::Run`] that names the folder, what was to be kept in it, and the option that chooses another place.
+    pub fn create_for(what: &str, option: &str, path: &Path) -> Result<Self> {
         let failed = |error: std::io::Error| {
             Error::run(format!(
-                "{}: the members' data cannot be kept here: {error}; choose another place with --data-dir",
+                "{}: {what} cannot be kept here: {error}; choose another place with {option}",
                 path.display()
             ))
         };

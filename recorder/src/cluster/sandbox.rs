@@ -59,17 +59,23 @@ pub fn run_inside(inside: impl FnOnce() -> u8) -> Result<u8> {
 }
 
 /// Whom this process dies with, if with anybody: entering a user namespace silently ends that.
-struct Bond {
+#[derive(Debug)]
+pub struct Bond {
     signal: Option<Signal>,
     parent: Pid,
 }
 
 impl Bond {
-    fn of_this_process() -> Self {
+    /// As it is now.
+    pub fn of_this_process() -> Self {
         Self { signal: prctl::get_pdeathsig().ok().flatten(), parent: getppid() }
     }
 
-    fn renew(self) -> Result<()> {
+    /// Makes it so again.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when whoever this process was to die with is gone.
+    pub fn renew(self) -> Result<()> {
         let Some(signal) = self.signal else { return Ok(()) };
         prctl::set_pdeathsig(signal).map_err(|errno| refused("the parent-death signal", errno))?;
         if getppid() == self.parent {

@@ -45,8 +45,9 @@ pub struct Probes {
 
 impl Probes {
     /// Starts probing every member: its client port from the clients' place when only those connections are slowed,
-    /// else its peer port from the next member.
+    /// or nothing else is known of the members, else its peer port from the next member.
     pub fn start(cluster: &Cluster, scope: Scope, clock: RunClock, sink: &NoteSink) -> Self {
+        let scope = if cluster.is_endpoints() { Scope::Clients } else { scope };
         let seen = Arc::new(Mutex::new(Vec::new()));
         let members = cluster.members.len();
         let probe = |(index, member): (usize, &crate::cluster::Member)| {

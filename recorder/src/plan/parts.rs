@@ -11,15 +11,15 @@ use crate::cli::{
 use crate::error::{Error, Result};
 use crate::units;
 
-const CLOSED_CONCURRENCY: u32 = 16;
-const OPEN_CONCURRENCY: u32 = 512;
-const CONCURRENCY_MAX: u32 = 10_000;
-const CONNECTIONS_MAX: u32 = 1_000;
+pub(super) const CLOSED_CONCURRENCY: u32 = 16;
+pub(super) const OPEN_CONCURRENCY: u32 = 512;
+pub(super) const CONCURRENCY_MAX: u32 = 10_000;
+pub(super) const CONNECTIONS_MAX: u32 = 1_000;
 const KEYS_MAX: u32 = 10_000_000;
-const DEADLINE_MS_MAX: u64 = 600_000;
+pub(super) const DEADLINE_MS_MAX: u64 = 600_000;
 /// etcd refuses requests of more than 1.5 MiB; the rest is room for the key and the envelope.
-const VALUE_BYTES_MAX: u32 = 1_500_000;
-const KEY_BYTES_MAX: u32 = 4096;
+pub(super) const VALUE_BYTES_MAX: u32 = 1_500_000;
+pub(super) const KEY_BYTES_MAX: u32 = 4096;
 /// Strengths that mean no fault, whatever its kind.
 const NO_FAULT_VALUES: [&str; 6] = ["none", "0", "0us", "0ms", "0s", "0%"];
 
@@ -172,6 +172,8 @@ pub(super) fn workload(pacing: Pacing, attachment: Attachment, shared: &SharedOp
             KeyDistributionKind::Zipfian => KeyDistribution::Zipfian,
         },
         key_bytes: shared.key_size,
+        key_prefix: String::new(),
+        filled: false,
         value_bytes: shared.value_size,
         deadline_ms,
         warm_up_ms: units::seconds_ms("--warm-up", &shared.warm_up)?,
@@ -180,7 +182,7 @@ pub(super) fn workload(pacing: Pacing, attachment: Attachment, shared: &SharedOp
     })
 }
 
-fn in_range(option: &str, value: u32, min: u32, max: u32) -> Result<()> {
+pub(super) fn in_range(option: &str, value: u32, min: u32, max: u32) -> Result<()> {
     if (min..=max).contains(&value) {
         return Ok(());
     }

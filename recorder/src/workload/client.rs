@@ -11,6 +11,7 @@ use super::outcome::classify;
 use super::{Course, Workload};
 use crate::cluster::{self, Cluster};
 use crate::error::Result;
+use crate::status::members::reason;
 
 /// Clients for each member on each of its connections, and the way from etcd's ids to our indices.
 #[derive(Debug)]
@@ -105,6 +106,11 @@ impl Clients {
         self.on_connection_of(worker).clone()
     }
 
+    /// One client for each member.
+    pub(super) fn of_members(&self) -> Vec<KvClient> {
+        self.kv[0].0.clone()
+    }
+
     /// The client that a worker needs for one operation. Cloning one instead of all is what a single operation can
     /// save.
     pub(super) fn of_operation(&self, worker: i32, member: usize) -> KvClient {
@@ -158,8 +164,12 @@ impl Course {
             }
             Ok(Err(error)) => {
                 let (outcome, kind) = classify(&error);
-                if kind == ErrorKind::Other {
-                    self.workload.sink.note_error(&error.to_string());
+                match kind {
+                    ErrorKind::Other => self.workload.sink.note_error(&format!("an unclassified error: {error}")),
+                    ErrorKind::Refused => {
+                        self.workload.sink.note_error(&format!("an operation was refused: {}", reason(&error)));
+                    }
+                    _ => {}
                 }
                 Operation { start_ns: Some(start_ns), end_ns, outcome, error: Some(kind), ..row }
             }
@@ -208,7 +218,7 @@ impl Course {
 
     async fn ask(&self, kv: &mut KvClient, draw: Draw) -> std::result::Result<Answer, etcd_client::Error> {
         let Workload { draws, seen, .. } = &self.workload;
-        let key = draws.key(draw);
+        let key = draws.key(draw.key);
         let written_bytes = self.spec().value_bytes as i32;
         Ok(match draw.kind {
             Kind::Put => {

@@ -28,6 +28,7 @@ pub struct Draws {
     total_weight: u64,
     keys: u32,
     key_choice: KeyChoice,
+    key_prefix: Vec<u8>,
     key_bytes: usize,
     value_bytes: usize,
     pool: Vec<u8>,
@@ -48,9 +49,9 @@ impl Draws {
                 (total_weight, kind)
             })
             .collect();
-        let key_bytes = spec.key_bytes as usize;
+        let (key_prefix, key_bytes) = (spec.key_prefix.clone().into_bytes(), spec.key_bytes as usize);
         let key_choice = KeyChoice::new(spec);
-        Self { seed, kinds, total_weight, keys: spec.keys, key_choice, key_bytes, value_bytes, pool }
+        Self { seed, kinds, total_weight, keys: spec.keys, key_choice, key_prefix, key_bytes, value_bytes, pool }
     }
 
     /// What operation `op_id` asks.
@@ -72,10 +73,16 @@ impl Draws {
         }
     }
 
-    /// The key's bytes: its number, padded with zeros to the key length.
-    pub fn key(&self, draw: Draw) -> Vec<u8> {
+    /// What is put at a key before the first operation.
+    pub fn filling(&self, key: i32) -> Draw {
+        Draw { kind: Kind::Put, key, ..self.draw(key.into()) }
+    }
+
+    /// The bytes of a key: the prefix, and its number, padded with zeros to the key length. Their order is that of the
+    /// numbers.
+    pub fn key(&self, number: i32) -> Vec<u8> {
         let mut key = vec![b'0'; self.key_bytes];
-        let mut rest = draw.key;
+        let mut rest = number;
         for digit in key.iter_mut().rev() {
             *digit = b'0' + (rest % 10) as u8;
             rest /= 10;
@@ -83,7 +90,19 @@ impl Draws {
                 break;
             }
         }
+        // The plan sees to it that both have room.
+        for (byte, prefix) in key.iter_mut().zip(&self.key_prefix) {
+            *byte = *prefix;
+        }
         key
+    }
+
+    /// The number of a key of this workload; `None` for a key that is none.
+    pub fn number(&self, key: &[u8]) -> Option<i32> {
+        let digits = std::str::from_utf8(key.strip_prefix(&self.key_prefix[..])?).ok()?;
+        let number: u32 = digits.parse().ok()?;
+        // Only that spelling: keys of another length may lie between.
+        (number < self.keys && self.key(number as i32) == key).then_some(number as i32)
     }
 
     /// The value's bytes.
@@ -143,6 +162,8 @@ mod tests {
             mix,
             keys: 10_000,
             key_bytes: 16,
+            key_prefix: String::new(),
+            filled: false,
             value_bytes: 256,
             deadline_ms: 5000,
             warm_up_ms: 0,
@@ -194,8 +215,22 @@ mod tests {
     #[test]
     fn keys_are_padded_numbers() {
         let draws = Draws::new(1, &spec(Mix::PUTS));
-        let key = |key| String::from_utf8(draws.key(Draw { kind: Kind::Put, key, value_at: 0 })).unwrap();
+        let key = |key| String::from_utf8(draws.key(key)).unwrap();
         assert_eq!(key(0), "0000000000000000");
         assert_eq!(key(9_999), "0000000000009999");
+    }
+
+    #[test]
+    fn a_prefix_is_part_of_the_key_and_numbers_are_found_again() {
+        let draws = Draws::new(1, &WorkloadSpec { key_prefix: "a/b/".into(), key_bytes: 8, ..spec(Mix::PUTS) });
+        assert_eq!(draws.key(0), b"a/b/0000");
+        assert_eq!(draws.key(9_999), b"a/b/9999");
+        for number in [0, 7, 9_999] {
+            assert_eq!(draws.number(&draws.key(number)), Some(number));
+        }
+        for other in ["a/b/007", "a/b/00007", "a/c/0007", "a/b/+007", "a/b/-001", "a/b/000x", "a/b/", ""] {
+            assert_eq!(draws.number(other.as_bytes()), None, "{other:?}");
+        }
+        assert_eq!(draws.filling(7), draws.filling(7), "the same seed fills alike");
     }
 }

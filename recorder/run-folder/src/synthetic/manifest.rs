@@ -77,6 +77,8 @@ fn spec(run: &Planned) -> RunSpec {
             mix: Mix { put: 99, get: 1, ..Mix::default() },
             keys: KEYS,
             key_bytes: 16,
+            key_prefix: String::new(),
+            filled: false,
             value_bytes: 256,
             deadline_ms: DEADLINE_NS as u64 / 1_000_000,
             warm_up_ms: shape.warm_up_ms,

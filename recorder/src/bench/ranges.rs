@@ -1,0 +1,91 @@
+//! What is typical of three members in one datacenter, by the page that this benchmark's older form came with.
+
+use serde::Serialize;
+
+use super::results::KindResults;
+use crate::plan::bench::BenchKind;
+
+/// The ranges of a kind, and where the cluster lies in them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Typical {
+    /// Median, in milliseconds.
+    pub median_ms: Range,
+    /// 99th percentile, in milliseconds.
+    pub p99_ms: Range,
+    /// Operations per second.
+    pub ops_per_s: Range,
+}
+
+/// A range, and where something lies.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Range {
+    /// Its lower end.
+    pub from: f64,
+    /// Its upper end.
+    pub to: f64,
+    /// Where what was measured lies; absent when nothing was.
+    pub measured: Option<Lies>,
+}
+
+/// Where a value lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lies {
+    /// Below the range.
+    Below,
+    /// Within it, ends included.
+    Within,
+    /// Above it.
+    Above,
+}
+
+impl Lies {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Below => "below",
+            Self::Within => "within",
+            Self::Above => "above",
+        }
+    }
+}
+
+impl Range {
+    fn new((from, to): (f64, f64), measured: Option<f64>) -> Self {
+        let lies = |value: f64| match value {
+            _ if value < from => Lies::Below,
+            _ if value > to => Lies::Above,
+            _ => Lies::Within,
+        };
+        Self { from, to, measured: measured.map(lies) }
+    }
+}
+
+impl Typical {
+    /// The ranges of a kind, beside what it showed.
+    pub fn of(kind: BenchKind, results: &KindResults) -> Self {
+        let (median_ms, p99_ms, ops_per_s) = match kind {
+            BenchKind::Put => ((2.0, 5.0), (10.0, 20.0), (500.0, 1000.0)),
+            BenchKind::Get => ((0.5, 2.0), (5.0, 10.0), (2000.0, 5000.0)),
+            BenchKind::Transaction => ((3.0, 8.0), (15.0, 30.0), (300.0, 600.0)),
+        };
+        Self {
+            median_ms: Range::new(median_ms, results.latency.median_ms),
+            p99_ms: Range::new(p99_ms, results.latency.p99_ms),
+            ops_per_s: Range::new(ops_per_s, results.ops_per_s),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_within_and_nothing_lies_nowhere() {
+        let lies = |value| Range::new((2.0, 5.0), value).measured;
+        let values = [Some(1.99), Some(2.0), Some(3.0), Some(5.0), Some(5.01), None].map(lies);
+        use Lies::{Above, Below, Within};
+        assert_eq!(values, [Some(Below), Some(Within), Some(Within), Some(Within), Some(Above), None]);
+    }
+}

@@ -1,0 +1,122 @@
+//! Members that somebody else runs: all that is known of them is where they serve clients. The cluster is taken as it is, with
+//! members that do not answer too: what is sent there fails, and is recorded as such.
+
+use super::sockets::Sockets;
+use super::vantage::Vantage;
+use super::{Cluster, Ground, Member};
+use crate::endpoints::Endpoint;
+use crate::error::{Error, Result};
+use crate::status::members;
+use crate::terminal;
+
+/// What a member's answer says of it and its cluster.
+#[derive(Debug, Clone)]
+struct Seen {
+    id: u64,
+    cluster_id: u64,
+    version: String,
+    knows_leader: bool,
+}
+
+impl Cluster {
+    /// The cluster that these endpoints belong to, which stays as it is. Clients are in this process's network.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when none of them answers, [`Error::Usage`] when they belong to different clusters.
+    pub async fn of_endpoints(endpoints: &[Endpoint], client_threads: usize) -> Result<Self> {
+        let beside = Vantage::with_sockets(Sockets::Own, "status", 1)?;
+        let member = |endpoint: &Endpoint| Member {
+            name: endpoint.name.clone(),
+            id: 0,
+            client_address: endpoint.address,
+            peer_address: endpoint.address,
+            own_address: endpoint.address,
+            vantage: beside.clone(),
+        };
+        let mut cluster = Self {
+            members: endpoints.iter().map(member).collect(),
+            client: Vantage::with_sockets(Sockets::Own, "client", client_threads)?,
+            flags: Vec::new(),
+            version: String::new(),
+            data_file_system: String::new(),
+            served_runs: 0,
+            adopted: true,
+            image: None,
+            engine: None,
+            notes: Vec::new(),
+            ground: Ground::Endpoints,
+        };
+        cluster.look_at_endpoints().await?;
+        Ok(cluster)
+    }
+
+    /// Finds out who answers, and says who does not.
+    pub(super) async fn look_at_endpoints(&mut self) -> Result<()> {
+        let answers = self.ask_endpoints().await?;
+        let silent: Vec<_> = self
+            .members
+            .iter()
+            .zip(&answers)
+            .filter_map(|(member, answer)| Some(format!("{}: {}", member.name, answer.as_ref().err()?)))
+            .collect();
+        let seen: Vec<_> = answers.iter().flatten().collect();
+        if seen.is_empty() && self.served_runs == 0 {
+            return Err(Error::environment(format!(
+                "no member answers ({}); is etcd running there, and without TLS?",
+                silent.join("; ")
+            )));
+        }
+        let mut notes: Vec<_> = silent
+            .iter()
+            .map(|silent| format!("a member does not answer, and what is sent to it fails: {silent}"))
+            .collect();
+        if !seen.is_empty() && !seen.iter().any(|seen| seen.knows_leader) {
+            notes.push("no member that answers knows a leader".into());
+        }
+        for note in notes.iter().filter(|note| !self.notes.contains(note)) {
+            terminal::line(format_args!("warning: {note}"));
+        }
+        self.notes = notes;
+        if let Some(seen) = seen.first() {
+            self.version.clone_from(&seen.version);
+        }
+        let mut of_cluster: Option<(&str, u64)> = None;
+        for (member, answer) in self.members.iter_mut().zip(&answers) {
+            let Ok(seen) = answer else { continue };
+            member.id = seen.id;
+            match of_cluster {
+                Some((other, cluster_id)) if cluster_id != seen.cluster_id => {
+                    let name = &member.name;
+                    return Err(Error::usage(format!(
+                        "--endpoints: {other} and {name} belong to different clusters; name the members of one"
+                    )));
+                }
+                _ => of_cluster = Some((&member.name, seen.cluster_id)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks all members at once.
+    async fn ask_endpoints(&self) -> Result<Vec<std::result::Result<Seen, String>>> {
+        let ask = |member: &Member| {
+            let (sockets, address) = (member.vantage.sockets().clone(), member.own_address);
+            member.vantage.spawn(async move {
+                let answer = members::ask(&sockets, address).await?;
+                let header = answer.header();
+                Ok(Seen {
+                    id: header.map_or(0, |header| header.member_id()),
+                    cluster_id: header.map_or(0, |header| header.cluster_id()),
+                    version: answer.version().to_owned(),
+                    knows_leader: answer.leader() != 0,
+                })
+            })
+        };
+        let asked: Vec<_> = self.members.iter().map(ask).collect();
+        let mut answers = Vec::new();
+        for asked in asked {
+            answers.push(asked.await.map_err(|error| Error::run(format!("a status request failed: {error}")))?);
+        }
+        Ok(answers)
+    }
+}
