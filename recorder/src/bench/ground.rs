@@ -11,7 +11,7 @@ use crate::cli::{ClusterKind, Places};
 use crate::cluster::choice::Choice;
 use crate::endpoints::{self, Endpoint};
 use crate::error::{Error, Result};
-use crate::kept;
+use crate::status;
 use crate::machine::Addressed;
 use crate::plan::etcd_version_of_environment;
 use crate::status::members::ClusterStatus;
@@ -42,7 +42,7 @@ pub(super) fn choose(typed: &BenchCommand, specs: &mut [RunSpec]) -> Result<Chos
         check(&endpoints, typed.allow_remote)?;
         chosen.look_for_listeners(&endpoints);
         chosen.take(specs, Backend::Endpoints, Addressed { endpoints, in_kept_sandbox: false, version: String::new() });
-    } else if let Some(status) = kept::find_status(typed.cluster)? {
+    } else if let Some(status) = status::of_kept(typed.cluster)? {
         check_options(typed, &status)?;
         let (backend, addressed) = addressed(&status)?;
         terminal::line(format_args!("measuring the cluster that is up: {}", status.about));
@@ -83,7 +83,7 @@ impl Chosen {
     /// Says when endpoints are the listeners of a sandbox, which are not for measuring.
     fn look_for_listeners(&mut self, endpoints: &[Endpoint]) {
         // Without such a sandbox, or with one that does not answer, there is nothing to say.
-        let Ok(Some(status)) = kept::find_status(KeptKind::Sandbox) else { return };
+        let Ok(Some(status)) = status::of_kept(KeptKind::Sandbox) else { return };
         let is_listener = |endpoint: &&Endpoint| {
             let address = endpoint.address.to_string();
             status.members.iter().any(|row| row.listener.as_ref() == Some(&address))
