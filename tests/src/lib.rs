@@ -5,6 +5,7 @@
 
 pub mod engine;
 pub mod grid;
+pub mod home;
 pub mod processes;
 pub mod recorded;
 pub mod vm;
@@ -167,7 +168,8 @@ impl Workplace {
     }
 }
 
-const NOBODY: u32 = 65_534;
+/// The user without any privilege, and the group.
+pub const NOBODY: u32 = 65_534;
 /// Where no Docker engine listens.
 pub const NO_ENGINE: &str = "unix:///nonexistent/docker.sock";
 

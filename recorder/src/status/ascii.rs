@@ -42,7 +42,7 @@ fn leader_lines(leader: &MemberStatusRow) -> [String; 2] {
         known(leader.raft_applied_index),
         leader.db_size_bytes.map_or_else(|| "-".to_owned(), size)
     );
-    let first = match &leader.problem {
+    let first = match leader.problem_in_short() {
         Some(problem) => format!("{first}  ({problem})"),
         None => first,
     };
@@ -58,7 +58,7 @@ fn boxed(content: &[String]) -> Vec<String> {
 
 /// How far a member is, as a bar and in numbers, and what is wrong with it.
 fn standing(row: &MemberStatusRow) -> String {
-    let problem = row.problem.as_deref().map(|problem| problem.lines().next().unwrap_or_default());
+    let problem = row.problem_in_short();
     let Some(index) = row.raft_index.filter(|_| row.role != Role::Unreachable) else {
         return problem.unwrap_or_default().to_owned();
     };

@@ -143,8 +143,7 @@ impl<'a> Screen<'a> {
         let mut lines = table::lines(status);
         let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
         for (line, row) in lines.iter_mut().skip(1).zip(&status.members) {
-            let problem = row.problem.as_deref().and_then(|problem| problem.lines().next());
-            let note = problem.or_else(|| observer.is_behind(&row.member).then_some("catching up"));
+            let note = row.problem_in_short().or_else(|| observer.is_behind(&row.member).then_some("catching up"));
             if let Some(note) = note {
                 *line = format!("{line:width$}  {note}");
             }
