@@ -4,7 +4,9 @@
 //! `LAGGARD_REQUIRE_ALL` is set, as in CI.
 
 pub mod engine;
+pub mod graphviz;
 pub mod grid;
+pub mod mermaid;
 pub mod processes;
 pub mod recorded;
 pub mod vm;
