@@ -4,8 +4,10 @@
 //! `LAGGARD_REQUIRE_ALL` is set, as in CI.
 
 pub mod engine;
+pub mod graphviz;
 pub mod grid;
 pub mod home;
+pub mod mermaid;
 pub mod processes;
 pub mod recorded;
 pub mod vm;
