@@ -1,6 +1,7 @@
 //! Single members of clusters that stay up, killed, restarted and held; and how `recorder status` shows it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -197,6 +198,44 @@ fn endpoints_are_asked_and_those_that_refuse_are_named() {
         let refused = home.recorder(&format!("status {options}")).expect_code(2);
         assert!(refused.stderr.contains(problem), "{problem} in: {}", refused.stderr);
     }
+    home.recorder("down").expect_code(0);
+    home.assert_nothing_left();
+}
+
+/// Raises an alarm as a member does that has no room left, by etcd's own interface.
+fn raise_no_space(listener: &str, member_id: &str) {
+    let id = u64::from_str_radix(member_id, 16).expect("an id in hexadecimal");
+    let body = format!(r#"{{"action":"ACTIVATE","memberID":"{id}","alarm":"NOSPACE"}}"#);
+    let mut stream = TcpStream::connect(listener).expect("the listener");
+    let length = body.len();
+    write!(stream, "POST /v3/maintenance/alarm HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}")
+        .expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains("200 OK"), "{answer}");
+}
+
+#[test]
+fn an_alarm_is_shown_at_the_member_that_raises_it() {
+    let _one = one_at_a_time();
+    let home = Home::new();
+    let listeners = home.up("");
+    assert!(!home.recorder("status").expect_code(0).stdout.contains("alarms"));
+    let id = row(&home.status(0), "etcd1")["member_id"].as_str().expect("an id").to_owned();
+    raise_no_space(&listeners[0], &id);
+    let mut status = Value::Null;
+    wait_until("the alarm is everywhere", ELECTION, || {
+        status = serde_json::from_str(&home.recorder("status --format json").stdout).unwrap_or_default();
+        row(&status, "etcd1")["alarms"] == serde_json::json!(["NOSPACE"])
+    });
+    assert_eq!(
+        (&row(&status, "etcd1")["problem"], &row(&status, "etcd0")["problem"]),
+        (&Value::from("alarm NOSPACE"), &Value::Null)
+    );
+    let table = home.recorder("status").expect_code(1);
+    assert!(table.stdout.contains("alarms") && table.stdout.contains("NOSPACE"), "{}", table.stdout);
+    home.recorder("exec -- etcdctl alarm disarm").expect_code(0);
+    settled(&home, 0);
     home.recorder("down").expect_code(0);
     home.assert_nothing_left();
 }
