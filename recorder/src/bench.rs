@@ -2,10 +2,10 @@
 //! rows, like everything that is said of runs.
 
 mod ground;
-pub mod hdr;
+mod hdr;
 mod ranges;
 mod report;
-pub mod results;
+mod results;
 mod scratch;
 mod table;
 
@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use nix::sys::signal::{SigmaskHow, pthread_sigmask};
 use run_folder::RunFolder;
 
-use self::ground::Chosen;
 use self::report::Report;
 use self::results::Measured;
 use self::scratch::Scratch;
@@ -93,14 +92,8 @@ fn folder_of(planned: &PlannedRun, known: &BTreeSet<String>) -> Result<RunFolder
     });
     made.ok_or_else(|| {
         let (label, results) = (&planned.spec.label, planned.results.display());
-        Error::run(format!("{results}: the folder of {label} is gone; leave the results folder alone while it is written"))
+        Error::run(format!(
+            "{results}: the folder of {label} is gone; leave the results folder alone while it is written"
+        ))
     })
-}
-
-impl Chosen {
-    /// Something that people shall know of the choice, besides saying it at once.
-    fn note(&mut self, note: String) {
-        terminal::line(format_args!("warning: {note}"));
-        self.notes.push(note);
-    }
 }

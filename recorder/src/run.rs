@@ -142,9 +142,7 @@ async fn start(planned: &PlannedRun, members: &Members, kept: Option<Cluster>, f
                     cluster.place_clients(client, client_threads())?;
                     Ok(cluster)
                 }
-                Members::Endpoints(addressed) => {
-                    Cluster::of_endpoints(&addressed.endpoints, client_threads()).await
-                }
+                Members::Endpoints(addressed) => Cluster::of_endpoints(&addressed.endpoints, client_threads()).await,
                 Members::Containers => {
                     let image = planned.image.as_deref();
                     let containers = Containers::take(&Wanted { nodes, client, image, folder: &data }).await?;

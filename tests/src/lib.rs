@@ -4,6 +4,7 @@
 //! `LAGGARD_REQUIRE_ALL` is set, as in CI.
 
 pub mod engine;
+pub mod foreign;
 pub mod graphviz;
 pub mod grid;
 pub mod home;

@@ -11,11 +11,10 @@ use crate::cli::{ClusterKind, Places};
 use crate::cluster::choice::Choice;
 use crate::endpoints::{self, Endpoint};
 use crate::error::{Error, Result};
-use crate::status;
 use crate::machine::Addressed;
 use crate::plan::etcd_version_of_environment;
-use crate::status::members::ClusterStatus;
-use crate::terminal;
+use crate::status::members::{ClusterStatus, MemberStatusRow, Role};
+use crate::{status, terminal};
 
 /// Most members: rows count them in a byte.
 const ENDPOINTS_MAX: usize = 100;
@@ -47,8 +46,11 @@ pub(super) fn choose(typed: &BenchCommand, specs: &mut [RunSpec]) -> Result<Chos
         let (backend, addressed) = addressed(&status)?;
         terminal::line(format_args!("measuring the cluster that is up: {}", status.about));
         for row in &status.members {
-            if let Some(problem) = &row.problem {
-                chosen.note(format!("{} is not healthy: {problem}", row.member));
+            match &row.problem {
+                // One that is asked and does not answer is found out by asking it.
+                Some(_) if row.role == Role::Unreachable && reached_at(row, in_sandbox(&status)).is_some() => {}
+                Some(problem) => chosen.note(format!("{} is not healthy: {problem}", row.member)),
+                None => {}
             }
         }
         chosen.take(specs, backend, addressed);
@@ -71,6 +73,12 @@ fn places(typed: &BenchCommand) -> Places {
 }
 
 impl Chosen {
+    /// Something that people shall know of the choice: at once, and beside the results.
+    fn note(&mut self, note: String) {
+        terminal::line(format_args!("warning: {note}"));
+        self.notes.push(note);
+    }
+
     fn take(&mut self, specs: &mut [RunSpec], backend: Backend, addressed: Addressed) {
         for spec in specs {
             spec.cluster.backend = backend;
@@ -152,11 +160,11 @@ fn check_options(typed: &BenchCommand, status: &ClusterStatus) -> Result<()> {
 
 /// The members of a cluster that is up, where the workload reaches them: those of a sandbox inside its network.
 fn addressed(status: &ClusterStatus) -> Result<(Backend, Addressed)> {
-    let in_kept_sandbox = status.backend == Backend::Sandbox.as_str();
-    let reached = status.members.iter().filter_map(|row| {
-        let address = if in_kept_sandbox { row.address.parse().ok() } else { row.reachable_at() };
-        Some(Endpoint { name: row.member.clone(), address: address? })
-    });
+    let in_kept_sandbox = in_sandbox(status);
+    let reached = status
+        .members
+        .iter()
+        .filter_map(|row| Some(Endpoint { name: row.member.clone(), address: reached_at(row, in_kept_sandbox)? }));
     let endpoints: Vec<_> = reached.collect();
     if endpoints.is_empty() {
         return Err(Error::environment(
@@ -166,6 +174,15 @@ fn addressed(status: &ClusterStatus) -> Result<(Backend, Addressed)> {
     let version = status.members.iter().find_map(|row| row.version.clone()).unwrap_or_default();
     let backend = if in_kept_sandbox { Backend::Sandbox } else { Backend::Docker };
     Ok((backend, Addressed { endpoints, in_kept_sandbox, version }))
+}
+
+fn in_sandbox(status: &ClusterStatus) -> bool {
+    status.backend == Backend::Sandbox.as_str()
+}
+
+/// Where the workload reaches a member; nowhere when it is a container that does not run.
+fn reached_at(row: &MemberStatusRow, in_kept_sandbox: bool) -> Option<SocketAddr> {
+    if in_kept_sandbox { row.address.parse().ok() } else { row.reachable_at() }
 }
 
 #[cfg(test)]

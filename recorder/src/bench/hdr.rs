@@ -28,7 +28,7 @@ const STORED_MAX: usize = u16::MAX as usize;
 ///
 /// # Errors
 /// [`Error::Usage`] that names `--hdr`.
-pub fn check(file: &Path) -> Result<()> {
+pub(super) fn check(file: &Path) -> Result<()> {
     let refused = |problem: String| Error::usage(format!("--hdr: {}: {problem}; choose another place", file.display()));
     if file.is_dir() {
         return Err(refused("is a folder".into()));
@@ -41,11 +41,12 @@ pub fn check(file: &Path) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Run`] that names the file.
-pub fn write(file: &Path, measured: &[Measured]) -> Result<()> {
+pub(super) fn write(file: &Path, measured: &[Measured]) -> Result<()> {
     let text = log(measured)?;
     let replace = || -> io::Result<()> {
         let new = new_file(file).ok_or(io::ErrorKind::InvalidInput)?;
-        let written = File::create(&new).and_then(|mut new| new.write_all(text.as_bytes()).and_then(|()| new.sync_all()));
+        let written =
+            File::create(&new).and_then(|mut new| new.write_all(text.as_bytes()).and_then(|()| new.sync_all()));
         written.and_then(|()| fs::rename(&new, file)).inspect_err(|_| {
             // Half a log is of no use to anybody.
             let _ = fs::remove_file(&new);
@@ -66,7 +67,7 @@ fn log(measured: &[Measured]) -> Result<String> {
     let base_ns = measured.first().map_or(0, |first| first.manifest.clock.origin_unix_ns);
     let mut log = format!(
         "#[Histogram log format version 1.3]\n\
-         #[Values are nanoseconds from when an acknowledged operation was due to its answer]\n\
+         #Values are nanoseconds from when an acknowledged operation was due to its answer.\n\
          #[StartTime: {base:.3} (seconds since epoch)]\n\
          #[BaseTime: {base:.3} (seconds since epoch)]\n\
          #[MaxValueDivisor: {MAX_VALUE_DIVISOR:.3}]\n\

@@ -7,30 +7,30 @@ use crate::plan::bench::BenchKind;
 
 /// The ranges of a kind, and where the cluster lies in them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Typical {
+pub(super) struct Typical {
     /// Median, in milliseconds.
-    pub median_ms: Range,
+    pub(super) median_ms: Range,
     /// 99th percentile, in milliseconds.
-    pub p99_ms: Range,
+    pub(super) p99_ms: Range,
     /// Operations per second.
-    pub ops_per_s: Range,
+    pub(super) ops_per_s: Range,
 }
 
 /// A range, and where something lies.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Range {
+pub(super) struct Range {
     /// Its lower end.
-    pub from: f64,
+    pub(super) from: f64,
     /// Its upper end.
-    pub to: f64,
+    pub(super) to: f64,
     /// Where what was measured lies; absent when nothing was.
-    pub measured: Option<Lies>,
+    pub(super) measured: Option<Lies>,
 }
 
 /// Where a value lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Lies {
+pub(super) enum Lies {
     /// Below the range.
     Below,
     /// Within it, ends included.
@@ -41,7 +41,7 @@ pub enum Lies {
 
 impl Lies {
     /// The word for it.
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Below => "below",
             Self::Within => "within",
@@ -63,7 +63,7 @@ impl Range {
 
 impl Typical {
     /// The ranges of a kind, beside what it showed.
-    pub fn of(kind: BenchKind, results: &KindResults) -> Self {
+    pub(super) fn of(kind: BenchKind, results: &KindResults) -> Self {
         let (median_ms, p99_ms, ops_per_s) = match kind {
             BenchKind::Put => ((2.0, 5.0), (10.0, 20.0), (500.0, 1000.0)),
             BenchKind::Get => ((0.5, 2.0), (5.0, 10.0), (2000.0, 5000.0)),

@@ -135,7 +135,11 @@ impl Report {
             return Ok(());
         }
         let too_large = self.warnings.iter().any(|warning| warning.contains("request is too large"));
-        let hint = if too_large { "; the members take smaller requests only (--max-request-bytes): lower --value-size" } else { "" };
+        let hint = if too_large {
+            "; the members take smaller requests only (--max-request-bytes): lower --value-size"
+        } else {
+            ""
+        };
         Err(Error::run(format!("{}{hint}", problems.join("; "))))
     }
 }
@@ -147,7 +151,8 @@ pub(super) fn counts(of: &std::collections::BTreeMap<&'static str, u64>) -> Stri
 
 fn started(first: &Measured) -> Option<String> {
     let origin_unix_ns = first.manifest.clock.origin_unix_ns;
-    (origin_unix_ns > 0).then(|| DateTime::from_timestamp_nanos(origin_unix_ns).to_rfc3339_opts(SecondsFormat::Millis, true))
+    (origin_unix_ns > 0)
+        .then(|| DateTime::from_timestamp_nanos(origin_unix_ns).to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 fn cluster(first: &Measured) -> ClusterFacts {

@@ -11,59 +11,59 @@ use crate::plan::bench::BenchKind;
 
 /// What a kind of operation showed. Times are in milliseconds; what is not known is absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct KindResults {
+pub(super) struct KindResults {
     /// Operations that were due after the warm-up.
-    pub operations: u64,
+    pub(super) operations: u64,
     /// Those that were acknowledged.
-    pub successes: u64,
+    pub(super) successes: u64,
     /// The others.
-    pub failures: u64,
+    pub(super) failures: u64,
     /// The others by what became of them: failed (certainly not done), unknown (may have been done), unsent.
-    pub failures_by_outcome: BTreeMap<&'static str, u64>,
+    pub(super) failures_by_outcome: BTreeMap<&'static str, u64>,
     /// The others by why.
-    pub failures_by_error: BTreeMap<&'static str, u64>,
+    pub(super) failures_by_error: BTreeMap<&'static str, u64>,
     /// Time over which operations were issued, in seconds.
-    pub time_s: f64,
+    pub(super) time_s: f64,
     /// Acknowledged operations per second of that time.
-    pub ops_per_s: Option<f64>,
+    pub(super) ops_per_s: Option<f64>,
     /// Response times of acknowledged operations: from when each was due to its answer.
-    pub latency: Latency,
+    pub(super) latency: Latency,
     /// Service times of acknowledged operations: from when each was sent to its answer. The same in a closed loop.
-    pub service_time: Latency,
+    pub(super) service_time: Latency,
     /// Acknowledged transactions whose comparison held, so that they wrote; absent for other kinds.
-    pub comparisons_held: Option<u64>,
+    pub(super) comparisons_held: Option<u64>,
     /// Acknowledged transactions whose comparison failed, so that they read.
-    pub comparisons_failed: Option<u64>,
+    pub(super) comparisons_failed: Option<u64>,
     /// Acknowledged gets that found no value; absent for other kinds.
-    pub not_found: Option<u64>,
+    pub(super) not_found: Option<u64>,
 }
 
 /// A distribution of times, in milliseconds. Quantiles are nearest-rank, and so times that were measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Latency {
+pub(super) struct Latency {
     /// Shortest.
-    pub min_ms: Option<f64>,
+    pub(super) min_ms: Option<f64>,
     /// Arithmetic mean.
-    pub mean_ms: Option<f64>,
+    pub(super) mean_ms: Option<f64>,
     /// Standard deviation of the sample (divided by n - 1).
-    pub stddev_ms: Option<f64>,
+    pub(super) stddev_ms: Option<f64>,
     /// Median.
-    pub median_ms: Option<f64>,
+    pub(super) median_ms: Option<f64>,
     /// 90th percentile.
-    pub p90_ms: Option<f64>,
+    pub(super) p90_ms: Option<f64>,
     /// 95th percentile.
-    pub p95_ms: Option<f64>,
+    pub(super) p95_ms: Option<f64>,
     /// 99th percentile.
-    pub p99_ms: Option<f64>,
+    pub(super) p99_ms: Option<f64>,
     /// 99.9th percentile.
-    pub p99_9_ms: Option<f64>,
+    pub(super) p99_9_ms: Option<f64>,
     /// Longest.
-    pub max_ms: Option<f64>,
+    pub(super) max_ms: Option<f64>,
 }
 
 impl Latency {
     /// Of these times, in nanoseconds and ascending order.
-    pub fn of(sorted_ns: &[i64]) -> Self {
+    pub(super) fn of(sorted_ns: &[i64]) -> Self {
         let ms = |ns: f64| ns / 1e6;
         let at = |permille: usize| nearest_rank(sorted_ns, permille).map(|ns| ms(ns as f64));
         let count = sorted_ns.len() as f64;
@@ -94,17 +94,17 @@ fn nearest_rank(sorted: &[i64], permille: usize) -> Option<i64> {
 
 /// A run of a benchmark, read again.
 #[derive(Debug)]
-pub struct Measured {
+pub(super) struct Measured {
     /// What was measured.
-    pub kind: BenchKind,
+    pub(super) kind: BenchKind,
     /// The run.
-    pub manifest: Manifest,
+    pub(super) manifest: Manifest,
     /// Name of its folder.
-    pub run: String,
+    pub(super) run: String,
     /// What it showed.
-    pub results: KindResults,
+    pub(super) results: KindResults,
     /// Response times of acknowledged operations after the warm-up, in nanoseconds and ascending order.
-    pub response_ns: Vec<i64>,
+    pub(super) response_ns: Vec<i64>,
 }
 
 impl Measured {
@@ -112,7 +112,7 @@ impl Measured {
     ///
     /// # Errors
     /// When the folder is not whole.
-    pub fn of(kind: BenchKind, folder: &RunFolder) -> Result<Self> {
+    pub(super) fn of(kind: BenchKind, folder: &RunFolder) -> Result<Self> {
         let manifest = folder.manifest()?;
         let mut counted = Counted::default();
         for batch in reader::operations(folder, &[])? {

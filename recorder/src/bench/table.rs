@@ -9,6 +9,9 @@ use crate::plan::bench::BenchKind;
 const NAME_WIDTH: usize = 22;
 const KIND_WIDTH: usize = 14;
 
+/// A number of a distribution.
+type Column = fn(&Latency) -> Option<f64>;
+
 /// The whole page.
 pub(super) fn of(report: &Report) -> String {
     let mut page = vec![cluster(report), workload(report), String::new()];
@@ -79,14 +82,16 @@ fn results(report: &Report) -> Vec<String> {
     for error in errors {
         lines.push(line(&format!("  {error}"), &|kind| count(kind.results.failures_by_error.get(error).copied())));
     }
-    lines.push(line("per second", &|kind| kind.results.ops_per_s.map_or_else(dash, |ops_per_s| format!("{ops_per_s:.0}"))));
+    lines.push(line("per second", &|kind| {
+        kind.results.ops_per_s.map_or_else(dash, |ops_per_s| format!("{ops_per_s:.0}"))
+    }));
     lines.push(line("comparisons held", &|kind| count(kind.results.comparisons_held)));
     if kinds.iter().any(|(_, kind)| kind.results.not_found.is_some_and(|not_found| not_found > 0)) {
         lines.push(line("keys not found", &|kind| count(kind.results.not_found)));
     }
     let mut latency = |heading: &str, of: &dyn Fn(&KindReport) -> Latency| {
         lines.push(heading.to_owned());
-        let columns: [(&str, fn(&Latency) -> Option<f64>); 9] = [
+        let columns: [(&str, Column); 9] = [
             ("min", |latency| latency.min_ms),
             ("mean", |latency| latency.mean_ms),
             ("standard deviation", |latency| latency.stddev_ms),
@@ -98,9 +103,8 @@ fn results(report: &Report) -> Vec<String> {
             ("max", |latency| latency.max_ms),
         ];
         for (name, column) in columns {
-            lines.push(line(&format!("  {name}"), &|kind| {
-                column(&of(kind)).map_or_else(dash, |ms| format!("{ms:.3}"))
-            }));
+            lines
+                .push(line(&format!("  {name}"), &|kind| column(&of(kind)).map_or_else(dash, |ms| format!("{ms:.3}"))));
         }
     };
     if report.workload.rate_per_s.is_some() {

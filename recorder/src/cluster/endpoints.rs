@@ -1,6 +1,8 @@
 //! Members that somebody else runs: all that is known of them is where they serve clients. The cluster is taken as it is, with
 //! members that do not answer too: what is sent there fails, and is recorded as such.
 
+use std::time::{Duration, Instant};
+
 use super::sockets::Sockets;
 use super::vantage::Vantage;
 use super::{Cluster, Ground, Member};
@@ -8,6 +10,10 @@ use crate::endpoints::Endpoint;
 use crate::error::{Error, Result};
 use crate::status::members;
 use crate::terminal;
+
+/// How long members may take to agree on a leader: an election may be under way.
+const LEADER_TIMEOUT: Duration = Duration::from_secs(5);
+const LEADER_POLL: Duration = Duration::from_millis(100);
 
 /// What a member's answer says of it and its cluster.
 #[derive(Debug, Clone)]
@@ -22,7 +28,8 @@ impl Cluster {
     /// The cluster that these endpoints belong to, which stays as it is. Clients are in this process's network.
     ///
     /// # Errors
-    /// [`Error::Environment`] when none of them answers, [`Error::Usage`] when they belong to different clusters.
+    /// [`Error::Environment`] when none of them answers or knows a leader, [`Error::Usage`] when they belong to different
+    /// clusters.
     pub async fn of_endpoints(endpoints: &[Endpoint], client_threads: usize) -> Result<Self> {
         let beside = Vantage::with_sockets(Sockets::Own, "status", 1)?;
         let member = |endpoint: &Endpoint| Member {
@@ -52,7 +59,16 @@ impl Cluster {
 
     /// Finds out who answers, and says who does not.
     pub(super) async fn look_at_endpoints(&mut self) -> Result<()> {
-        let answers = self.ask_endpoints().await?;
+        let deadline = Instant::now() + LEADER_TIMEOUT;
+        let answers = loop {
+            let answers = self.ask_endpoints().await?;
+            let mut seen = answers.iter().flatten().peekable();
+            let may_change = seen.peek().is_some() && Instant::now() < deadline;
+            if !may_change || seen.any(|seen| seen.knows_leader) {
+                break answers;
+            }
+            tokio::time::sleep(LEADER_POLL).await;
+        };
         let silent: Vec<_> = self
             .members
             .iter()
@@ -71,7 +87,12 @@ impl Cluster {
             .map(|silent| format!("a member does not answer, and what is sent to it fails: {silent}"))
             .collect();
         if !seen.is_empty() && !seen.iter().any(|seen| seen.knows_leader) {
-            notes.push("no member that answers knows a leader".into());
+            let problem = "no member that answers knows a leader, so nothing is acknowledged";
+            if self.served_runs == 0 {
+                let silent = if silent.is_empty() { String::new() } else { format!(" ({})", silent.join("; ")) };
+                return Err(Error::environment(format!("{problem}{silent}; `recorder status` shows the members")));
+            }
+            notes.push(problem.into());
         }
         for note in notes.iter().filter(|note| !self.notes.contains(note)) {
             terminal::line(format_args!("warning: {note}"));

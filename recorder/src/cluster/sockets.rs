@@ -19,13 +19,15 @@ pub enum Sockets {
 }
 
 impl Sockets {
-    /// A TCP socket that is not connected yet.
+    /// A TCP socket that is to be connected to `address`.
     ///
     /// # Errors
     /// The system's error, or the outpost's.
-    pub fn tcp(&self) -> io::Result<TcpSocket> {
+    pub fn tcp(&self, address: SocketAddr) -> io::Result<TcpSocket> {
         match self {
+            Self::Own if address.is_ipv6() => TcpSocket::new_v6(),
             Self::Own => TcpSocket::new_v4(),
+            // Members that we start have IPv4 addresses, and so have the places that lend sockets.
             Self::Lent(outpost) => {
                 let socket = net::TcpStream::from(outpost.socket()?);
                 socket.set_nonblocking(true)?;
@@ -39,10 +41,6 @@ impl Sockets {
     /// # Errors
     /// The system's error, or the outpost's.
     pub async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        match self {
-            Self::Own if address.is_ipv6() => TcpSocket::new_v6()?.connect(address).await,
-            // Members that we start have IPv4 addresses, and so have the places that lend sockets.
-            _ => self.tcp()?.connect(address).await,
-        }
+        self.tcp(address)?.connect(address).await
     }
 }

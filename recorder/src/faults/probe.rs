@@ -104,7 +104,7 @@ impl Link {
 
     async fn probe(self) {
         // Made before the clock is read: what making it takes is no part of connecting.
-        let Ok(socket) = self.sockets.tcp() else { return };
+        let Ok(socket) = self.sockets.tcp(self.address) else { return };
         let start_ns = self.clock.now_ns();
         let connected = tokio::time::timeout(TIMEOUT, socket.connect(self.address)).await;
         let took_us = (self.clock.now_ns() - start_ns) as f64 / 1000.0;

@@ -34,7 +34,8 @@ pub(super) async fn take(workload: Arc<Workload>) -> Vec<String> {
     if !workload.spec.filled {
         return Vec::new();
     }
-    let lacking: Vec<i32> = (0..).zip(has_value).filter(|(_, has_value)| !has_value).map(|(number, _)| number).collect();
+    let lacking: Vec<i32> =
+        (0..).zip(has_value).filter(|(_, has_value)| !has_value).map(|(number, _)| number).collect();
     let all = lacking.len();
     match fill(workload, asked, lacking).await {
         (filled, _) if filled == all => Vec::new(),
