@@ -234,8 +234,7 @@ fn the_cluster_that_is_up_is_measured_from_inside_and_keeps_its_keys() {
 #[test]
 fn a_member_killed_in_the_middle_shows_in_the_counts() {
     let _one = one_at_a_time();
-    for nodes in [3, 5] {
-        let home = Home::new();
+    for (home, nodes) in [(Home::new(), 3), (Home::of_nobody(), 5)] {
         let listeners = home.up(&format!("--nodes {nodes}"));
         put_users_keys(&listeners[0]);
         let bench = started(home.command("bench --duration 4 --deadline 2s --json"));
@@ -472,7 +471,8 @@ fn wrong_arguments_are_named_before_anything_is_done() {
         ("--key-size 0", ["--key-size is 0", "at least 17 bytes"]),
         ("--value-size 0", ["--value-size is 0", "1.5 MiB"]),
         ("--value-size 1600000", ["--value-size is 1600000", "1.5 MiB"]),
-        ("--rate -1", ["--rate", "-1"]),
+        ("--operations -1", ["--operations", "-1"]),
+        ("--rate -1", ["--rate must be between", "a second"]),
         ("--rate 5 --operations 5 --duration 5", ["--rate", "do not go together"]),
         ("--endpoints localhost:2379,127.0.0.1:2379", ["--endpoints", "the same address"]),
         ("--endpoints https://localhost:2379", ["--endpoints", "TLS"]),

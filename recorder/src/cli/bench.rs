@@ -70,25 +70,25 @@ pub struct BenchCommand {
     #[arg(long, value_name = "IMAGE", help_heading = "Cluster")]
     pub image: Option<String>,
     /// Operations of each kind, warm-up not counted [default: 1000 unless --duration is given]
-    #[arg(long, value_name = "N", help_heading = "Workload")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", help_heading = "Workload")]
     pub operations: Option<u64>,
     /// Time for each kind, in seconds or with a unit; with --operations, whichever ends first
     #[arg(long, value_name = "TIME", help_heading = "Workload")]
     pub duration: Option<String>,
     /// Operations that become due per second, whatever the answers do (open loop)
-    #[arg(long, value_name = "N", help_heading = "Workload")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", help_heading = "Workload")]
     pub rate: Option<f64>,
     /// Clients at once: workers of a closed loop, or the cap of an open loop [default: 16; open loop: 512]
-    #[arg(long, value_name = "N", help_heading = "Workload")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", help_heading = "Workload")]
     pub concurrency: Option<u32>,
     /// Connections to each member, shared by the clients
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Workload")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 1, help_heading = "Workload")]
     pub connections: u32,
     /// Length of a key in bytes, its prefix laggard/bench/ included
-    #[arg(long, value_name = "BYTES", default_value_t = 32, help_heading = "Workload")]
+    #[arg(long, allow_negative_numbers = true, value_name = "BYTES", default_value_t = 32, help_heading = "Workload")]
     pub key_size: u32,
     /// Length of a value in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 256, help_heading = "Workload")]
+    #[arg(long, allow_negative_numbers = true, value_name = "BYTES", default_value_t = 256, help_heading = "Workload")]
     pub value_size: u32,
     /// Time after which an operation without an answer is given up, counted from when it was due
     #[arg(long, value_name = "TIME", default_value = "5s", help_heading = "Workload")]
