@@ -492,7 +492,7 @@ fn wrong_arguments_are_named_before_anything_is_done() {
 }
 
 #[test]
-fn containers_that_are_up_are_measured_at_their_addresses() {
+fn containers_are_measured_those_that_are_up_at_their_addresses() {
     let _one = one_at_a_time();
     if !answers() {
         return;
@@ -514,6 +514,13 @@ fn containers_that_are_up_are_measured_at_their_addresses() {
             (self.0)("down --cluster docker --volumes");
         }
     }
+    // None is up: it makes its own, and removes them.
+    let report = json(&beside_engine("bench --cluster docker --operations 100 --json").expect_code(0));
+    assert_flawless(&report, 100);
+    assert_eq!((&report["cluster"]["backend"], &report["cluster"]["adopted"]), (&"docker".into(), &false.into()));
+    assert_eq!(lines_of("ps --all --filter label=laggard.made-by=recorder --quiet"), Vec::<String>::new());
+    assert_tidy(&home);
+
     let up = Up(&beside_engine);
     let listeners = beside_engine("up --cluster docker").expect_code(0).stdout;
     let listener = listeners.lines().next().and_then(|line| line.split_once("http://")).expect("a listener").1;

@@ -34,11 +34,13 @@ pub fn record(typed: &BenchCommand) -> Result<u8> {
     let mut specs = plan::bench::bench(typed)?;
     // Before the runs: after them it would be a pity.
     typed.hdr.as_ref().map_or(Ok(()), |file| hdr::check(file))?;
+    // Looking for an engine may make it.
+    let was_there = typed.dir.exists();
     let chosen = ground::choose(typed, &mut specs)?;
     // From here on there is something to remove in the end.
     pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&signals::handled()), None)
         .map_err(|errno| Error::environment(format!("signals cannot be blocked: {errno}")))?;
-    let scratch = if typed.record { None } else { Some(Scratch::create(&typed.dir)?) };
+    let scratch = if typed.record { None } else { Some(Scratch::create(&typed.dir, was_there)?) };
     let places = Places {
         dir: scratch.as_ref().map_or_else(|| typed.dir.clone(), |scratch| scratch.path().to_owned()),
         // Where any recorder finds it, when this one is killed.

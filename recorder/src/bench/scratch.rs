@@ -20,18 +20,18 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes a folder below `dir`, and removes what killed recorders left there.
+    /// Makes a folder below `dir`, and removes what killed recorders left there. Where `dir` was not there before the
+    /// benchmark, it goes too.
     ///
     /// # Errors
     /// When it cannot be made, naming `--dir`.
-    pub(super) fn create(dir: &Path) -> Result<Self> {
-        let made = !dir.exists();
+    pub(super) fn create(dir: &Path, was_there: bool) -> Result<Self> {
         let dir = machine::place("--dir", dir)?;
         let folder = dir.join(DATA_FOLDER);
         data::remove_stale(&folder);
         let stamp = chrono::Utc::now().format("%Y%m%d_%H%M%S");
         let path = folder.join(format!("{stamp}_{LABEL}{}", std::process::id()));
-        let mut scratch = Self { data: None, made: made.then_some(dir) };
+        let mut scratch = Self { data: None, made: (!was_there).then_some(dir) };
         scratch.data = Some(DataDir::create_for("rows", "--dir", &path)?);
         Ok(scratch)
     }
