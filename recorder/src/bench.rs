@@ -65,19 +65,24 @@ pub fn record(typed: &BenchCommand) -> Result<u8> {
     let [put, get, transaction] = [0, 1, 2].map(|at| Measured::of(BenchKind::ALL[at], &folder_of(&runs[at], &known)?));
     let measured = [put?, get?, transaction?];
     let report = Report::new(&measured, chosen.notes, typed.record);
-    if typed.json {
-        terminal::data(serde_json::to_string_pretty(&report).expect("a report has only string keys"));
-    } else {
-        terminal::data(table::of(&report));
-    }
-    for warning in &report.warnings {
-        terminal::line(format_args!("warning: {warning}"));
-    }
+    say(&report, typed.json);
     if let Some(file) = &typed.hdr {
         hdr::write(file, &measured)?;
     }
     report.check()?;
     Ok(0)
+}
+
+/// Results go to standard output, warnings to standard error.
+fn say(report: &Report, as_json: bool) {
+    if as_json {
+        terminal::data(serde_json::to_string_pretty(report).expect("a report has only string keys"));
+    } else {
+        terminal::data(table::of(report));
+    }
+    for warning in &report.warnings {
+        terminal::line(format_args!("warning: {warning}"));
+    }
 }
 
 /// Names of the run folders that are there.

@@ -48,7 +48,7 @@ pub struct BenchCommand {
         help_heading = "Cluster"
     )]
     pub endpoints: Option<String>,
-    /// Endpoints may be on other machines, where nobody else is disturbed by the load
+    /// Also load endpoints on other machines: only where that disturbs nobody
     #[arg(long, requires = "endpoints", help_heading = "Cluster")]
     pub allow_remote: bool,
     /// Which cluster: the one of this kind that is up, else one that is made
