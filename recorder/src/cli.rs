@@ -1,10 +1,12 @@
 //! The command line: what can be typed. [`crate::plan`] turns it into what is run.
 
+pub mod checks;
 pub mod kept;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use checks::TestCommand;
 use kept::{DownCommand, ExecCommand, StatusCommand, UpCommand};
 use run_folder::{DEFAULT_RESULTS_DIR, Label};
 
@@ -81,6 +83,9 @@ pub enum Command {
     /// End the cluster that is up
     #[command(after_help = kept::DOWN_HELP)]
     Down(DownCommand),
+    /// Test whether a cluster keeps etcd's promises: the one that is up, or one that is brought up for it
+    #[command(after_help = checks::TEST_HELP)]
+    Test(TestCommand),
     /// Show or clear faults in the cluster that is up: what killed recorders left, or somebody put there by hand
     #[command(after_help = kept::FAULTS_HELP)]
     Faults(kept::FaultsCommand),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use recorder::cli::{Cli, Command};
 use recorder::error::{Error, Result};
-use recorder::{doctor, faults, kept, outpost, plan, reproduce, session, sweep, terminal};
+use recorder::{checks, doctor, faults, kept, outpost, plan, reproduce, session, sweep, terminal};
 use run_folder::RunFolder;
 
 fn main() -> ExitCode {
@@ -37,6 +37,7 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Up(typed) => kept::up(typed),
         Command::Status(typed) => kept::status(typed),
         Command::Down(typed) => kept::down(typed),
+        Command::Test(typed) => checks::carry_out(typed),
         Command::Exec(typed) => kept::exec(typed),
         Command::Faults(typed) => kept::faults::carry_out(typed),
         Command::Hold => Ok(faults::hold::serve()),
