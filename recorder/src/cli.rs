@@ -2,13 +2,15 @@
 
 pub mod checks;
 pub mod kept;
+pub mod status;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
 use checks::TestCommand;
-use kept::{DownCommand, ExecCommand, StatusCommand, UpCommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use kept::{DownCommand, ExecCommand, MemberCommand, UpCommand};
 use run_folder::{DEFAULT_RESULTS_DIR, Label};
+use status::StatusCommand;
 
 /// Record what a slow member does to the clients of an etcd cluster.
 ///
@@ -77,9 +79,21 @@ pub enum Command {
     /// Start a cluster that stays up, and say how to reach its members
     #[command(after_help = kept::UP_HELP)]
     Up(UpCommand),
-    /// Show the members of the cluster that is up: who leads, where they stand, who does not answer
-    #[command(after_help = kept::STATUS_HELP)]
+    /// Show a cluster's members, once or live: who leads, who is behind, who does not answer
+    #[command(after_help = status::HELP)]
     Status(StatusCommand),
+    /// End a member of the cluster that is up at once, as kill -9 does
+    #[command(after_help = kept::MEMBER_HELP)]
+    Kill(MemberCommand),
+    /// Start a member again with the data that it has; one that runs is ended in good order first
+    #[command(after_help = kept::MEMBER_HELP)]
+    Restart(MemberCommand),
+    /// Hold a member: it keeps its connections and answers nothing
+    #[command(after_help = kept::MEMBER_HELP)]
+    Pause(MemberCommand),
+    /// Let a paused member go on
+    #[command(after_help = kept::MEMBER_HELP)]
+    Resume(MemberCommand),
     /// End the cluster that is up
     #[command(after_help = kept::DOWN_HELP)]
     Down(DownCommand),

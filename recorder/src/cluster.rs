@@ -2,12 +2,14 @@
 
 pub mod choice;
 pub mod containers;
+pub mod control;
 pub mod data;
 pub mod etcd;
 pub mod http;
 pub mod local;
 pub mod network;
 pub mod offloads;
+pub mod process;
 pub mod sandbox;
 pub mod sockets;
 pub mod vantage;
@@ -25,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::faults::holder::Holder;
 use crate::faults::placement::Site;
 use containers::Containers;
+use control::MemberAction;
 use local::Local;
 use sockets::Sockets;
 use vantage::Vantage;
@@ -338,6 +341,25 @@ impl Cluster {
     /// Index of a member by etcd's id.
     pub fn index_of(&self, id: u64) -> Option<usize> {
         self.members.iter().position(|member| member.id == id)
+    }
+
+    /// Why each member cannot answer, where its process is known to be the cause.
+    pub fn process_problems(&self) -> Vec<Option<String>> {
+        match &self.ground {
+            Ground::Local(local) => local.problems(),
+            Ground::Containers(_) => vec![None; self.members.len()],
+        }
+    }
+
+    /// Does something to a member of a sandbox. What is started is not ready yet.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what makes no sense, [`Error::Run`] for what fails.
+    pub async fn act(&self, member: usize, action: MemberAction) -> Result<()> {
+        match &self.ground {
+            Ground::Local(local) => local.act(member, action).await,
+            Ground::Containers(_) => Err(Error::run("members in containers are acted on by their engine")),
+        }
     }
 
     async fn last_log_lines(&self) -> String {

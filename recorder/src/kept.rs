@@ -1,16 +1,16 @@
-//! Clusters that stay up between commands: `recorder up`, `status`, `down`, `exec`. Each backend keeps its clusters in
-//! its own way; what is said of them is the same.
+//! Clusters that stay up between commands: `recorder up`, `down`, `exec`, and what is done to single members. Each backend
+//! keeps its clusters in its own way; what is said of them is the same.
 
 pub mod containers;
+pub mod control;
 pub mod faults;
-pub mod members;
 pub mod sandbox;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::Command;
 
-use crate::cli::kept::{DownCommand, ExecCommand, KeptKind, StatusCommand, UpCommand, UpKind};
+use crate::cli::kept::{DownCommand, ExecCommand, KeptKind, UpCommand, UpKind};
 use crate::error::{Error, Result};
 use crate::{programs, terminal};
 
@@ -32,13 +32,32 @@ pub fn up(typed: &UpCommand) -> Result<u8> {
     }
 }
 
-/// Shows the cluster that is up, and returns the exit code.
+/// Starts a cluster as [`up`] does, and does not say how to reach it. Containers are labelled with the session's name. Must be
+/// called while the process has a single thread.
 ///
 /// # Errors
-/// When none is up, or it cannot be asked.
-pub fn status(typed: &StatusCommand) -> Result<u8> {
-    let status = find(typed.cluster, sandbox::status, containers::status)?;
-    Ok(members::print(&status.ok_or_else(nothing_up)?, typed.format))
+/// As [`up`].
+pub fn bring_up(typed: &UpCommand, session: &str) -> Result<()> {
+    match typed.cluster {
+        UpKind::Sandbox => match sandbox::bring_up(typed)? {
+            0 => Ok(()),
+            code => Err(Error::Said(code)),
+        },
+        UpKind::Docker => containers::bring_up(typed, session).map(drop),
+    }
+}
+
+/// Ends the cluster that is up, as [`down`] does, and with it the data of containers that a session of this name brought up.
+///
+/// # Errors
+/// As [`down`].
+pub fn take_down(cluster: KeptKind, session: &str) -> Result<()> {
+    let ended = |is_ended: bool| is_ended.then_some(());
+    let containers = || containers::take_down(session).map(ended);
+    if find(cluster, || sandbox::down().map(ended), containers)?.is_none() {
+        terminal::line("no cluster is up");
+    }
+    Ok(())
 }
 
 /// Ends the cluster that is up, and returns the exit code.
@@ -82,12 +101,16 @@ fn find<T>(
     }
 }
 
-fn nothing_up() -> Error {
+/// What is said when there is no cluster to do something with.
+pub fn nothing_up() -> Error {
     Error::environment("no cluster is up; start one with `recorder up`")
 }
 
 /// Runs a task on this thread alone.
-fn block_on<T>(task: impl Future<Output = Result<T>>) -> Result<T> {
+///
+/// # Errors
+/// Those of the task.
+pub fn block_on<T>(task: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Error::environment(format!("the runtime cannot be started: {error}")))?.block_on(task)
 }

@@ -207,7 +207,7 @@ impl Display {
 
 /// As much of a line as the terminal is wide: only a single row can be erased again.
 fn fitting(line: &str) -> String {
-    let columns = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+    let (columns, _) = terminal::size_of(std::io::stderr());
     line.chars().take(columns.saturating_sub(1)).collect()
 }
 

@@ -27,7 +27,9 @@ fn is_ignored(signal: Signal) -> bool {
 /// [`Error::Environment`] when a handler cannot be installed.
 pub fn install() -> Result<watch::Receiver<Option<&'static str>>> {
     let (sender, receiver) = watch::channel(None);
-    listen(move |name| drop(sender.send_if_modified(|seen| seen.replace(name).is_none())))?;
+    listen(move |name| {
+        sender.send_if_modified(|seen| seen.replace(name).is_none());
+    })?;
     Ok(receiver)
 }
 

@@ -5,6 +5,12 @@ use std::io::Write;
 
 use crate::error::Error;
 
+/// Columns and rows of the terminal that `stream` leads to; usual ones where it is none.
+pub fn size_of(stream: impl std::os::fd::AsFd) -> (usize, usize) {
+    terminal_size::terminal_size_of(stream)
+        .map_or((80, 24), |(width, height)| (usize::from(width.0), usize::from(height.0)))
+}
+
 /// Prints a line.
 pub fn line(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{text}");

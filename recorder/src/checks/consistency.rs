@@ -46,7 +46,8 @@ pub(super) async fn check(scene: &Scene<'_>) -> Finding {
             let revision = writer.put(&key, &value, scene.lease).await?;
             let written = Written { by: writer.name.clone(), value: value.clone(), revision, before };
             let readers = scene.members.iter();
-            let behind = together(readers.map(|reader| read_through(reader.clone(), key.clone(), written.clone()))).await?;
+            let behind =
+                together(readers.map(|reader| read_through(reader.clone(), key.clone(), written.clone()))).await?;
             slowest = behind.into_iter().fold(slowest, Duration::max);
             before = Some((value, revision));
             writes += 1;
@@ -145,7 +146,9 @@ mod tests {
         let judge = |shown: &Shown| judge_linearizable("etcd1", &written(), shown);
         assert_eq!(judge(&shown(9, Some(("new", 9)))), Ok(()));
         assert_eq!(judge(&shown(12, Some(("new", 9)))), Ok(()), "somebody else has written something else");
-        for stale in [shown(8, Some(("old", 7))), shown(9, Some(("old", 7))), shown(9, None), shown(8, Some(("new", 9)))] {
+        for stale in
+            [shown(8, Some(("old", 7))), shown(9, Some(("old", 7))), shown(9, None), shown(8, Some(("new", 9)))]
+        {
             let Err(Trouble::Failed(failure)) = judge(&stale) else { panic!("{stale:?}") };
             assert_eq!(failure.members, ["etcd1"]);
             assert!(failure.expected.contains("\"new\", which etcd0 wrote at revision 9"), "{}", failure.expected);
@@ -159,7 +162,9 @@ mod tests {
         assert_eq!(judge(&shown(9, Some(("new", 9)))), Ok(true));
         assert_eq!(judge(&shown(8, Some(("old", 7)))), Ok(false));
         // At a revision that has the write, with something that never stood there, without what stood there, and going back.
-        for wrong in [shown(9, Some(("old", 7))), shown(8, Some(("odd", 8))), shown(8, None), shown(6, Some(("old", 7)))] {
+        for wrong in
+            [shown(9, Some(("old", 7))), shown(8, Some(("odd", 8))), shown(8, None), shown(6, Some(("old", 7)))]
+        {
             assert!(judge(&wrong).is_err(), "{wrong:?}");
         }
     }

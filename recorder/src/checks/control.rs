@@ -40,7 +40,9 @@ impl Control {
     pub(super) async fn restore(&self) -> Result<()> {
         let Some(member) = self.down() else { return Ok(()) };
         self.act(MemberAction::Restart, &member).await.map_err(|error| {
-            Error::run(format!("{member} was killed and could not be started again: {error}; recorder restart {member}"))
+            Error::run(format!(
+                "{member} was killed and could not be started again: {error}; recorder restart {member}"
+            ))
         })?;
         *self.down.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())

@@ -72,7 +72,11 @@ async fn runs_out(scene: &Scene<'_>, member: &Member, reader: &Member) -> Answer
     }
     loop {
         let is_there = is_there(reader, &key).await?;
-        let expiry = Expiry { ttl: Duration::from_secs(ttl_s.unsigned_abs()), earliest: asked.elapsed(), latest: granted.elapsed() };
+        let expiry = Expiry {
+            ttl: Duration::from_secs(ttl_s.unsigned_abs()),
+            earliest: asked.elapsed(),
+            latest: granted.elapsed(),
+        };
         match expiry.judge(is_there).map_err(|(expected, seen)| {
             Trouble::failed(expected, format!("{}: {seen}", reader.name), [reader.name.as_str()])
         })? {
@@ -95,11 +99,21 @@ impl Expiry {
     /// By how much the key was late when it had gone, `None` while it is there by right; what was expected, and what was seen,
     /// when it went too early or stays too long.
     fn judge(&self, is_there: bool) -> Result<Option<Duration>, (String, String)> {
-        let expected = || format!("a key that goes between {0} and {1} after its lease began", in_words(self.ttl), in_words(self.ttl + LATENESS_MAX));
+        let expected = || {
+            format!(
+                "a key that goes between {0} and {1} after its lease began",
+                in_words(self.ttl),
+                in_words(self.ttl + LATENESS_MAX)
+            )
+        };
         match is_there {
-            false if self.earliest < self.ttl => Err((expected(), format!("it had gone after {}", in_words(self.earliest)))),
+            false if self.earliest < self.ttl => {
+                Err((expected(), format!("it had gone after {}", in_words(self.earliest))))
+            }
             false => Ok(Some(self.latest.saturating_sub(self.ttl))),
-            true if self.latest > self.ttl + LATENESS_MAX => Err((expected(), format!("it was still there after {}", in_words(self.latest)))),
+            true if self.latest > self.ttl + LATENESS_MAX => {
+                Err((expected(), format!("it was still there after {}", in_words(self.latest))))
+            }
             true => Ok(None),
         }
     }
@@ -124,7 +138,9 @@ async fn is_kept_alive(scene: &Scene<'_>, member: &Member, reader: &Member) -> A
             return Err(Trouble::NotMade("this machine was too busy to keep a lease alive in time".into()));
         }
         return Err(Trouble::failed(
-            format!("a key that is there as long as its lease of {ttl_s} s is kept alive, {KEEP_ALIVES} times in that time"),
+            format!(
+                "a key that is there as long as its lease of {ttl_s} s is kept alive, {KEEP_ALIVES} times in that time"
+            ),
             format!("{}: {what} after {}", at.name, in_words(began.elapsed())),
             [at.name.as_str()],
         ));

@@ -1,6 +1,5 @@
 //! The only way in which checks talk to a member: every call has a deadline, and what fails names the member.
 
-use std::error::Error as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use etcd_client::{
 use super::finding::{Trouble, in_words};
 use crate::cluster::{self, sockets::Sockets};
 use crate::error::Result;
+use crate::status::members::reason;
 
 /// How long a member may take to answer: about what etcd itself gives a proposal, and no check waits much longer.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,7 +71,7 @@ impl Member {
     ) -> Answered<T> {
         match tokio::time::timeout(CALL_TIMEOUT, call).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(self.unanswered(what, &say(&error))),
+            Ok(Err(error)) => Err(self.unanswered(what, &reason(&error))),
             Err(_) => Err(self.silent(what)),
         }
     }
@@ -93,7 +93,7 @@ impl Member {
         let mut client = self.client.clone();
         match tokio::time::timeout(STATUS_TIMEOUT, client.status()).await {
             Ok(Ok(status)) => Ok(status),
-            Ok(Err(error)) => Err(say(&error)),
+            Ok(Err(error)) => Err(reason(&error)),
             Err(_) => Err(format!("no answer within {}", in_words(STATUS_TIMEOUT))),
         }
     }
@@ -238,7 +238,7 @@ impl Watcher {
         };
         match tokio::time::timeout(CALL_TIMEOUT, self.stream.message()).await {
             Err(_) => Ok(None),
-            Ok(Err(error)) => Err(ended(&say(&error))),
+            Ok(Err(error)) => Err(ended(&reason(&error))),
             Ok(Ok(None)) => Err(ended("it closed the watch")),
             Ok(Ok(Some(message))) if message.canceled() => {
                 Err(ended(&match (message.cancel_reason(), message.compact_revision()) {
@@ -250,14 +250,4 @@ impl Watcher {
             Ok(Ok(message)) => Ok(message),
         }
     }
-}
-
-/// An error as people read it: what etcd says, or what the system says of the connection.
-fn say(error: &etcd_client::Error) -> String {
-    let etcd_client::Error::GRpcStatus(status) = error else { return error.to_string() };
-    let mut innermost = status.source();
-    while let Some(deeper) = innermost.and_then(std::error::Error::source) {
-        innermost = Some(deeper);
-    }
-    innermost.map_or_else(|| status.message().to_owned(), ToString::to_string)
 }

@@ -99,7 +99,8 @@ fn cannot(member: &str, what: &str, error: &crate::error::Error) -> Trouble {
 async fn leader<'a>(scene: &'a Scene<'_>) -> Answered<&'a Member> {
     let answers = scene.stage.ask_all().await;
     let statuses = answers.iter().filter_map(|(member, answer)| Some((member, answer.as_ref().ok()?)));
-    let newest = statuses.clone().filter(|(_, status)| status.leader() != 0).max_by_key(|(_, status)| status.raft_term());
+    let newest =
+        statuses.clone().filter(|(_, status)| status.leader() != 0).max_by_key(|(_, status)| status.raft_term());
     let id = newest.map(|(_, status)| status.leader());
     let is_it = |status: &StatusResponse| status.header().map(etcd_client::ResponseHeader::member_id) == id;
     let name = statuses.clone().find(|(_, status)| is_it(status)).map(|(member, _)| &member.name);
@@ -126,7 +127,9 @@ async fn write_until(
         // Whether one without an answer was done, nobody can say; the next one has a key of its own.
         if let Ok(Ok(revision)) = tokio::time::timeout(WRITE_TIMEOUT, member.put(&key, "written", lease)).await {
             written.push(Acknowledged { key, revision, sent, at: Instant::now() });
-            last_sent.send_modify(|all| drop(all.insert(member.name.clone(), sent)));
+            last_sent.send_modify(|all| {
+                all.insert(member.name.clone(), sent);
+            });
         }
         tokio::time::sleep(WRITE_PAUSE).await;
     }
@@ -140,15 +143,20 @@ async fn all_go_on(
     killed: Instant,
     leader: &str,
 ) -> Answered<()> {
-    let goes_on = |all: &HashMap<String, Instant>, member: &Member| all.get(&member.name).is_some_and(|sent| *sent >= killed);
+    let goes_on =
+        |all: &HashMap<String, Instant>, member: &Member| all.get(&member.name).is_some_and(|sent| *sent >= killed);
     let all_go_on = last_acknowledged.wait_for(|all| others.iter().all(|member| goes_on(all, member)));
     if tokio::time::timeout(ELECTION_TIMEOUT, all_go_on).await.is_ok() {
         return Ok(());
     }
     let all = last_acknowledged.borrow();
-    let stuck: Vec<_> = others.iter().filter(|member| !goes_on(&all, member)).map(|member| member.name.as_str()).collect();
+    let stuck: Vec<_> =
+        others.iter().filter(|member| !goes_on(&all, member)).map(|member| member.name.as_str()).collect();
     Err(Trouble::failed(
-        format!("writes through every other member within {} of the death of {leader}, which led", in_words(ELECTION_TIMEOUT)),
+        format!(
+            "writes through every other member within {} of the death of {leader}, which led",
+            in_words(ELECTION_TIMEOUT)
+        ),
         format!("{}: none was acknowledged", names(stuck.iter().copied())),
         stuck,
     ))
@@ -164,7 +172,13 @@ async fn nothing_is_lost(scene: &Scene<'_>, readers: &[Member], written: &[Ackno
         if let Some(first) = lost.first() {
             return Err(Trouble::failed(
                 format!("all {} writes that were acknowledged before and after the death of the leader", written.len()),
-                format!("{}: {} of them are lost, the first one {}, written at revision {}", reader.name, lost.len(), first.key, first.revision),
+                format!(
+                    "{}: {} of them are lost, the first one {}, written at revision {}",
+                    reader.name,
+                    lost.len(),
+                    first.key,
+                    first.revision
+                ),
                 [reader.name.as_str()],
             ));
         }

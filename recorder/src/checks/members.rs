@@ -51,10 +51,12 @@ async fn ask(stage: &Stage) -> Vec<Said> {
         unreachable.map(|member| Said { name: member.name.clone(), answer: Err(member.why.clone()) }).collect();
     for (member, answer) in stage.ask_all().await {
         let answer = match answer {
-            Ok(status) => member.member_list().await.map(|list| Status::of(&status, list)).map_err(|trouble| match trouble {
-                Trouble::Failed(failure) => failure.seen,
-                Trouble::NotMade(why) => why,
-            }),
+            Ok(status) => {
+                member.member_list().await.map(|list| Status::of(&status, list)).map_err(|trouble| match trouble {
+                    Trouble::Failed(failure) => failure.seen,
+                    Trouble::NotMade(why) => why,
+                })
+            }
             Err(why) => Err(why),
         };
         all.push(Said { name: member.name.clone(), answer });
@@ -82,7 +84,8 @@ impl Status {
 /// Whether all is well, by what the members say.
 fn judge(said: &[Said], nodes: usize) -> Result<String, Failure> {
     let mut problems: Vec<(String, Vec<&str>)> = Vec::new();
-    let answered: Vec<_> = said.iter().filter_map(|said| Some((said.name.as_str(), said.answer.as_ref().ok()?))).collect();
+    let answered: Vec<_> =
+        said.iter().filter_map(|said| Some((said.name.as_str(), said.answer.as_ref().ok()?))).collect();
     let name_of = |id: u64| answered.iter().find(|(_, status)| status.id == id).map(|(name, _)| *name);
     for said in said {
         if let Err(why) = &said.answer {
@@ -122,7 +125,8 @@ fn judge(said: &[Said], nodes: usize) -> Result<String, Failure> {
             Ok(format!("{nodes} members agree that {leader} leads in term {term}, none raises an alarm"))
         }
         _ => {
-            let members: BTreeSet<_> = problems.iter().flat_map(|(_, members)| members).map(|name| (*name).to_owned()).collect();
+            let members: BTreeSet<_> =
+                problems.iter().flat_map(|(_, members)| members).map(|name| (*name).to_owned()).collect();
             Err(Failure {
                 expected: format!("{nodes} members that answer, agree on one leader and term, and raise no alarm"),
                 seen: problems.into_iter().map(|(problem, _)| problem).collect::<Vec<_>>().join("; "),

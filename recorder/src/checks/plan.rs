@@ -88,11 +88,8 @@ pub(super) fn kept_kind(typed: Option<UpKind>) -> KeptKind {
 }
 
 fn kept(typed: &TestCommand, nodes: Option<NodesAsked>) -> Target {
-    let only_up = [
-        ("--etcd", typed.etcd.is_some()),
-        ("--image", typed.image.is_some()),
-        ("--dir", typed.dir.is_some()),
-    ];
+    let only_up =
+        [("--etcd", typed.etcd.is_some()), ("--image", typed.image.is_some()), ("--dir", typed.dir.is_some())];
     let up = UpCommand {
         nodes: nodes.map_or(NODES_DEFAULT, |nodes| nodes.count),
         cluster: typed.cluster.unwrap_or(UpKind::Sandbox),

@@ -66,7 +66,10 @@ pub(super) async fn caught_up(members: &[Member], revision: i64, timeout: Durati
             }
             if Instant::now() > deadline {
                 return Err(Trouble::failed(
-                    format!("revision {revision} and applied index {applied} on every member within {}", in_words(timeout)),
+                    format!(
+                        "revision {revision} and applied index {applied} on every member within {}",
+                        in_words(timeout)
+                    ),
                     format!("{}: revision {its_revision}, applied index {its_applied}", member.name),
                     [member.name.as_str()],
                 ));
@@ -114,12 +117,15 @@ fn judge(contents: &[Content], revision: i64) -> Result<(), Failure> {
     }
     let most = groups.values().map(Vec::len).max().unwrap_or(0);
     let is_majority = |group: &Vec<&str>| group.len() == most && most * 2 > contents.len();
-    let odd: Vec<_> = groups.values().filter(|group| !is_majority(group)).flatten().map(|name| (*name).to_owned()).collect();
-    let is_compacted_alike = groups.keys().all(|(compacted, _)| Some(compacted) == groups.keys().next().map(|(first, _)| first));
+    let odd: Vec<_> =
+        groups.values().filter(|group| !is_majority(group)).flatten().map(|name| (*name).to_owned()).collect();
+    let is_compacted_alike =
+        groups.keys().all(|(compacted, _)| Some(compacted) == groups.keys().next().map(|(first, _)| first));
     let mut by_size: Vec<_> = groups.into_iter().collect();
     by_size.sort_by_key(|(_, group)| std::cmp::Reverse(group.len()));
     let seen = by_size.iter().map(|((compacted, hash), group)| {
-        let compacted = if is_compacted_alike { String::new() } else { format!(" (compacted to revision {compacted})") };
+        let compacted =
+            if is_compacted_alike { String::new() } else { format!(" (compacted to revision {compacted})") };
         format!("{}: hash {hash:08x}{compacted}", names(group.iter().copied()))
     });
     Err(Failure {
@@ -134,7 +140,9 @@ mod tests {
     use super::*;
 
     fn contents(all: &[(&str, u32, i64)]) -> Vec<Content> {
-        all.iter().map(|(name, hash, compacted)| Content { member: (*name).into(), hash: *hash, compacted: *compacted }).collect()
+        all.iter()
+            .map(|(name, hash, compacted)| Content { member: (*name).into(), hash: *hash, compacted: *compacted })
+            .collect()
     }
 
     #[test]
@@ -149,6 +157,9 @@ mod tests {
         let failure = judge(&contents(&[("a", 1, 0), ("b", 2, 0)]), 9).unwrap_err();
         assert_eq!(failure.members, ["a", "b"]);
         let failure = judge(&contents(&[("a", 1, 5), ("b", 2, 0), ("c", 1, 5)]), 9).unwrap_err();
-        assert_eq!(failure.seen, "a, c: hash 00000001 (compacted to revision 5); b: hash 00000002 (compacted to revision 0)");
+        assert_eq!(
+            failure.seen,
+            "a, c: hash 00000001 (compacted to revision 5); b: hash 00000002 (compacted to revision 0)"
+        );
     }
 }

@@ -48,7 +48,11 @@ impl Made {
             Ok(detail) => Self::new(check, Verdict::Passed, took, detail),
             Err(Trouble::NotMade(why)) => Self::new(check, Verdict::NotMade, took, why),
             Err(Trouble::Failed(failure)) => {
-                let at = if failure.members.is_empty() { "the cluster" } else { &names(failure.members.iter().map(String::as_str)) };
+                let at = if failure.members.is_empty() {
+                    "the cluster"
+                } else {
+                    &names(failure.members.iter().map(String::as_str))
+                };
                 let made = Self::new(check, Verdict::Failed, took, format!("at {at}"));
                 Self { expected: Some(failure.expected), seen: Some(failure.seen), members: failure.members, ..made }
             }
@@ -134,12 +138,14 @@ fn is_passed(checks: &[Made]) -> bool {
 /// The test in a sentence.
 pub(super) fn summary(checks: &[Made]) -> String {
     let of = |verdict| {
-        let those: Vec<_> = checks.iter().filter(|made| made.verdict == verdict).map(|made| made.name.as_str()).collect();
+        let those: Vec<_> =
+            checks.iter().filter(|made| made.verdict == verdict).map(|made| made.name.as_str()).collect();
         (those.len(), those.join(", "))
     };
     let (passed, _) = of(Verdict::Passed);
     let mut text = format!("{passed} of {} checks passed", checks.len());
-    for (verdict, word) in [(Verdict::Failed, "failed"), (Verdict::NotMade, "not made"), (Verdict::Skipped, "skipped")] {
+    for (verdict, word) in [(Verdict::Failed, "failed"), (Verdict::NotMade, "not made"), (Verdict::Skipped, "skipped")]
+    {
         let (count, those) = of(verdict);
         if count > 0 {
             text += &format!("; {word}: {those}");
@@ -156,7 +162,11 @@ mod tests {
         let second = Duration::from_millis(1_234);
         vec![
             Made::of(CheckName::Members, Ok("3 members agree".into()), second),
-            Made::of(CheckName::Replication, Err(Trouble::failed("one hash", "etcd1: another\n  quoted", ["etcd1"])), second),
+            Made::of(
+                CheckName::Replication,
+                Err(Trouble::failed("one hash", "etcd1: another\n  quoted", ["etcd1"])),
+                second,
+            ),
             Made::of(CheckName::MemberFailure, Err(Trouble::NotMade("nobody can".into())), Duration::ZERO),
             Made::skipped(CheckName::Lease),
         ]
@@ -174,14 +184,22 @@ FAILED    replication       1.2 s  at etcd1
 not made  member-failure    0.0 s  nobody can
 skipped   lease             0.0 s  left out by --skip";
         assert_eq!(lines.join("\n"), expected);
-        assert_eq!(summary(&made()), "1 of 4 checks passed; failed: replication; not made: member-failure; skipped: lease");
+        assert_eq!(
+            summary(&made()),
+            "1 of 4 checks passed; failed: replication; not made: member-failure; skipped: lease"
+        );
     }
 
     #[test]
     fn what_was_not_made_has_not_passed() {
         let made = made();
         assert!(is_passed(&[made[0].clone()]) && is_passed(&[made[0].clone(), made[3].clone()]));
-        for wrong in [vec![made[0].clone(), made[1].clone()], vec![made[0].clone(), made[2].clone()], vec![made[3].clone()], vec![]] {
+        for wrong in [
+            vec![made[0].clone(), made[1].clone()],
+            vec![made[0].clone(), made[2].clone()],
+            vec![made[3].clone()],
+            vec![],
+        ] {
             assert!(!is_passed(&wrong), "{wrong:?}");
         }
     }
@@ -196,7 +214,8 @@ skipped   lease             0.0 s  left out by --skip";
         };
         let subject = Subject { backend: "sandbox".into(), nodes: vec![node], kept: None, is_ours: true };
         let made = made();
-        let json: serde_json::Value = serde_json::from_str(&Tested::new(&subject, Some("3.4.23"), &made).json()).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&Tested::new(&subject, Some("3.4.23"), &made).json()).unwrap();
         let expected = serde_json::json!({
             "passed": false,
             "cluster": {

@@ -90,7 +90,8 @@ impl Stage {
 
     /// Asks every member how it is, all at once.
     pub(super) async fn ask_all(&self) -> Vec<(&Member, std::result::Result<StatusResponse, String>)> {
-        let asked: Vec<_> = self.members.iter().map(|member| (member, tokio::spawn(status_of(member.clone())))).collect();
+        let asked: Vec<_> =
+            self.members.iter().map(|member| (member, tokio::spawn(status_of(member.clone())))).collect();
         let mut answers = Vec::new();
         for (member, asked) in asked {
             let answer = asked.await.unwrap_or_else(|error| Err(format!("it could not be asked: {error}")));
@@ -120,7 +121,9 @@ impl Stage {
         }
         if !has_leader {
             let there = names(members.iter().map(|member| member.name.as_str()));
-            return Err(Trouble::NotMade(format!("the members that answer ({there}) know no leader, so nothing can be written")));
+            return Err(Trouble::NotMade(format!(
+                "the members that answer ({there}) know no leader, so nothing can be written"
+            )));
         }
         let lease = self.lease(&members[0], KEYS_TTL_S).await?.0;
         Ok(Scene { stage: self, members, absent, prefix: format!("{}{check}/", self.prefix), lease })

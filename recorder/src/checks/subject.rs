@@ -6,8 +6,8 @@ use super::plan::{NodesAsked, Target, TestPlan};
 use crate::cli::kept::{KeptKind, UpCommand};
 use crate::endpoints::Endpoint;
 use crate::error::{Error, Result};
-use crate::kept::members::{ClusterStatus, MemberStatusRow};
-use crate::{kept, terminal};
+use crate::status::members::{ClusterStatus, MemberStatusRow};
+use crate::{kept, status, terminal};
 
 /// A cluster, and how it is reached.
 #[derive(Debug)]
@@ -45,14 +45,16 @@ impl Subject {
             Target::Endpoints(endpoints) => return Self::external(endpoints, plan.nodes),
             Target::Kept { cluster, up, only_up } => (*cluster, up, only_up),
         };
-        let Some(status) = kept::find_status(cluster)? else { return Self::bring_up(up, plan.once) };
+        let Some(status) = status::of_kept(cluster)? else { return Self::bring_up(up, plan.once) };
         if plan.once {
             return Err(Error::usage(format!(
                 "--once: a cluster is up already ({}); leave --once out to test that one, or end it by `recorder down`",
                 status.about
             )));
         }
-        if let Some(NodesAsked { count, by }) = plan.nodes.filter(|asked| usize::from(asked.count) != status.members.len()) {
+        if let Some(NodesAsked { count, by }) =
+            plan.nodes.filter(|asked| usize::from(asked.count) != status.members.len())
+        {
             return Err(Error::usage(format!(
                 "{by} asks for {count} members, and the cluster that is up has {}; leave it out, or end that cluster by \
                  `recorder down`",
@@ -69,7 +71,7 @@ impl Subject {
     fn bring_up(up: &UpCommand, once: bool) -> Result<Self> {
         kept::bring_up(up, SESSION)?;
         let kind = super::plan::kept_kind(Some(up.cluster));
-        let found = kept::find_status(kind).and_then(|status| {
+        let found = status::of_kept(kind).and_then(|status| {
             let status = status.ok_or_else(|| Error::run("the cluster ended as soon as it was up"))?;
             terminal::line(&status.about);
             Self::of(status)
@@ -105,7 +107,7 @@ impl Subject {
 }
 
 /// What containers are labelled with that a test brings up, so that they and their data can be removed together.
-const SESSION: &str = "test";
+pub(super) const SESSION: &str = "test";
 
 /// Removes the cluster that was brought up.
 ///

@@ -99,7 +99,10 @@ async fn is_all(scene: &Scene<'_>) -> Answered<()> {
             }
             let before = reader.get_all_at(&prefix, revision - 1).await?.kvs().len();
             if before > 0 {
-                return Err(failed(format!("{before} keys were there at the revision before, by a read through {}", reader.name)));
+                return Err(failed(format!(
+                    "{before} keys were there at the revision before, by a read through {}",
+                    reader.name
+                )));
             }
         }
     }
@@ -216,7 +219,9 @@ fn judge_pair(reader: &str, values: &[(Option<i64>, i64)]) -> Answered<()> {
         _ => {
             let seen: Vec<_> = values
                 .iter()
-                .map(|(value, revision)| format!("{} at revision {revision}", value.map_or("?".into(), |value| value.to_string())))
+                .map(|(value, revision)| {
+                    format!("{} at revision {revision}", value.map_or("?".into(), |value| value.to_string()))
+                })
                 .collect();
             Err(Trouble::failed(
                 "two keys that one transaction writes, with one value and one revision",

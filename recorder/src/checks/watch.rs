@@ -55,9 +55,10 @@ pub(super) async fn check(scene: &Scene<'_>) -> Finding {
         Ok((format!("{from} and then {}", next_home.name), next_home.name, seen))
     }]);
     let writing = async {
-        let writers = members.iter().enumerate().flat_map(|(at, member)| (0..WRITERS).map(move |number| (at, number, member)));
         let writers =
-            writers.map(|(at, number, member)| write(member.clone(), scene.key(format_args!("{at}-{number}-")), scene.lease));
+            members.iter().enumerate().flat_map(|(at, member)| (0..WRITERS).map(move |number| (at, number, member)));
+        let writers = writers
+            .map(|(at, number, member)| write(member.clone(), scene.key(format_args!("{at}-{number}-")), scene.lease));
         let mut written: Vec<Event> = together(writers).await?.into_iter().flatten().collect();
         let key = scene.key(END);
         let revision = members[0].put(&key, END, scene.lease).await?;
@@ -99,7 +100,8 @@ async fn write(member: Member, keys: String, lease: i64) -> Answered<Vec<Event>>
             done.push(Event { revision: member.delete(&key).await?, key, value: None });
         } else if number % TRANSACTION_EVERY == TRANSACTION_EVERY - 1 {
             let pair = [key, format!("{keys}beside")];
-            let put = |key: &String| TxnOp::put(key.as_str(), value.as_str(), Some(PutOptions::new().with_lease(lease)));
+            let put =
+                |key: &String| TxnOp::put(key.as_str(), value.as_str(), Some(PutOptions::new().with_lease(lease)));
             let answer = member.txn(Txn::new().and_then(pair.each_ref().map(put))).await?;
             let revision = answer.header().map_or(0, etcd_client::ResponseHeader::revision);
             done.extend(pair.map(|key| Event { revision, key, value: Some(value.clone()) }));
@@ -171,7 +173,10 @@ fn judge(written: &[Event], seen: &[Batch]) -> Result<(), String> {
         return Err(format!("saw the {odd}, which nobody did"));
     }
     if let Some(pair) = seen.windows(2).find(|pair| revision_at(pair[0].last()) == revision_at(pair[1].first())) {
-        return Err(format!("saw the transaction of revision {} in two parts", revision_at(pair[0].last()).unwrap_or(0)));
+        return Err(format!(
+            "saw the transaction of revision {} in two parts",
+            revision_at(pair[0].last()).unwrap_or(0)
+        ));
     }
     // Within a revision the order is that of the transaction.
     match all.iter().zip(written).find(|(seen, written)| **seen != *written) {

@@ -1,4 +1,4 @@
-//! Commands about a cluster that stays up: `up`, `status`, `down`, `exec`.
+//! Commands about a cluster that stays up: `up`, `down`, `exec`, `faults`, and those about single members.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -24,12 +24,6 @@ Examples:
   etcdctl --endpoints 127.0.0.1:2379 put key value
   recorder exec -- etcdctl endpoint status --write-out table
   recorder down";
-
-pub(super) const STATUS_HELP: &str = "\
-Exit codes:
-  0    every member is healthy: it answers, knows a leader, and raises no alarm
-  1    some member is not
-  3    no cluster is up";
 
 pub(super) const DOWN_HELP: &str = "\
 Exit codes:
@@ -98,26 +92,6 @@ pub enum KeptKind {
     Docker,
 }
 
-/// `recorder status`.
-#[derive(Debug, Args)]
-pub struct StatusCommand {
-    /// Which cluster
-    #[arg(long, value_enum, default_value = "auto")]
-    pub cluster: KeptKind,
-    /// How it is written
-    #[arg(long, value_enum, default_value = "table")]
-    pub format: StatusFormat,
-}
-
-/// How a status is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StatusFormat {
-    /// Columns, a line for each member
-    Table,
-    /// One JSON object
-    Json,
-}
-
 /// `recorder down`.
 #[derive(Debug, Args)]
 pub struct DownCommand {
@@ -165,6 +139,28 @@ pub enum FaultsAction {
         #[arg(long)]
         all: bool,
     },
+}
+
+pub(super) const MEMBER_HELP: &str = "\
+MEMBER is a name, leader, or follower (the second member unless it leads, then the third one). They
+work on the sandbox that is up and on the containers etcd0, etcd1, ..., whoever started those; a
+member can as well be stopped and started by docker, or by signals to its process.
+
+Exit codes:
+  0    done; restart: the member answers and knows a leader
+  1    it could not be done; restart: the member does not come back
+  2    no such member, or it makes no sense now (as resuming a member that is not paused)
+  3    no cluster is up";
+
+/// `recorder kill`, `restart`, `pause` or `resume`.
+#[derive(Debug, Args)]
+pub struct MemberCommand {
+    /// The member: a name, leader, or follower
+    #[arg(value_name = "MEMBER")]
+    pub member: String,
+    /// Which cluster
+    #[arg(long, value_enum, default_value = "auto")]
+    pub cluster: KeptKind,
 }
 
 /// `recorder exec`.

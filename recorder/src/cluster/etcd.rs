@@ -1,9 +1,7 @@
-//! The etcd program: finding it, its version, and its processes.
+//! The etcd program: finding it, its version, and its flags.
 
-use std::fs::File;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use super::network::Host;
 use crate::error::{Error, Result};
@@ -13,9 +11,6 @@ use crate::programs;
 pub const CLIENT_PORT: u16 = 2379;
 /// Port on which members serve each other.
 pub const PEER_PORT: u16 = 2380;
-
-/// How many of a member's last log lines an error quotes.
-const LOG_LINES_QUOTED: usize = 5;
 
 /// Environment variables that members inherit.
 const ENVIRONMENT_KEPT: [&str; 6] = ["PATH", "HOME", "TMPDIR", "ETCD_UNSUPPORTED_ARCH", "GOMAXPROCS", "GODEBUG"];
@@ -89,17 +84,8 @@ impl Program {
         ]
     }
 
-    /// Starts a member inside its host's namespace.
-    ///
-    /// # Errors
-    /// [`Error::Run`] when it cannot be started.
-    pub fn start(&self, host: &Host, name: &str, flags: &[String], log: PathBuf) -> Result<Process> {
-        let open = || -> std::io::Result<(File, File)> {
-            let file = File::create(&log)?;
-            Ok((file.try_clone()?, file))
-        };
-        let (out, err) =
-            open().map_err(|error| Error::run(format!("{}: cannot write the member's log: {error}", log.display())))?;
+    /// A command of this program in a clean environment.
+    pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         // Nothing of the caller's environment but what is known to be harmless: ETCD_NAME and the like would override
         // flags, and a proxy would come between the members.
@@ -109,56 +95,17 @@ impl Program {
                 command.env(name, value);
             }
         }
-        command.args(flags).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
-        host.namespace.enter_on_exec(&mut command);
-        let child = command
-            .spawn()
-            .map_err(|error| Error::run(format!("{name}: {} cannot be started: {error}", self.path.display())))?;
-        Ok(Process { name: name.to_owned(), child, log })
+        command
+    }
+}
+
+impl std::fmt::Display for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.path.display())
     }
 }
 
 /// Name of a member by index.
 fn member_name(index: usize) -> String {
     super::member_name(index as u8)
-}
-
-/// A running member; it is killed when the value is dropped.
-#[derive(Debug)]
-pub struct Process {
-    name: String,
-    child: Child,
-    log: PathBuf,
-}
-
-impl Process {
-    /// The member's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Says how the member ended, when it has.
-    pub fn ended(&mut self) -> Option<String> {
-        let status = self.child.try_wait().ok().flatten()?;
-        Some(format!("{} ended ({status}){}", self.name, self.last_log_lines()))
-    }
-
-    /// The end of the member's log, for an error message.
-    pub fn last_log_lines(&self) -> String {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        if lines.is_empty() {
-            return String::new();
-        }
-        let quoted = lines[lines.len().saturating_sub(LOG_LINES_QUOTED)..].join("\n  ");
-        format!("; its log ends with:\n  {quoted}")
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Its data is thrown away, so there is nothing to close in good order.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

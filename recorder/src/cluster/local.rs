@@ -2,12 +2,16 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
+use super::control::{Condition, MemberAction};
 use super::data::DataDir;
 use super::etcd::{self, CLIENT_PORT, PEER_PORT};
 use super::network::Network;
+use super::process::{Process, ProcessState};
 use super::vantage::Vantage;
 use super::{Member, http, member_name};
 use crate::error::{Error, Result};
@@ -18,6 +22,9 @@ use crate::faults::placement::Site;
 const PEER_PORT_WAIT: Duration = Duration::from_secs(1);
 const PEER_PORT_TIMEOUT: Duration = Duration::from_millis(100);
 const PEER_PORT_POLL: Duration = Duration::from_millis(5);
+/// How long a member may take to end in good order before it is killed.
+const END_TIMEOUT: Duration = Duration::from_secs(3);
+const END_POLL: Duration = Duration::from_millis(10);
 
 /// Running members. Dropping the value ends them and removes their data.
 #[derive(Debug)]
@@ -25,7 +32,7 @@ pub(super) struct Local {
     /// Flags of the first member.
     pub(super) flags: Vec<String>,
     network: Network,
-    processes: Mutex<Vec<etcd::Process>>,
+    processes: Mutex<Vec<Process>>,
     _data: DataDir,
 }
 
@@ -47,7 +54,7 @@ impl Local {
             let name = member_name(index as u8);
             let flags = etcd::Program::flags(&network.members, index, &data.path().join(&name));
             let log = data.path().join(format!("{name}.log"));
-            processes.push(program.start(host, &name, &flags, log)?);
+            processes.push(Process::start(program, host, &name, &flags, log)?);
             let member = Member {
                 vantage: Vantage::at(host, &name, 1)?,
                 name,
@@ -100,17 +107,64 @@ impl Local {
     /// # Errors
     /// [`Error::Run`] with the end of that member's log.
     pub(super) fn check_processes(&self) -> Result<()> {
-        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
-        match processes.iter_mut().find_map(etcd::Process::ended) {
+        match self.processes().iter_mut().find_map(Process::ended) {
             Some(end) => Err(Error::run(end)),
             None => Ok(()),
         }
     }
 
+    /// Why each member cannot answer, where its process is the cause.
+    pub(super) fn problems(&self) -> Vec<Option<String>> {
+        self.processes().iter_mut().map(Process::problem).collect()
+    }
+
+    /// Does something to a member. What is started is not ready yet.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what makes no sense, [`Error::Run`] for what fails.
+    pub(super) async fn act(&self, member: usize, action: MemberAction) -> Result<()> {
+        let act = |action: MemberAction| {
+            let mut processes = self.processes();
+            let process = &mut processes[member];
+            let condition = match process.state() {
+                ProcessState::Running => Condition::Running,
+                ProcessState::Paused => Condition::Paused,
+                ProcessState::Ended(_) => Condition::Ended,
+            };
+            action.check(process.name(), condition)?;
+            let acted = match (action, condition) {
+                (MemberAction::Kill, _) => process.kill(),
+                (MemberAction::Pause, _) => process.signal(Signal::SIGSTOP),
+                (MemberAction::Resume, _) => process.signal(Signal::SIGCONT),
+                (MemberAction::Restart, Condition::Running) => process.signal(Signal::SIGTERM),
+                // What is held cannot end in good order.
+                (MemberAction::Restart, _) => Ok(()),
+            };
+            acted.map_err(|error| Error::run(format!("{}: {action:?} failed: {error}", process.name())))
+        };
+        act(action)?;
+        if action != MemberAction::Restart {
+            return Ok(());
+        }
+        let deadline = Instant::now() + END_TIMEOUT;
+        while self.processes()[member].state() == ProcessState::Running && Instant::now() < deadline {
+            tokio::time::sleep(END_POLL).await;
+        }
+        let mut processes = self.processes();
+        let process = &mut processes[member];
+        if !matches!(process.state(), ProcessState::Ended(_)) {
+            process.kill().map_err(|error| Error::run(format!("{} does not end: {error}", process.name())))?;
+        }
+        process.start_again()
+    }
+
+    fn processes(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The ends of all members' logs, for an error message.
     pub(super) fn last_log_lines(&self) -> String {
-        let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
-        processes.iter().map(|process| format!("\n{}{}", process.name(), process.last_log_lines())).collect()
+        self.processes().iter().map(|process| format!("\n{}{}", process.name(), process.last_log_lines())).collect()
     }
 }
 

@@ -39,6 +39,10 @@ impl Sockets {
     /// # Errors
     /// The system's error, or the outpost's.
     pub async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        self.tcp()?.connect(address).await
+        match self {
+            Self::Own if address.is_ipv6() => TcpSocket::new_v6()?.connect(address).await,
+            // Members that we start have IPv4 addresses, and so have the places that lend sockets.
+            _ => self.tcp()?.connect(address).await,
+        }
     }
 }

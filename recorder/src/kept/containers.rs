@@ -7,18 +7,21 @@ use std::time::{Duration, Instant};
 
 use super::enter_failed;
 use super::faults::{Action, AtPlace};
-use super::members::{self, ClusterStatus, MemberStatusRow};
 use crate::cli::kept::{DownCommand, ExecCommand, UpCommand};
 use crate::cluster::containers::{self, clear_left_behind};
+use crate::cluster::control::{Condition, MemberAction};
 use crate::cluster::etcd::CLIENT_PORT;
 use crate::cluster::sockets::Sockets;
-use crate::docker::{Engine, FoundCluster, MemberContainer, Naming, PublishPorts, SessionLabel, UpSpec};
+use crate::docker::{Claim, Engine, FoundCluster, MemberContainer, Naming, PublishPorts, SessionLabel, Status, UpSpec};
 use crate::error::{Error, Result};
+use crate::status::members::{self, ClusterStatus, MemberStatusRow};
 use crate::{signals, terminal};
 
 /// How long members may take until all of them know a leader.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 const READY_POLL: Duration = Duration::from_millis(100);
+/// How long a member may take to end in good order before it is killed.
+const END_TIMEOUT: Duration = Duration::from_secs(3);
 /// How many of a container's last log lines an error quotes.
 const LOG_LINES_QUOTED: usize = 5;
 /// First port of the host that members are published on; a port that is taken is passed over.
@@ -29,6 +32,21 @@ const FIRST_PORT: u16 = 2379;
 /// # Errors
 /// What keeps them from coming up; nothing is left then.
 pub fn up(typed: &UpCommand) -> Result<u8> {
+    let cluster = bring_up(typed, "up")?;
+    terminal::line(format_args!("{} members in containers are up, made from {}", cluster.members.len(), cluster.image));
+    for member in &cluster.members {
+        let listener = member.published_client.unwrap_or_else(|| (member.address, CLIENT_PORT).into());
+        terminal::data(format_args!("{}  http://{listener}", member.name));
+    }
+    terminal::line("they stay up until `recorder down`; --volumes removes their data too");
+    Ok(0)
+}
+
+/// As [`up`], for a session of this name, without saying how to reach them.
+///
+/// # Errors
+/// As [`up`].
+pub(super) fn bring_up(typed: &UpCommand, session: &str) -> Result<FoundCluster> {
     if typed.etcd.is_some() || typed.data_dir.is_some() {
         return Err(Error::usage(
             "--etcd and --data-dir are about a sandbox; containers have --image, and volumes of their own",
@@ -50,7 +68,7 @@ pub fn up(typed: &UpCommand) -> Result<u8> {
             nodes: typed.nodes,
             image: typed.image.clone(),
             publish: PublishPorts::From(FIRST_PORT),
-            session: SessionLabel::of_this_process("up"),
+            session: SessionLabel::of_this_process(session),
             kept: true,
         };
         // Not given up half way: what the engine is just making could not be told from what was there before.
@@ -67,17 +85,7 @@ pub fn up(typed: &UpCommand) -> Result<u8> {
             engine.remove_made(&cluster).await?;
             return Err(error);
         }
-        terminal::line(format_args!(
-            "{} members in containers are up, made from {}",
-            cluster.members.len(),
-            cluster.image
-        ));
-        for member in &cluster.members {
-            let listener = member.published_client.unwrap_or_else(|| (member.address, CLIENT_PORT).into());
-            terminal::data(format_args!("{}  http://{listener}", member.name));
-        }
-        terminal::line("they stay up until `recorder down`; --volumes removes their data too");
-        Ok(0)
+        Ok(cluster)
     })
 }
 
@@ -114,49 +122,96 @@ async fn ready(engine: &Engine, cluster: &FoundCluster, typed: &UpCommand) -> Re
 ///
 /// # Errors
 /// When the engine does not answer.
-pub fn status() -> Result<Option<ClusterStatus>> {
-    super::block_on(async {
-        let engine = Engine::connect().await?;
-        let Some((cluster, idle)) = engine.find_members(&Naming::etcd()).await? else { return Ok(None) };
-        let made_by_us = cluster.as_ref().map_or_else(|| idle[0].made_by_us, |cluster| cluster.made_by_us);
-        let image = cluster.as_ref().map_or_else(|| &idle[0].image, |cluster| &cluster.image);
-        let maker = if made_by_us { "by the recorder" } else { "not by the recorder" };
-        let about = format!("containers of Docker engine {}, made from {image}, {maker}", engine.version());
-        let mut members = match &cluster {
-            Some(cluster) => rows(cluster).await,
-            None => Vec::new(),
-        };
-        members.extend(idle.iter().map(|member| MemberStatusRow {
-            member: member.name.clone(),
-            address: "-".to_owned(),
-            problem: Some(format!("its container {}", member.state)),
-            ..MemberStatusRow::default()
-        }));
-        members.sort_by(|one, other| one.member.cmp(&other.member));
-        Ok(Some(ClusterStatus::new("docker", about, members)))
-    })
+pub async fn status() -> Result<Option<ClusterStatus>> {
+    let engine = Engine::connect().await?;
+    let Some((cluster, idle)) = engine.find_members(&Naming::etcd()).await? else { return Ok(None) };
+    let made_by_us = cluster.as_ref().map_or_else(|| idle[0].made_by_us, |cluster| cluster.made_by_us);
+    let image = cluster.as_ref().map_or_else(|| &idle[0].image, |cluster| &cluster.image);
+    let maker = if made_by_us { "by the recorder" } else { "not by the recorder" };
+    let about = format!("containers of Docker engine {}, made from {image}, {maker}", engine.version());
+    let mut members = match &cluster {
+        Some(cluster) => rows(cluster).await,
+        None => Vec::new(),
+    };
+    members.extend(idle.iter().map(|member| {
+        let listener = member.published_client.map(|address| address.to_string());
+        let problem = format!("its container {}", member.state);
+        MemberStatusRow { listener, ..MemberStatusRow::unreachable(&member.name, "-", problem) }
+    }));
+    members.sort_by(|one, other| one.member.cmp(&other.member));
+    Ok(Some(ClusterStatus::new("docker", about, members)))
 }
 
+/// Asks all members at once: one that does not answer takes no more time than the others.
 async fn rows(cluster: &FoundCluster) -> Vec<MemberStatusRow> {
-    let mut rows = Vec::new();
-    for member in &cluster.members {
-        let mut answer = Err("not reached".to_owned());
-        for address in reachable_at(member) {
-            answer = members::ask(&Sockets::Own, address).await;
-            if answer.is_ok() {
-                break;
+    let ask = |member: &MemberContainer| {
+        let addresses: Vec<_> = reachable_at(member).collect();
+        tokio::spawn(async move {
+            let mut answer = Err("not reached".to_owned());
+            for address in addresses {
+                answer = members::ask(&Sockets::Own, address).await;
+                if answer.is_ok() {
+                    break;
+                }
             }
-        }
-        let row = members::row(&member.name, (member.address, CLIENT_PORT).into(), answer);
+            answer
+        })
+    };
+    let asked: Vec<_> = cluster.members.iter().map(ask).collect();
+    let mut rows = Vec::new();
+    for (asked, member) in asked.into_iter().zip(&cluster.members) {
+        let answer = asked.await.unwrap_or_else(|error| Err(error.to_string()));
         let listener = member.published_client.map(|address| address.to_string());
+        let row = MemberStatusRow::of(&member.name, (member.address, CLIENT_PORT).into(), answer);
         rows.push(MemberStatusRow { listener, ..row });
     }
     rows
 }
 
+/// Does something to a member's container. What is started is not ready yet.
+///
+/// # Errors
+/// [`Error::Usage`] for what makes no sense, [`Error::Environment`] when the engine refuses.
+pub(super) async fn act(action: MemberAction, member: &str) -> Result<()> {
+    let engine = Engine::connect().await?;
+    let listed = engine.list(&Naming::etcd()).await?;
+    let Some(found) = listed.iter().find(|listed| listed.name == member) else {
+        return Err(Error::run(format!("there is no container {member} any more")));
+    };
+    let condition = match found.state.status {
+        Status::Paused => Condition::Paused,
+        Status::Running | Status::Restarting => Condition::Running,
+        Status::Created | Status::Exited | Status::Removing | Status::Gone => Condition::Ended,
+    };
+    action.check(member, condition)?;
+    match (action, condition) {
+        (MemberAction::Kill, _) => engine.kill(member, "SIGKILL").await,
+        (MemberAction::Pause, _) => engine.pause(member).await,
+        (MemberAction::Resume, _) => engine.unpause(member).await,
+        (MemberAction::Restart, Condition::Ended) => engine.start(member).await,
+        (MemberAction::Restart, Condition::Running) => engine.restart(member, END_TIMEOUT).await,
+        // What is held cannot end in good order.
+        (MemberAction::Restart, Condition::Paused) => {
+            engine.kill(member, "SIGKILL").await?;
+            engine.start(member).await
+        }
+    }
+}
+
 /// Where the host may reach a member.
 fn reachable_at(member: &MemberContainer) -> impl Iterator<Item = SocketAddr> {
     [Some((member.address, CLIENT_PORT).into()), member.published_client].into_iter().flatten()
+}
+
+/// Whether a recorder made the containers.
+///
+/// # Errors
+/// When the engine does not answer.
+pub fn are_made_by_recorder() -> Result<bool> {
+    super::block_on(async {
+        let listed = Engine::connect().await?.list(&Naming::etcd()).await?;
+        Ok(!listed.is_empty() && listed.iter().all(|member| member.made_by_us))
+    })
 }
 
 /// Removes the containers that `recorder up` made; `false` when there were none.
@@ -173,6 +228,38 @@ pub fn down(typed: &DownCommand) -> Result<bool> {
         terminal::line(format_args!("removed {removed}"));
         Ok(true)
     })
+}
+
+/// Removes the containers that a recorder made, and with them their own data when a session of this name made them; `false` when there
+/// were none.
+///
+/// # Errors
+/// As [`down`].
+pub(super) fn take_down(session: &str) -> Result<bool> {
+    super::block_on(async {
+        let (engine, naming) = (Engine::connect().await?, Naming::etcd());
+        let listed = engine.list(&naming).await?;
+        let is_of_session = !listed.is_empty() && listed.iter().all(|member| member.session() == Some(session));
+        let removed = match is_of_session {
+            true => engine.down_with_own_data(&naming).await?,
+            false => engine.down(&naming, false).await?,
+        };
+        if !removed.is_empty() {
+            terminal::line(format_args!("removed {removed}"));
+        }
+        Ok(!removed.is_empty())
+    })
+}
+
+/// Keeps other recorders away from the containers, as far as some run, until the claim is released or this process is gone.
+///
+/// # Errors
+/// When another recorder is using them.
+pub async fn claim(session: &str) -> Result<Option<(Engine, Claim)>> {
+    let engine = Engine::connect().await?;
+    let Some((Some(cluster), _)) = engine.find_members(&Naming::etcd()).await? else { return Ok(None) };
+    let claim = engine.claim(&cluster, &SessionLabel::of_this_process(session)).await?;
+    Ok(Some((engine, claim)))
 }
 
 /// Shows or clears the faults in each member's network; `None` when there are no containers.

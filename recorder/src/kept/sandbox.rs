@@ -10,6 +10,7 @@ mod protocol;
 mod start;
 pub mod state;
 
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -17,10 +18,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::faults::{self, Action};
-use super::members::ClusterStatus;
 use crate::apart::Supervisor;
 use crate::cli::kept::{ExecCommand, UpCommand};
+use crate::cluster::control::MemberAction;
 use crate::error::{Error, Result};
+use crate::status::members::ClusterStatus;
 use crate::terminal;
 use protocol::{Answer, Request};
 use state::{Listener, State, StateFolder};
@@ -46,6 +48,18 @@ enum Found {
 /// # Errors
 /// What keeps it from coming up.
 pub fn up(typed: &UpCommand) -> Result<u8> {
+    let code = start::up(typed)?;
+    if code == 0 {
+        announce()?;
+    }
+    Ok(code)
+}
+
+/// As [`up`], without saying how to reach it.
+///
+/// # Errors
+/// As [`up`].
+pub(super) fn bring_up(typed: &UpCommand) -> Result<u8> {
     start::up(typed)
 }
 
@@ -95,6 +109,36 @@ pub fn down() -> Result<bool> {
     }
     terminal::line(gone);
     Ok(true)
+}
+
+/// Does something to a member. What is started is not ready yet.
+///
+/// # Errors
+/// When the sandbox is gone, does not answer, or refuses.
+pub(super) fn act(action: MemberAction, member: &str) -> Result<()> {
+    let (_folder, stream) = reachable()?.ok_or_else(super::nothing_up)?;
+    match control::ask(&stream, &Request::Act { action, member: member.to_owned() })?.0 {
+        Answer::Acted => Ok(()),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Moves this process into the sandbox's network, where clients are, and returns the members' addresses there; `None` when there is no
+/// sandbox. Must be called while the process has a single thread.
+///
+/// # Errors
+/// When the sandbox cannot be entered.
+pub fn enter_clients() -> Result<Option<Vec<SocketAddr>>> {
+    let Some((_folder, stream)) = reachable()? else { return Ok(None) };
+    match control::ask(&stream, &Request::Place { at: daemon::CLIENT.to_owned() })? {
+        (Answer::Place { endpoints }, namespaces) => {
+            let address = |url: &String| url.strip_prefix("http://").and_then(|address| address.parse().ok());
+            let addresses: Option<Vec<_>> = endpoints.iter().map(address).collect();
+            enter::enter(namespaces)?;
+            addresses.map(Some).ok_or_else(|| unexpected(&Answer::Place { endpoints }))
+        }
+        (other, _) => Err(unexpected(&other)),
+    }
 }
 
 /// Becomes a program inside the sandbox's network; `None` when there is no sandbox, an exit code when the program
@@ -249,8 +293,9 @@ fn signal(folder: &StateFolder, signal: Signal) {
 }
 
 /// Says how to reach what has just come up.
-fn announce(folder: &StateFolder) -> Result<()> {
-    let state = folder.state().ok_or_else(|| Error::run("the sandbox ended as soon as it was up; see its log"))?;
+fn announce() -> Result<()> {
+    let state = StateFolder::open()?.and_then(|folder| folder.state());
+    let state = state.ok_or_else(|| Error::run("the sandbox ended as soon as it was up"))?;
     terminal::line(format_args!("{state}; it stays up until `recorder down`"));
     for Listener { member, address } in &state.members {
         terminal::data(format_args!("{member}  http://{address}"));

@@ -13,16 +13,17 @@ use tokio::sync::watch;
 use super::protocol::{Answer, Request};
 use super::state::{State, StateFolder};
 use super::{control, listeners};
+use crate::cluster::control::MemberAction;
 use crate::cluster::vantage::Vantage;
 use crate::cluster::{Cluster, Member, etcd};
 use crate::error::{Error, Result};
-use crate::kept::members::{self, ClusterStatus, MemberStatusRow};
 use crate::signals;
+use crate::status::members::{self, ClusterStatus, MemberStatusRow};
 
 /// Pause after a command that could not be heard.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Where clients are, as a place.
-const CLIENT: &str = "client";
+pub(super) const CLIENT: &str = "client";
 /// Threads of the clients' place: people are few.
 const CLIENT_THREADS: usize = 1;
 
@@ -123,6 +124,10 @@ impl Served {
                 Ok((answer, files)) => control::answer(&mut stream, &answer, &files).await,
                 Err(error) => control::answer(&mut stream, &refused(error), &[]).await,
             },
+            Request::Act { action, member } => {
+                let answer = self.act(action, &member).await.map_or_else(refused, |()| Answer::Acted);
+                control::answer(&mut stream, &answer, &[]).await;
+            }
             Request::Stop => {
                 let members = self.cluster.members.iter().map(|member| member.name.clone()).collect();
                 let answer = Answer::Stopping { members, data: self.state.data.clone() };
@@ -132,6 +137,11 @@ impl Served {
         }
     }
 
+    async fn act(&self, action: MemberAction, member: &str) -> Result<()> {
+        let known = self.cluster.members.iter().position(|known| known.name == member);
+        self.cluster.act(known.ok_or_else(|| Error::usage(format!("there is no member {member}")))?, action).await
+    }
+
     async fn status(&self) -> Result<ClusterStatus> {
         // Each from within its own namespace, so that no fault is in the way.
         let ask = |member: &Member| {
@@ -139,11 +149,15 @@ impl Served {
             member.vantage.spawn(async move { members::ask(&sockets, address).await })
         };
         let asked: Vec<_> = self.cluster.members.iter().map(ask).collect();
+        let mut problems = self.cluster.process_problems().into_iter();
         let mut rows = Vec::new();
         for (at, (asked, member)) in asked.into_iter().zip(&self.cluster.members).enumerate() {
             let answer = asked.await.map_err(|error| Error::run(format!("a status request failed: {error}")))?;
             let listener = self.state.members.get(at).map(|listener| listener.address.to_string());
-            rows.push(MemberStatusRow { listener, ..members::row(&member.name, member.client_address, answer) });
+            let mut row = MemberStatusRow::of(&member.name, member.client_address, answer);
+            // That nobody answers is what it looks like; this is why.
+            row.problem = problems.next().flatten().or(row.problem);
+            rows.push(MemberStatusRow { listener, ..row });
         }
         Ok(ClusterStatus::new("sandbox", self.state.to_string(), rows))
     }

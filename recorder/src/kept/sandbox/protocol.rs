@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kept::members::ClusterStatus;
+use crate::cluster::control::MemberAction;
+use crate::status::members::ClusterStatus;
 
 /// What a command asks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,6 +17,13 @@ pub(super) enum Request {
     Place {
         /// `client`, or a member's name.
         at: String,
+    },
+    /// Something to be done to a member.
+    Act {
+        /// What.
+        action: MemberAction,
+        /// The member's name.
+        member: String,
     },
     /// The end of it all.
     Stop,
@@ -32,6 +40,8 @@ pub(super) enum Answer {
         /// The members' addresses for clients.
         endpoints: Vec<String>,
     },
+    /// It is done; what was started is not ready yet.
+    Acted,
     /// It ends now.
     Stopping {
         /// Names of the members.

@@ -1,0 +1,148 @@
+//! A member's process: started at its place in the network, killed, held, started again.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus, Stdio};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::etcd::Program;
+use super::network::Host;
+use crate::error::{Error, Result};
+
+/// How many of a member's last log lines an error quotes.
+const LOG_LINES_QUOTED: usize = 5;
+
+/// What a member's process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessState {
+    /// It runs.
+    Running,
+    /// It is held.
+    Paused,
+    /// It has ended.
+    Ended(ExitStatus),
+}
+
+/// A member's process; it is killed when the value is dropped.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    program: Program,
+    host: Host,
+    flags: Vec<String>,
+    log: PathBuf,
+    child: Child,
+}
+
+impl Process {
+    /// Starts a member inside its host's namespace.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when it cannot be started.
+    pub fn start(program: &Program, host: &Host, name: &str, flags: &[String], log: PathBuf) -> Result<Self> {
+        let (program, host, flags) = (program.clone(), host.clone(), flags.to_vec());
+        let child = spawn(&program, &host, name, &flags, &log)?;
+        Ok(Self { name: name.to_owned(), program, host, flags, log, child })
+    }
+
+    /// The member's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the process does now.
+    pub fn state(&mut self) -> ProcessState {
+        match self.child.try_wait() {
+            Ok(Some(status)) => ProcessState::Ended(status),
+            // Asked of the kernel, because others can hold it too.
+            _ if is_stopped(self.child.id()) => ProcessState::Paused,
+            _ => ProcessState::Running,
+        }
+    }
+
+    /// Says how the member ended, when it has.
+    pub fn ended(&mut self) -> Option<String> {
+        match self.state() {
+            ProcessState::Ended(status) => Some(format!("{} ended ({status}){}", self.name, self.last_log_lines())),
+            ProcessState::Running | ProcessState::Paused => None,
+        }
+    }
+
+    /// Says why the member cannot answer, when its process is the cause.
+    pub fn problem(&mut self) -> Option<String> {
+        match self.state() {
+            ProcessState::Running => None,
+            ProcessState::Paused => Some("its process is paused".into()),
+            ProcessState::Ended(status) => Some(format!("its process has ended ({status}){}", self.last_log_lines())),
+        }
+    }
+
+    /// Ends the process at once, as `kill -9` does, and waits until it is gone.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(drop)
+    }
+
+    /// Sends a signal to the process and what it may have started.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        // It leads a group of its own and is not reaped yet, so the id is nobody else's.
+        Ok(killpg(Pid::from_raw(self.child.id() as i32), signal)?)
+    }
+
+    /// Starts the member again as it was started first, with the data that are there.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when it cannot be started.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.child = spawn(&self.program, &self.host, &self.name, &self.flags, &self.log)?;
+        Ok(())
+    }
+
+    /// The end of the member's log, for an error message.
+    pub fn last_log_lines(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        if lines.is_empty() {
+            return String::new();
+        }
+        let quoted = lines[lines.len().saturating_sub(LOG_LINES_QUOTED)..].join("\n  ");
+        format!("; its log ends with:\n  {quoted}")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Its data is thrown away, so there is nothing to close in good order.
+        let _ = self.kill();
+    }
+}
+
+fn spawn(program: &Program, host: &Host, name: &str, flags: &[String], log: &PathBuf) -> Result<Child> {
+    let open = || -> io::Result<(File, File)> {
+        let file = File::options().create(true).append(true).open(log)?;
+        Ok((file.try_clone()?, file))
+    };
+    let (out, err) =
+        open().map_err(|error| Error::run(format!("{}: cannot write the member's log: {error}", log.display())))?;
+    let mut command = program.command();
+    command.args(flags).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
+    host.namespace.enter_on_exec(&mut command);
+    command.spawn().map_err(|error| Error::run(format!("{name}: {program} cannot be started: {error}")))
+}
+
+/// Whether a process is stopped by a signal.
+fn is_stopped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The program's name stands before it in parentheses, and may hold anything.
+    stat.rsplit_once(')').is_some_and(|(_, rest)| matches!(rest.trim_start().chars().next(), Some('T' | 't')))
+}

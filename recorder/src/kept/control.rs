@@ -1,0 +1,143 @@
+//! `recorder kill`, `restart`, `pause` and `resume`: what is done to single members of the cluster that is up.
+
+use std::time::{Duration, Instant};
+
+use super::{containers, nothing_up, sandbox};
+use crate::cli::kept::{KeptKind, MemberCommand};
+pub use crate::cluster::control::MemberAction;
+use crate::error::{Error, Result};
+use crate::faults::target;
+use crate::status::members::{ClusterStatus, MemberStatusRow, Role};
+use crate::{status, terminal};
+
+/// How long a member that was started may take until it answers and knows a leader.
+const BACK_TIMEOUT: Duration = Duration::from_secs(30);
+const BACK_POLL: Duration = Duration::from_millis(50);
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// Name of the member.
+    pub member: String,
+    /// The cluster that it is in.
+    pub cluster: KeptKind,
+}
+
+/// Carries a command out, and returns the exit code.
+///
+/// # Errors
+/// As [`act`], and when a member that was started does not come back.
+pub fn carry_out(action: MemberAction, typed: &MemberCommand) -> Result<u8> {
+    let asked = Instant::now();
+    let Done { member, cluster } = act(typed.cluster, action, &typed.member)?.ok_or_else(nothing_up)?;
+    let took = || format!("{:.1} s", asked.elapsed().as_secs_f64());
+    match action {
+        MemberAction::Kill => terminal::line(format_args!(
+            "{member} is killed; `recorder status --watch` shows what follows, `recorder restart {member}` starts it again"
+        )),
+        MemberAction::Pause => {
+            terminal::line(format_args!("{member} is paused; `recorder resume {member}` lets it go on"));
+        }
+        MemberAction::Resume => terminal::line(format_args!("{member} goes on")),
+        MemberAction::Restart => {
+            let row = wait_until_back(cluster, &member)?;
+            let lag = row.raft_lag.map_or_else(String::new, |lag| format!(", {lag} entries behind the leader"));
+            terminal::line(format_args!("{member} is back after {}: {}{lag}", took(), row.role));
+        }
+    }
+    Ok(0)
+}
+
+/// Does something to a member: a name, `leader`, or `follower`. `None` when no cluster is up. A member that is started is not
+/// ready yet when this returns.
+///
+/// # Errors
+/// [`Error::Usage`] for a member that there is not, and for what makes no sense with it now; what else keeps it from being
+/// done.
+pub fn act(cluster: KeptKind, action: MemberAction, member: &str) -> Result<Option<Done>> {
+    let Some(status) = status::of_kept(cluster)? else { return Ok(None) };
+    let member = meant(member, &status)?.member.clone();
+    let cluster = match status.backend.as_str() {
+        "docker" => KeptKind::Docker,
+        _ => KeptKind::Sandbox,
+    };
+    match cluster {
+        KeptKind::Docker => super::block_on(containers::act(action, &member))?,
+        KeptKind::Sandbox | KeptKind::Auto => sandbox::act(action, &member)?,
+    }
+    Ok(Some(Done { member, cluster }))
+}
+
+/// The member that was meant.
+fn meant<'a>(typed: &str, status: &'a ClusterStatus) -> Result<&'a MemberStatusRow> {
+    let members = &status.members;
+    if let Some(named) = members.iter().find(|row| row.member == typed) {
+        return Ok(named);
+    }
+    if !matches!(typed, "leader" | "follower") {
+        let names: Vec<_> = members.iter().map(|row| row.member.as_str()).collect();
+        return Err(Error::usage(format!(
+            "there is no member {typed:?}; there are {}, and the words leader and follower",
+            names.join(", ")
+        )));
+    }
+    let leader = members.iter().position(|row| Some(&row.member) == status.leader.as_ref());
+    let leader =
+        leader.ok_or_else(|| Error::run(format!("no member leads now, so there is no {typed}; name a member")))?;
+    Ok(&members[if typed == "leader" { leader } else { target::follower(members.len(), leader) }])
+}
+
+/// Waits until a member answers and knows a leader.
+fn wait_until_back(cluster: KeptKind, member: &str) -> Result<MemberStatusRow> {
+    let deadline = Instant::now() + BACK_TIMEOUT;
+    loop {
+        let status = status::of_kept(cluster)?.ok_or_else(nothing_up)?;
+        let row = status.members.into_iter().find(|row| row.member == member);
+        let row = row.ok_or_else(|| Error::run(format!("{member} is no member any more")))?;
+        let (has_ended, is_late) = (row.problem.as_deref().is_some_and(has_ended), Instant::now() > deadline);
+        match row.problem {
+            // An alarm or the like is no reason to wait.
+            None => return Ok(row),
+            Some(_) if row.role != Role::Unreachable && row.raft_term.is_some() && is_late => return Ok(row),
+            Some(problem) if has_ended => {
+                return Err(Error::run(format!("{member} was started and does not run: {problem}")));
+            }
+            Some(problem) if is_late => {
+                let waited = BACK_TIMEOUT.as_secs();
+                return Err(Error::run(format!("{member} is not back after {waited} s: {problem}")));
+            }
+            Some(_) => std::thread::sleep(BACK_POLL),
+        }
+    }
+}
+
+/// Whether a problem is that the process or the container does not run any more.
+fn has_ended(problem: &str) -> bool {
+    ["its process has ended", "its container has ended"].iter().any(|ended| problem.starts_with(ended))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_meant_by_name_or_by_role() {
+        let row = |member: &str, role| MemberStatusRow {
+            member: member.into(),
+            role,
+            raft_term: Some(2),
+            ..MemberStatusRow::default()
+        };
+        let rows = vec![row("etcd0", Role::Follower), row("etcd1", Role::Leader), row("etcd2", Role::Follower)];
+        let status = ClusterStatus::new("sandbox", String::new(), rows.clone());
+        let name = |typed: &str| meant(typed, &status).map(|row| row.member.clone()).map_err(|error| error.to_string());
+        assert_eq!(
+            [name("etcd2"), name("leader"), name("follower")],
+            ["etcd2", "etcd1", "etcd2"].map(|name| Ok(name.into()))
+        );
+        let unknown = name("etcd7").expect_err("there is none");
+        assert!(unknown.contains("etcd0, etcd1, etcd2") && unknown.contains("etcd7"), "{unknown}");
+        let leaderless = ClusterStatus::new("sandbox", String::new(), rows[..1].to_vec());
+        assert!(meant("leader", &leaderless).is_err_and(|error| error.to_string().contains("no member leads")));
+    }
+}
