@@ -1,5 +1,6 @@
 //! Killing a member and starting it again, so that none stays down whatever happens in between.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Mutex as AsyncMutex;
@@ -7,6 +8,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use crate::cli::kept::KeptKind;
 use crate::error::{Error, Result};
 use crate::kept::control::{self, MemberAction};
+use crate::status;
 
 /// What is done to the members of a cluster that is kept up.
 #[derive(Debug)]
@@ -51,6 +53,19 @@ impl Control {
     /// The member that may be down.
     pub(super) fn down(&self) -> Option<String> {
         self.down.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why members cannot answer, by name, as far as whatever keeps the cluster up knows: a process that is held, or that ended and said
+    /// something before.
+    pub(super) async fn problems(&self) -> HashMap<String, String> {
+        let cluster = self.cluster;
+        let status = tokio::task::spawn_blocking(move || status::of_kept(cluster)).await;
+        // Without an answer there is nothing to add to what the network says.
+        let members = status.ok().and_then(std::result::Result::ok).flatten().map(|status| status.members);
+        let known = members.into_iter().flatten().filter_map(|row| Some((row.member, row.problem?)));
+        known
+            .filter(|(_, problem)| problem.starts_with("its process") || problem.starts_with("its container"))
+            .collect()
     }
 
     async fn act(&self, action: MemberAction, member: &str) -> Result<()> {

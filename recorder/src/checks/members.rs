@@ -39,7 +39,10 @@ pub(super) async fn check(stage: &Stage) -> Finding {
         match judge(&said, stage.nodes) {
             Ok(detail) => return Ok(detail),
             // Electing a leader takes its time, being dead does not end.
-            Err(failure) if Instant::now() > deadline => return Err(Trouble::Failed(failure)),
+            Err(_) if Instant::now() > deadline => {
+                let said = explained(stage, said).await;
+                return judge(&said, stage.nodes).map_err(Trouble::Failed);
+            }
             Err(_) => tokio::time::sleep(SETTLING_POLL).await,
         }
     }
@@ -63,6 +66,20 @@ async fn ask(stage: &Stage) -> Vec<Said> {
     }
     all.sort_by(|one, other| one.name.cmp(&other.name));
     all
+}
+
+/// With the reason why a member does not answer, where whatever keeps the cluster up knows it.
+async fn explained(stage: &Stage, mut said: Vec<Said>) -> Vec<Said> {
+    let Some(control) = &stage.control else { return said };
+    let problems = control.problems().await;
+    for Said { name, answer } in &mut said {
+        if let (Err(why), Some(problem)) = (answer, problems.get(name))
+            && why != problem
+        {
+            *why = format!("{why}; {problem}");
+        }
+    }
+    said
 }
 
 impl Status {

@@ -7,7 +7,7 @@ use crate::cli::kept::{KeptKind, UpCommand};
 use crate::endpoints::Endpoint;
 use crate::error::{Error, Result};
 use crate::status::members::{ClusterStatus, MemberStatusRow};
-use crate::{kept, status, terminal};
+use crate::{apart, kept, status, terminal};
 
 /// A cluster, and how it is reached.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Subject {
             Target::Endpoints(endpoints) => return Self::external(endpoints, plan.nodes),
             Target::Kept { cluster, up, only_up } => (*cluster, up, only_up),
         };
-        let Some(status) = status::of_kept(cluster)? else { return Self::bring_up(up, plan.once) };
+        let Some(status) = apart::find_out(|| status::of_kept(cluster))? else { return Self::bring_up(up, plan.once) };
         if plan.once {
             return Err(Error::usage(format!(
                 "--once: a cluster is up already ({}); leave --once out to test that one, or end it by `recorder down`",
