@@ -11,7 +11,8 @@ ANALYZE := $(PROGRAMS)/analyze
 # program=package pairs, as .ci/need takes them.
 BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/descriptor.proto=libprotobuf-dev
 RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
-TEST_NEEDS := etcdctl=etcd-client setpriv=util-linux unshare=util-linux python3=python3 /usr/lib/python3/dist-packages/pandas=python3-pandas
+TEST_NEEDS := etcdctl=etcd-client setpriv=util-linux unshare=util-linux python3=python3 /usr/lib/python3/dist-packages/pandas=python3-pandas \
+	dot=graphviz node=nodejs npm=npm
 VM_NEEDS := qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs depmod=kmod setpriv=util-linux flock=util-linux
 
 .PHONY: help demo test test-netem lint build images needs-demo needs-test needs-images bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures
@@ -54,6 +55,7 @@ needs-images:
 
 needs-test:
 	@.ci/need $(BUILD_NEEDS) $(RUN_NEEDS) $(TEST_NEEDS) $(VM_NEEDS)
+	@.ci/mermaid >/dev/null
 
 bench-recording: ## Bytes and CPU time a recorded row, and memory, from 1 M to 60 M rows
 	cargo run --release --package run-folder --features synthetic --example recording-cost -- --rows 1000000,8000000,60000000

@@ -4,115 +4,15 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use end_to_end::home::{Home, etcdctl};
 use end_to_end::processes::{assert_nothing_left, mentioning, signal, wait_until};
-use end_to_end::{Finished, Workplace, binaries, one_at_a_time, run};
+use end_to_end::{Finished, NOBODY, binaries, one_at_a_time, run};
 use nix::sys::signal::Signal;
 use run_folder::RunFolder;
 use serde_json::Value;
-
-const NOBODY: u32 = 65_534;
-
-/// A user's place for a kept cluster, apart from a developer's own one.
-struct Home {
-    place: Workplace,
-    runtime: tempfile::TempDir,
-    unprivileged: bool,
-}
-
-impl Home {
-    fn new() -> Self {
-        let place = Workplace::new();
-        // Where it usually lies, the sandbox covers it up.
-        let usual = Path::new("/run");
-        let parent = if nix::unistd::geteuid().is_root() { usual } else { place.path() };
-        let runtime = tempfile::Builder::new().prefix("laggard-").tempdir_in(parent).expect("a folder can be made");
-        Self { place, runtime, unprivileged: false }
-    }
-
-    fn of_nobody() -> Self {
-        let mut home = Self::new();
-        home.unprivileged = true;
-        if nix::unistd::geteuid().is_root() {
-            let nobody = Some(NOBODY);
-            std::os::unix::fs::chown(home.runtime.path(), nobody, nobody).expect("root may give a folder away");
-        }
-        home
-    }
-
-    fn runtime_folder(&self) -> &Path {
-        self.runtime.path()
-    }
-
-    fn state_folder(&self) -> PathBuf {
-        self.runtime_folder().join("laggard")
-    }
-
-    fn command(&self, arguments: &str) -> Command {
-        let command = if self.unprivileged { Workplace::recorder_unprivileged } else { Workplace::recorder };
-        let mut command = command(&self.place, arguments);
-        command.env("XDG_RUNTIME_DIR", self.runtime_folder()).env_remove("ETCDCTL_ENDPOINTS");
-        command
-    }
-
-    fn recorder(&self, arguments: &str) -> Finished {
-        run(&mut self.command(arguments))
-    }
-
-    /// The place is named, so that the daemon's command line tells whose it is.
-    fn up_command(&self, options: &str) -> Command {
-        self.command(&format!("up --dir {} {options}", self.place.results().display()))
-    }
-
-    /// Brings a cluster up and returns its listeners' addresses.
-    fn up(&self, options: &str) -> Vec<String> {
-        let finished = run(&mut self.up_command(options)).expect_code(0);
-        assert!(finished.stderr.contains("it stays up until `recorder down`"), "{}", finished.stderr);
-        let listener = |(index, line): (usize, &str)| {
-            let address = line.strip_prefix(&format!("etcd{index}  http://")).unwrap_or_else(|| panic!("{line:?}"));
-            address.to_owned()
-        };
-        finished.stdout.lines().enumerate().map(listener).collect()
-    }
-
-    fn status(&self, code: i32) -> Value {
-        let finished = self.recorder("status --format json").expect_code(code);
-        serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {}", finished.stdout))
-    }
-
-    /// What the daemon wrote of itself.
-    fn state(&self) -> Value {
-        serde_json::from_slice(&std::fs::read(self.state_folder().join("state.json")).unwrap()).unwrap()
-    }
-
-    fn daemon(&self) -> i32 {
-        self.state()["process"]["pid"].as_i64().unwrap() as i32
-    }
-
-    fn assert_nothing_left(&self) {
-        assert_nothing_left(self.place.path());
-        assert!(!self.state_folder().exists(), "the state folder is left");
-        assert!(!self.place.results().join(".laggard-data").exists(), "the members' data are left");
-    }
-}
-
-impl Drop for Home {
-    /// A test that fails leaves nothing either.
-    fn drop(&mut self) {
-        if self.state_folder().exists() {
-            let _ = self.command("down").output();
-        }
-    }
-}
-
-fn etcdctl(listener: &str, arguments: &str) -> Finished {
-    let mut command = Command::new("etcdctl");
-    command.env("ETCDCTL_API", "3").env_remove("ETCDCTL_ENDPOINTS").args(["--endpoints", listener]);
-    run(command.args(arguments.split_whitespace()))
-}
 
 /// Mounts of the host in the two places where a sandbox mounts something.
 fn host_mounts() -> Vec<String> {

@@ -4,7 +4,10 @@
 //! `LAGGARD_REQUIRE_ALL` is set, as in CI.
 
 pub mod engine;
+pub mod graphviz;
 pub mod grid;
+pub mod home;
+pub mod mermaid;
 pub mod processes;
 pub mod recorded;
 pub mod vm;
@@ -167,7 +170,8 @@ impl Workplace {
     }
 }
 
-const NOBODY: u32 = 65_534;
+/// The user without any privilege, and the group.
+pub const NOBODY: u32 = 65_534;
 /// Where no Docker engine listens.
 pub const NO_ENGINE: &str = "unix:///nonexistent/docker.sock";
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 
@@ -77,6 +77,10 @@ impl Process {
         match self.state() {
             ProcessState::Running => None,
             ProcessState::Paused => Some("its process is paused".into()),
+            // Somebody did that; what the member said before has nothing to do with it.
+            ProcessState::Ended(status) if status.signal() == Some(Signal::SIGKILL as i32) => {
+                Some("its process has ended (killed by SIGKILL)".into())
+            }
             ProcessState::Ended(status) => Some(format!("its process has ended ({status}){}", self.last_log_lines())),
         }
     }

@@ -119,7 +119,7 @@ fn changes_of(before: Option<&MemberStatusRow>, now: &MemberStatusRow) -> Vec<St
     let Some(before) = before else { return vec!["is a new member".to_owned()] };
     let was_there = before.role != Role::Unreachable;
     let is_there = now.role != Role::Unreachable;
-    let problem = now.problem.as_deref().and_then(|problem| problem.lines().next()).unwrap_or_default();
+    let problem = now.problem_in_short().unwrap_or_default();
     let mut changes = Vec::new();
     match (was_there, is_there) {
         (true, false) => changes.push(format!("is lost: {problem}")),

@@ -69,7 +69,7 @@ fn about(row: &MemberStatusRow) -> Vec<String> {
     if let (Some(index), Some(applied)) = (row.raft_index, row.raft_applied_index) {
         lines.push(format!("index {index}, applied {applied}"));
     }
-    lines.extend(row.problem.as_deref().and_then(|problem| problem.lines().next()).map(str::to_owned));
+    lines.extend(row.problem_in_short().map(str::to_owned));
     lines
 }
 

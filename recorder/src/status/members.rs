@@ -138,6 +138,12 @@ impl MemberStatusRow {
         }
     }
 
+    /// What is wrong with it in a line, without what its log says.
+    pub fn problem_in_short(&self) -> Option<&str> {
+        let first = self.problem.as_deref()?.lines().next().unwrap_or_default();
+        Some(first.strip_suffix("; its log ends with:").unwrap_or(first))
+    }
+
     fn leads_in(&self) -> Option<u64> {
         self.raft_term.filter(|_| self.role == Role::Leader)
     }

@@ -23,8 +23,15 @@ const OPTIONAL: [&str; 2] = ["listener", "alarms"];
 
 /// The header and a line for each member; `-` where there is nothing to say.
 pub(super) fn lines(status: &ClusterStatus) -> Vec<String> {
+    lines_without(status, &[])
+}
+
+/// The same without what stands in some columns, for narrow places.
+pub(super) fn lines_without(status: &ClusterStatus, left_out: &[&str]) -> Vec<String> {
     let members = &status.members;
-    let is_shown = |(name, of): &&Column| !OPTIONAL.contains(name) || members.iter().any(|row| of(row).is_some());
+    let is_shown = |(name, of): &&Column| {
+        !left_out.contains(name) && (!OPTIONAL.contains(name) || members.iter().any(|row| of(row).is_some()))
+    };
     let columns: Vec<_> = COLUMNS.iter().filter(is_shown).collect();
     let header = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
     let cells = |row| columns.iter().map(|(_, of)| of(row).unwrap_or_else(|| "-".into())).collect();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::changes::{Change, Observer};
 use super::members::ClusterStatus;
 use super::source::Source;
-use super::table;
+use super::{ascii, table};
 use crate::cli::status::StatusFormat;
 use crate::error::{Error, Result};
 use crate::{signals, terminal};
@@ -115,12 +115,11 @@ impl<'a> Screen<'a> {
             StatusFormat::Ascii => super::text(status, StatusFormat::Ascii),
             _ => self.marked_table(status, observer, now),
         };
-        lines.insert(0, format!("{}  {}", status.time, status.about.lines().next().unwrap_or_default()));
         lines.push(String::new());
         // What does not fit would scroll, and could not be drawn over.
         let room = rows.saturating_sub(lines.len() + 2);
         let changes = &self.changes[self.changes.len().saturating_sub(room)..];
-        lines.extend(changes.iter().map(|(_, change)| format!("{}  {}", change.time, change.text)));
+        lines.extend(changes.iter().map(|(_, change)| format!("{}  {}", time_of_day(&change.time), change.text)));
         lines.push(format!("every {} s; Ctrl-C ends this", self.watch.interval.as_secs_f64()));
         lines.truncate(rows.saturating_sub(1));
         let mut drawing = String::new();
@@ -140,11 +139,13 @@ impl<'a> Screen<'a> {
 
     /// The table, with what has changed lately in reverse, and what is wrong with members behind their lines.
     fn marked_table(&self, status: &ClusterStatus, observer: &Observer, now: Instant) -> Vec<String> {
-        let mut lines = table::lines(status);
-        let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
-        for (line, row) in lines.iter_mut().skip(1).zip(&status.members) {
-            let problem = row.problem.as_deref().and_then(|problem| problem.lines().next());
-            let note = problem.or_else(|| observer.is_behind(&row.member).then_some("catching up"));
+        // People reach members at their listeners, where there are some.
+        let left_out: &[_] = if status.members.iter().any(|row| row.listener.is_some()) { &["address"] } else { &[] };
+        let mut lines = vec![ascii::heading(status)];
+        lines.extend(table::lines_without(status, left_out));
+        let width = lines.iter().skip(1).map(|line| line.chars().count()).max().unwrap_or(0);
+        for (line, row) in lines.iter_mut().skip(2).zip(&status.members) {
+            let note = row.problem_in_short().or_else(|| observer.is_behind(&row.member).then_some("catching up"));
             if let Some(note) = note {
                 *line = format!("{line:width$}  {note}");
             }
@@ -164,6 +165,11 @@ const RESET: &str = "\x1b[0m";
 
 fn say(change: &Change) {
     terminal::line(format_args!("{}  {}", change.time, change.text));
+}
+
+/// The time of day of a time in UTC, to milliseconds.
+fn time_of_day(time: &str) -> &str {
+    time.split_once('T').map_or(time, |(_, time)| time)
 }
 
 /// As much of a line as the terminal is wide; marks take no place.
