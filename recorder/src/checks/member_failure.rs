@@ -49,6 +49,14 @@ pub(super) async fn check(scene: &Scene<'_>) -> Finding {
     if scene.members.len() < NODES_MIN {
         return Err(Trouble::NotMade(format!("{} members cannot do without one", scene.members.len())));
     }
+    let before = scene.members[0].put(&scene.key("before"), "before", scene.lease).await?;
+    caught_up(&scene.members, before, RECOVERY_TIMEOUT).await?;
+    if let Err(Trouble::Failed(failure)) = same_content(&scene.members, before).await {
+        return Err(Trouble::NotMade(format!(
+            "the members differ already ({}), so whether one catches up could not be told",
+            failure.seen
+        )));
+    }
     let leader = leader(scene).await?;
     let others: Vec<_> = scene.members.iter().filter(|member| member.name != leader.name).cloned().collect();
 
