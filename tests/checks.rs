@@ -113,7 +113,7 @@ fn goes_through_its_life(home: &Home) {
             (&Value::Null, &Value::Null, &serde_json::json!([]))
         );
     }
-    assert_eq!(etcdctl(&listeners[0], "get --prefix  --keys-only --from-key=true m").stdout.trim(), "mine");
+    assert_eq!(etcdctl(&listeners[0], "get a --from-key --keys-only").stdout.trim(), "mine");
     assert_no_key_left(&listeners[2]);
     home.status(0);
 

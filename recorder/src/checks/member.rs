@@ -109,7 +109,9 @@ impl Member {
             "" => member.peer_urls().join(","),
             name => name.to_owned(),
         };
-        Ok(list.members().iter().map(name).collect())
+        let mut names: Vec<_> = list.members().iter().map(name).collect();
+        names.sort();
+        Ok(names)
     }
 
     /// Writes, and returns the revision.
