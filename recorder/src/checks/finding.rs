@@ -35,9 +35,10 @@ impl Trouble {
     }
 }
 
-/// A time as people read it: milliseconds below a second.
+/// A time as people read it: milliseconds below a second, and no decimals where there are none.
 pub(super) fn in_words(time: std::time::Duration) -> String {
     match time.as_secs_f64() {
+        whole if whole >= 1.0 && time.subsec_nanos() == 0 => format!("{whole} s"),
         short if short < 1.0 => format!("{:.0} ms", short * 1000.0),
         long => format!("{long:.1} s"),
     }
@@ -46,4 +47,17 @@ pub(super) fn in_words(time: std::time::Duration) -> String {
 /// Names as people read them.
 pub(super) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        let shown = [0, 7, 999, 2_000, 2_040].map(|ms| in_words(Duration::from_millis(ms)));
+        assert_eq!(shown, ["0 ms", "7 ms", "999 ms", "2 s", "2.0 s"]);
+    }
 }

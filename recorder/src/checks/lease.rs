@@ -20,8 +20,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// Makes the check: one lease runs out, one is kept alive beyond its time, one is revoked, each through other members.
 pub(super) async fn check(scene: &Scene<'_>) -> Finding {
-    let (mine, others) = (&scene.members, scene.members.len());
-    let (first, second, third) = (&mine[0], &mine[1 % others], &mine[2 % others]);
+    let [first, second, third] = [0, 1, 2].map(|number| &scene.members[number % scene.members.len()]);
     let (expired, kept, ()) = tokio::try_join!(
         runs_out(scene, first, second),
         is_kept_alive(scene, second, third),

@@ -130,6 +130,13 @@ impl Member {
         self.call(what, self.client.kv_client().get(key, Some(read.options()))).await
     }
 
+    /// The revision that it is at, whatever the others are at.
+    pub(super) async fn revision(&self) -> Answered<i64> {
+        // It comes with every answer, also where there is no such key.
+        let answer = self.get("laggard/", Read::Serializable).await?;
+        Ok(answer.header().map_or(0, etcd_client::ResponseHeader::revision))
+    }
+
     /// Reads all keys that begin with this.
     pub(super) async fn get_all(&self, prefix: &str, read: Read) -> Answered<GetResponse> {
         let options = read.options().with_prefix();

@@ -133,7 +133,7 @@ fn judge(said: &[Said], nodes: usize) -> Result<String, Failure> {
             let leader = name_of(status.leader).map_or_else(|| format!("{:x}", status.leader), str::to_owned);
             format!("{name} says that {leader} leads in term {}", status.term)
         };
-        let views: Vec<_> = led.iter().map(|led| view(led)).collect();
+        let views: Vec<_> = led.iter().map(view).collect();
         problems.push((views.join(", "), led.iter().map(|(name, _)| *name).collect()));
     }
     match (problems.is_empty(), views.first()) {
@@ -185,8 +185,8 @@ mod tests {
 
     #[test]
     fn each_trouble_names_its_members() {
-        let (seen, members) = failure(|all| all[2].answer = Err("no answer within 2.0 s".into()));
-        assert_eq!((seen.as_str(), members), ("etcd2: no answer within 2.0 s", vec!["etcd2".to_owned()]));
+        let (seen, members) = failure(|all| all[2].answer = Err("no answer within 2 s".into()));
+        assert_eq!((seen.as_str(), members), ("etcd2: no answer within 2 s", vec!["etcd2".to_owned()]));
         let (seen, members) = failure(|all| status(&mut all[0]).leader = 0);
         assert_eq!((seen.as_str(), members), ("etcd0 knows no leader", vec!["etcd0".to_owned()]));
         let (seen, _) = failure(|all| (status(&mut all[0]).leader, status(&mut all[0]).term) = (12, 5));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::finding::{Failure, Finding, Trouble, in_words, names};
-use super::member::{Answered, Member, Read};
+use super::member::{Answered, Member};
 use super::stage::Scene;
 use super::together::together;
 
@@ -58,8 +58,7 @@ pub(super) async fn caught_up(members: &[Member], revision: i64, timeout: Durati
     }
     for member in members {
         loop {
-            let answer = member.get("laggard/test", Read::Serializable).await?;
-            let its_revision = answer.header().map_or(0, etcd_client::ResponseHeader::revision);
+            let its_revision = member.revision().await?;
             let its_applied = applied_index(member).await?;
             if its_revision >= revision && its_applied >= applied {
                 break;

@@ -105,11 +105,12 @@ impl Stage {
     /// # Errors
     /// [`Trouble::NotMade`] where nothing can be written: no member answers, or none knows a leader.
     pub(super) async fn scene(&self, check: CheckName) -> Answered<Scene<'_>> {
-        let (mut members, mut absent, mut has_leader) = (Vec::new(), self.unreachable.clone(), false);
+        let (mut members, mut absent) = (Vec::new(), self.unreachable.clone());
+        let mut able: Option<&Member> = None;
         for (member, answer) in self.ask_all().await {
             match answer {
                 Ok(status) => {
-                    has_leader |= status.leader() != 0;
+                    able = able.or((status.leader() != 0).then_some(member));
                     members.push(member.clone());
                 }
                 Err(why) => absent.push(Absent { name: member.name.clone(), why }),
@@ -119,13 +120,13 @@ impl Stage {
         if members.is_empty() {
             return Err(Trouble::NotMade("no member answers".into()));
         }
-        if !has_leader {
+        let Some(able) = able else {
             let there = names(members.iter().map(|member| member.name.as_str()));
             return Err(Trouble::NotMade(format!(
-                "the members that answer ({there}) know no leader, so nothing can be written"
+                "none of those that answer ({there}) knows a leader, so nothing can be written"
             )));
-        }
-        let lease = self.lease(&members[0], KEYS_TTL_S).await?.0;
+        };
+        let lease = self.lease(able, KEYS_TTL_S).await?.0;
         Ok(Scene { stage: self, members, absent, prefix: format!("{}{check}/", self.prefix), lease })
     }
 
