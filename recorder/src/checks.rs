@@ -36,6 +36,9 @@ use subject::Subject;
 /// Signals that have come so far.
 type Signals = Receiver<Vec<&'static str>>;
 
+/// Time in which signals are one: `timeout` sends each to its command and to the group that this is in.
+const ONE_SIGNAL: Duration = Duration::from_millis(200);
+
 /// Makes the test, and returns the exit code. Must be called while the process has a single thread.
 ///
 /// # Errors
@@ -52,7 +55,7 @@ pub fn carry_out(typed: &TestCommand) -> Result<u8> {
         let signals = signals::install_counting()?;
         tokio::select! {
             code = test_and_remove(&plan, &subject, signals.clone()) => code,
-            () = come(signals, 2) => Err(Error::Interrupted(ended_at_once(&subject))),
+            () = second(signals) => Err(Error::Interrupted(ended_at_once(&subject))),
         }
     });
     // What is still being done to a member is not waited for at the second signal.
@@ -210,6 +213,14 @@ async fn come(mut signals: Signals, count: usize) {
         // Nobody sends any more; then none comes.
         std::future::pending().await
     }
+}
+
+/// Waits until a signal comes that was meant as the second one.
+async fn second(signals: Signals) {
+    come(signals.clone(), 1).await;
+    tokio::time::sleep(ONE_SIGNAL).await;
+    let first = signals.borrow().len();
+    come(signals, first + 1).await;
 }
 
 fn interrupted(signals: &Signals) -> Error {

@@ -72,6 +72,7 @@ async fn ask(stage: &Stage) -> Vec<Said> {
 async fn explained(stage: &Stage, mut said: Vec<Said>) -> Vec<Said> {
     let Some(control) = &stage.control else { return said };
     let problems = control.problems().await;
+    stage.note_problems(&problems);
     for Said { name, answer } in &mut said {
         if let (Err(why), Some(problem)) = (answer, problems.get(name))
             && why != problem

@@ -66,8 +66,8 @@ impl Made {
     }
 }
 
-/// Columns before the detail.
-const INDENT: usize = 34;
+/// Columns before what was expected and seen.
+const INDENT: usize = 20;
 
 impl std::fmt::Display for Made {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -180,7 +180,7 @@ ok        members           1.2 s  3 members agree
 FAILED    replication       1.2 s  at etcd1
           expected  one hash
           seen      etcd1: another
-                                    quoted
+                      quoted
 not made  member-failure    0.0 s  nobody can
 skipped   lease             0.0 s  left out by --skip";
         assert_eq!(lines.join("\n"), expected);

@@ -1,5 +1,6 @@
 //! What checks act on: the members that answer, and a place for keys that goes when the test is over, however it ends.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(super) struct Stage {
     pub(super) nodes: usize,
     /// What kills members and starts them again, where something does.
     pub(super) control: Option<Control>,
+    /// Why members do not answer, as far as it was found out.
+    problems: Mutex<HashMap<String, String>>,
     /// Where the keys of this test are.
     prefix: String,
     next_lease: AtomicI64,
@@ -82,6 +85,7 @@ impl Stage {
             unreachable,
             nodes: subject.nodes.len(),
             control: subject.kept.map(Control::of),
+            problems: Mutex::default(),
             prefix: format!("{PLACE}/{unique:x}/"),
             next_lease: AtomicI64::new(unique & i64::MAX),
             leases: Mutex::new(Vec::new()),
@@ -100,6 +104,17 @@ impl Stage {
         answers
     }
 
+    /// Remembers why members do not answer, but not what they said before: once is enough.
+    pub(super) fn note_problems(&self, problems: &HashMap<String, String>) {
+        let short = |problem: &String| problem.split("; its log ends").next().unwrap_or_default().to_owned();
+        let problems = problems.iter().map(|(name, problem)| (name.clone(), short(problem)));
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).extend(problems);
+    }
+
+    fn known_problem(&self, member: &str) -> Option<String> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).get(member).cloned()
+    }
+
     /// Sees who is there for a check.
     ///
     /// # Errors
@@ -113,7 +128,10 @@ impl Stage {
                     able = able.or((status.leader() != 0).then_some(member));
                     members.push(member.clone());
                 }
-                Err(why) => absent.push(Absent { name: member.name.clone(), why }),
+                Err(why) => {
+                    let why = self.known_problem(&member.name).unwrap_or(why);
+                    absent.push(Absent { name: member.name.clone(), why });
+                }
             }
         }
         absent.sort_by(|one, other| one.name.cmp(&other.name));
