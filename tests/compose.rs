@@ -125,6 +125,7 @@ fn check(file: &str, members: usize) {
         let answer = put(project.ports[0], "c2xvdw==", "ZmF1bHQ=").expect("the gateway answers");
         assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
         sweep_on(members);
+        test_on(members);
         let last = project.members() - 1;
         assert_eq!(lines_of(&format!("exec etcd{last} etcdctl get slow --print-value-only")), ["fault"]);
         assert_eq!(lines_of("exec etcd0 etcdctl member list").len(), members);
@@ -156,6 +157,18 @@ fn sweep_on(members: usize) {
     assert_eq!(shown.stdout.lines().filter(|line| line.ends_with(": no fault")).count(), members, "{}", shown.stdout);
     let kept = run(&mut place.recorder_beside_engine("down --cluster docker")).expect_code(3);
     assert!(kept.stderr.contains("did not make"), "{}", kept.stderr);
+}
+
+/// Tests the containers that are up, one of which is killed and started again, and leaves them to whoever made them.
+fn test_on(members: usize) {
+    let place = Workplace::new();
+    let tested = run(&mut place.recorder_beside_engine("test --json")).expect_code(0);
+    assert!(!tested.stderr.contains("--cleanup"), "{}", tested.stderr);
+    let tested: serde_json::Value = serde_json::from_str(&tested.stdout).expect("one JSON object");
+    assert_eq!((&tested["passed"], &tested["cluster"]["backend"]), (&true.into(), &"docker".into()));
+    assert_eq!(tested["cluster"]["nodes"].as_array().map(Vec::len), Some(members));
+    let kept = run(&mut place.recorder_beside_engine("test --cleanup")).expect_code(3);
+    assert!(kept.stderr.contains("did not make") && kept.stderr.contains("docker-compose"), "{}", kept.stderr);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Processes of their own for runs that follow each other: a sandbox moves the whole process into namespaces, and out of
 //! them there is no way back.
 
+use std::io::{self, Read as _, Write as _};
+
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, pthread_sigmask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, setpgid};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result, exit_code};
 use crate::signals;
@@ -93,6 +97,31 @@ fn bind_to(parent: Pid) -> Result<()> {
         return Err(Error::run("the recorder was killed while it started a run"));
     }
     setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(|errno| failed("a process group", errno))
+}
+
+/// Finds something out in a process of its own, so that neither threads nor a runtime's traces are left in this one. Must be called
+/// while the process has a single thread.
+///
+/// # Errors
+/// [`Error::Said`] where it has failed and said why, [`Error::Interrupted`] when a signal came meanwhile.
+pub fn find_out<T: Serialize + DeserializeOwned>(inside: impl FnOnce() -> Result<T>) -> Result<T> {
+    let broken =
+        |error: io::Error| Error::environment(format!("another process of the recorder cannot be asked: {error}"));
+    let (mut answer, mut told) = io::pipe().map_err(broken)?;
+    let mut supervisor = Supervisor::new()?;
+    let code = supervisor.run(move || {
+        let found = serde_json::to_vec(&inside()?).expect("what is found out has only string keys");
+        told.write_all(&found).map_err(broken)?;
+        Ok(0)
+    })?;
+    let mut text = Vec::new();
+    answer.read_to_end(&mut text).map_err(broken)?;
+    match code {
+        0 if supervisor.interrupted() => Err(Error::Interrupted("interrupted; nothing was begun".into())),
+        0 => serde_json::from_slice(&text).map_err(|error| broken(error.into())),
+        // It has said why.
+        code => Err(Error::Said(code)),
+    }
 }
 
 fn failed(what: &str, errno: nix::errno::Errno) -> Error {

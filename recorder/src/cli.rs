@@ -1,12 +1,14 @@
 //! The command line: what can be typed. [`crate::plan`] turns it into what is run.
 
 pub mod bench;
+pub mod checks;
 pub mod kept;
 pub mod status;
 
 use std::path::PathBuf;
 
 use bench::BenchCommand;
+use checks::TestCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kept::{DownCommand, ExecCommand, MemberCommand, UpCommand};
 use run_folder::{DEFAULT_RESULTS_DIR, Label};
@@ -100,6 +102,9 @@ pub enum Command {
     /// End the cluster that is up
     #[command(after_help = kept::DOWN_HELP)]
     Down(DownCommand),
+    /// Test whether a cluster keeps etcd's promises: the one that is up, or one that is brought up for it
+    #[command(after_help = checks::TEST_HELP)]
+    Test(TestCommand),
     /// Show or clear faults in the cluster that is up: what killed recorders left, or somebody put there by hand
     #[command(after_help = kept::FAULTS_HELP)]
     Faults(kept::FaultsCommand),

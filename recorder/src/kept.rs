@@ -32,6 +32,34 @@ pub fn up(typed: &UpCommand) -> Result<u8> {
     }
 }
 
+/// Starts a cluster as [`up`] does, and does not say how to reach it. Containers are labelled with the session's name. Must be
+/// called while the process has a single thread.
+///
+/// # Errors
+/// As [`up`].
+pub fn bring_up(typed: &UpCommand, session: &str) -> Result<()> {
+    match typed.cluster {
+        UpKind::Sandbox => match sandbox::bring_up(typed)? {
+            0 => Ok(()),
+            code => Err(Error::Said(code)),
+        },
+        UpKind::Docker => containers::bring_up(typed, session).map(drop),
+    }
+}
+
+/// Ends the cluster that is up, as [`down`] does, and with it the data of containers that a session of this name brought up.
+///
+/// # Errors
+/// As [`down`].
+pub fn take_down(cluster: KeptKind, session: &str) -> Result<()> {
+    let ended = |is_ended: bool| is_ended.then_some(());
+    let containers = || containers::take_down(session).map(ended);
+    if find(cluster, || sandbox::down().map(ended), containers)?.is_none() {
+        terminal::line("no cluster is up");
+    }
+    Ok(())
+}
+
 /// Ends the cluster that is up, and returns the exit code.
 ///
 /// # Errors

@@ -2,10 +2,11 @@
 //!
 //! In the order data takes: what was typed ([`cli`]) becomes what is run ([`plan`]); [`run`] is the whole course of a
 //! run on one screen; [`cluster`], [`workload`], [`faults`] and [`recording`] are its parts; [`clock`] dates it all. [`kept`] keeps a
-//! cluster up between commands.
+//! cluster up between commands, [`checks`] says whether it does what it should.
 
 pub mod apart;
 pub mod bench;
+pub mod checks;
 pub mod cli;
 pub mod clock;
 pub mod clock_watch;

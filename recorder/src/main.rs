@@ -6,7 +6,7 @@ use clap::Parser;
 use recorder::cli::{Cli, Command};
 use recorder::cluster::control::MemberAction;
 use recorder::error::{Error, Result};
-use recorder::{bench, doctor, faults, kept, outpost, plan, reproduce, session, status, sweep, terminal};
+use recorder::{bench, checks, doctor, faults, kept, outpost, plan, reproduce, session, status, sweep, terminal};
 use run_folder::RunFolder;
 
 fn main() -> ExitCode {
@@ -43,6 +43,7 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Pause(typed) => kept::control::carry_out(MemberAction::Pause, typed),
         Command::Resume(typed) => kept::control::carry_out(MemberAction::Resume, typed),
         Command::Down(typed) => kept::down(typed),
+        Command::Test(typed) => checks::carry_out(typed),
         Command::Exec(typed) => kept::exec(typed),
         Command::Faults(typed) => kept::faults::carry_out(typed),
         Command::Hold => Ok(faults::hold::serve()),

@@ -27,18 +27,35 @@ fn is_ignored(signal: Signal) -> bool {
 /// [`Error::Environment`] when a handler cannot be installed.
 pub fn install() -> Result<watch::Receiver<Option<&'static str>>> {
     let (sender, receiver) = watch::channel(None);
+    listen(move |name| {
+        sender.send_if_modified(|seen| seen.replace(name).is_none());
+    })?;
+    Ok(receiver)
+}
+
+/// As [`install`], for whoever ends everything at the second signal itself: the receiver changes to the names of all that have come.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_counting() -> Result<watch::Receiver<Vec<&'static str>>> {
+    let (sender, receiver) = watch::channel(Vec::new());
+    listen(move |name| sender.send_modify(|seen| seen.push(name)))?;
+    Ok(receiver)
+}
+
+/// Calls `heard` with the name of each signal that comes.
+fn listen(heard: impl Fn(&'static str) + Clone + Send + 'static) -> Result<()> {
     let handled = handled();
     for signal_handled in handled.iter() {
         let (kind, name) = (SignalKind::from_raw(signal_handled as i32), signal_handled.as_str());
         let mut stream = signal(kind).map_err(|error| Error::environment(format!("cannot handle {name}: {error}")))?;
-        let sender = sender.clone();
+        let heard = heard.clone();
         tokio::spawn(async move {
             while stream.recv().await.is_some() {
-                sender.send_if_modified(|seen| seen.replace(name).is_none());
+                heard(name);
             }
         });
     }
     pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&handled), None)
-        .map_err(|errno| Error::environment(format!("cannot unblock signals: {errno}")))?;
-    Ok(receiver)
+        .map_err(|errno| Error::environment(format!("cannot unblock signals: {errno}")))
 }

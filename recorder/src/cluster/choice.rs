@@ -1,13 +1,12 @@
 //! Which kind of cluster a run gets: what was asked for, or what is there.
 
-use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use run_folder::RunSpec;
 use run_folder::spec::{Backend, ClientPlace, MechanismChoice};
 
 use super::containers;
-use crate::apart::Supervisor;
+use crate::apart;
 use crate::cli::{ClusterKind, Places};
 use crate::docker::{Engine, Naming};
 use crate::error::{Error, Result};
@@ -32,21 +31,7 @@ impl Choice {
         if places.cluster == ClusterKind::Sandbox {
             return Ok(Self::sandbox());
         }
-        // In a process of its own, which handles signals and leaves no threads behind.
-        let failed = |error: io::Error| Error::environment(format!("the engine cannot be asked: {error}"));
-        let (mut answer, mut told) = io::pipe().map_err(failed)?;
-        let code = Supervisor::new()?.run(move || {
-            let found = serde_json::to_vec(&look(places)?).expect("a choice has only string keys");
-            told.write_all(&found).map_err(failed)?;
-            Ok(0)
-        })?;
-        let mut text = Vec::new();
-        answer.read_to_end(&mut text).map_err(failed)?;
-        match code {
-            0 => serde_json::from_slice(&text).map_err(|error| failed(error.into())),
-            // It has said why.
-            code => Err(Error::Said(code)),
-        }
+        apart::find_out(|| look(places))
     }
 
     fn sandbox() -> Self {

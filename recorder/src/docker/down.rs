@@ -1,5 +1,6 @@
 //! Taking a cluster down that a recorder made.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::session::{Liveness, SessionLabel};
@@ -65,6 +66,20 @@ impl Engine {
         self.check_unused(names).await?;
         let cluster = [labels::is(labels::MADE_BY, labels::RECORDER), labels::is(labels::CLUSTER, &names.cluster())];
         self.remove_labelled(&cluster, volumes).await
+    }
+
+    /// As [`Self::down`], with the data that were made together with the cluster, and none that were there before it.
+    ///
+    /// # Errors
+    /// As [`Self::down`].
+    pub async fn down_with_own_data(&self, names: &Naming) -> Result<Removed> {
+        let listed = self.list(names).await?;
+        let made_in: BTreeSet<_> = listed.iter().filter_map(|member| member.label(labels::MADE_IN)).collect();
+        let mut removed = self.down(names, false).await?;
+        for made_in in made_in {
+            removed.add(self.remove_labelled(&[labels::is(labels::MADE_IN, made_in)], true).await?);
+        }
+        Ok(removed)
     }
 
     /// Fails when another recorder that still runs has something in the cluster.

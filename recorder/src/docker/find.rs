@@ -88,6 +88,11 @@ impl Listed {
         labels_of(&self.inspected)?.get(key).map(String::as_str)
     }
 
+    /// Name of the session that made it, when a recorder did.
+    pub fn session(&self) -> Option<&str> {
+        self.label(labels::SESSION).filter(|_| self.made_by_us)
+    }
+
     /// How whoever made it removes it.
     pub(super) fn remover(&self) -> String {
         match (self.made_by_us, self.label(COMPOSE_PROJECT), self.label(COMPOSE_FOLDER)) {

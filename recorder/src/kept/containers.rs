@@ -12,7 +12,7 @@ use crate::cluster::containers::{self, clear_left_behind};
 use crate::cluster::control::{Condition, MemberAction};
 use crate::cluster::etcd::CLIENT_PORT;
 use crate::cluster::sockets::Sockets;
-use crate::docker::{Engine, FoundCluster, MemberContainer, Naming, PublishPorts, SessionLabel, Status, UpSpec};
+use crate::docker::{Claim, Engine, FoundCluster, MemberContainer, Naming, PublishPorts, SessionLabel, Status, UpSpec};
 use crate::error::{Error, Result};
 use crate::status::members::{self, ClusterStatus, MemberStatusRow};
 use crate::{signals, terminal};
@@ -32,6 +32,21 @@ const FIRST_PORT: u16 = 2379;
 /// # Errors
 /// What keeps them from coming up; nothing is left then.
 pub fn up(typed: &UpCommand) -> Result<u8> {
+    let cluster = bring_up(typed, "up")?;
+    terminal::line(format_args!("{} members in containers are up, made from {}", cluster.members.len(), cluster.image));
+    for member in &cluster.members {
+        let listener = member.published_client.unwrap_or_else(|| (member.address, CLIENT_PORT).into());
+        terminal::data(format_args!("{}  http://{listener}", member.name));
+    }
+    terminal::line("they stay up until `recorder down`; --volumes removes their data too");
+    Ok(0)
+}
+
+/// As [`up`], for a session of this name, without saying how to reach them.
+///
+/// # Errors
+/// As [`up`].
+pub(super) fn bring_up(typed: &UpCommand, session: &str) -> Result<FoundCluster> {
     if typed.etcd.is_some() || typed.data_dir.is_some() {
         return Err(Error::usage(
             "--etcd and --data-dir are about a sandbox; containers have --image, and volumes of their own",
@@ -53,7 +68,7 @@ pub fn up(typed: &UpCommand) -> Result<u8> {
             nodes: typed.nodes,
             image: typed.image.clone(),
             publish: PublishPorts::From(FIRST_PORT),
-            session: SessionLabel::of_this_process("up"),
+            session: SessionLabel::of_this_process(session),
             kept: true,
         };
         // Not given up half way: what the engine is just making could not be told from what was there before.
@@ -70,17 +85,7 @@ pub fn up(typed: &UpCommand) -> Result<u8> {
             engine.remove_made(&cluster).await?;
             return Err(error);
         }
-        terminal::line(format_args!(
-            "{} members in containers are up, made from {}",
-            cluster.members.len(),
-            cluster.image
-        ));
-        for member in &cluster.members {
-            let listener = member.published_client.unwrap_or_else(|| (member.address, CLIENT_PORT).into());
-            terminal::data(format_args!("{}  http://{listener}", member.name));
-        }
-        terminal::line("they stay up until `recorder down`; --volumes removes their data too");
-        Ok(0)
+        Ok(cluster)
     })
 }
 
@@ -198,6 +203,17 @@ fn reachable_at(member: &MemberContainer) -> impl Iterator<Item = SocketAddr> {
     [Some((member.address, CLIENT_PORT).into()), member.published_client].into_iter().flatten()
 }
 
+/// Whether a recorder made the containers.
+///
+/// # Errors
+/// When the engine does not answer.
+pub fn are_made_by_recorder() -> Result<bool> {
+    super::block_on(async {
+        let listed = Engine::connect().await?.list(&Naming::etcd()).await?;
+        Ok(!listed.is_empty() && listed.iter().all(|member| member.made_by_us))
+    })
+}
+
 /// Removes the containers that `recorder up` made; `false` when there were none.
 ///
 /// # Errors
@@ -212,6 +228,38 @@ pub fn down(typed: &DownCommand) -> Result<bool> {
         terminal::line(format_args!("removed {removed}"));
         Ok(true)
     })
+}
+
+/// Removes the containers that a recorder made, and with them their own data when a session of this name made them; `false` when there
+/// were none.
+///
+/// # Errors
+/// As [`down`].
+pub(super) fn take_down(session: &str) -> Result<bool> {
+    super::block_on(async {
+        let (engine, naming) = (Engine::connect().await?, Naming::etcd());
+        let listed = engine.list(&naming).await?;
+        let is_of_session = !listed.is_empty() && listed.iter().all(|member| member.session() == Some(session));
+        let removed = match is_of_session {
+            true => engine.down_with_own_data(&naming).await?,
+            false => engine.down(&naming, false).await?,
+        };
+        if !removed.is_empty() {
+            terminal::line(format_args!("removed {removed}"));
+        }
+        Ok(!removed.is_empty())
+    })
+}
+
+/// Keeps other recorders away from the containers, as far as some run, until the claim is released or this process is gone.
+///
+/// # Errors
+/// When another recorder is using them.
+pub async fn claim(session: &str) -> Result<Option<(Engine, Claim)>> {
+    let engine = Engine::connect().await?;
+    let Some((Some(cluster), _)) = engine.find_members(&Naming::etcd()).await? else { return Ok(None) };
+    let claim = engine.claim(&cluster, &SessionLabel::of_this_process(session)).await?;
+    Ok(Some((engine, claim)))
 }
 
 /// Shows or clears the faults in each member's network; `None` when there are no containers.

@@ -48,6 +48,18 @@ enum Found {
 /// # Errors
 /// What keeps it from coming up.
 pub fn up(typed: &UpCommand) -> Result<u8> {
+    let code = start::up(typed)?;
+    if code == 0 {
+        announce()?;
+    }
+    Ok(code)
+}
+
+/// As [`up`], without saying how to reach it.
+///
+/// # Errors
+/// As [`up`].
+pub(super) fn bring_up(typed: &UpCommand) -> Result<u8> {
     start::up(typed)
 }
 
@@ -281,8 +293,9 @@ fn signal(folder: &StateFolder, signal: Signal) {
 }
 
 /// Says how to reach what has just come up.
-fn announce(folder: &StateFolder) -> Result<()> {
-    let state = folder.state().ok_or_else(|| Error::run("the sandbox ended as soon as it was up; see its log"))?;
+fn announce() -> Result<()> {
+    let state = StateFolder::open()?.and_then(|folder| folder.state());
+    let state = state.ok_or_else(|| Error::run("the sandbox ended as soon as it was up"))?;
     terminal::line(format_args!("{state}; it stays up until `recorder down`"));
     for Listener { member, address } in &state.members {
         terminal::data(format_args!("{member}  http://{address}"));

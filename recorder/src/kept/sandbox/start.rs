@@ -100,10 +100,7 @@ fn start(typed: &UpCommand, folder: &StateFolder, inherited: &[i32]) -> Result<u
         ForkResult::Parent { child } => {
             drop(daemons_end);
             match wait_until_ready(child, starter)? {
-                None => {
-                    super::announce(folder)?;
-                    Ok(0)
-                }
+                None => Ok(0),
                 Some(code) => {
                     // The daemon's words are this command's: it did all that was asked of this command.
                     terminal::line(folder.log());
