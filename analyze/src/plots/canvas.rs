@@ -15,6 +15,8 @@ const SCALE: f64 = 10.0;
 /// The SVG backend divides the size of a font by this.
 const FONT_SCALE: f64 = 1.24;
 
+/// What everything is drawn on.
+pub(super) const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
 /// Text and lines.
 pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 /// Text of lesser weight.
@@ -103,7 +105,7 @@ pub(super) fn draw(
     let (width, height) = (width.ceil(), height.ceil());
     let size = ((width * SCALE) as u32, (height * SCALE) as u32);
     let canvas = Canvas { area: SVGBackend::with_string(&mut svg, size).into_drawing_area() };
-    canvas.area.fill(&plotters::style::WHITE).map_err(failed)?;
+    canvas.area.fill(&PAPER).map_err(failed)?;
     paint(&canvas)?;
     // Dropping the backend swallows errors; presenting it does not.
     canvas.area.present().map_err(failed)?;
