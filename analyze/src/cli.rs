@@ -176,7 +176,7 @@ struct DiagramArgs {
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
     /// Take a failed run, where its files are whole
-    #[arg(long)]
+    #[arg(long, requires = "run")]
     include_failed: bool,
     /// File to write in place of standard output
     #[arg(long, short, value_name = "FILE")]

@@ -50,6 +50,15 @@ pub(super) fn diagram(asked: &Diagram) -> Result<()> {
             asked.subject.as_str()
         )));
     }
+    if let Destination::File(file) = &asked.to
+        && asked.language != Language::Svg
+        && file.extension().is_some_and(|end| end == "svg")
+    {
+        return Err(Error::Usage(format!(
+            "--output {}: what --format asks for is text, not a picture; leave --format out, or choose another name",
+            file.display()
+        )));
+    }
     let drawing = match &asked.run {
         None => textbook::drawing(asked.subject),
         Some(run) => {

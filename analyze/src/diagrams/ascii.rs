@@ -3,6 +3,8 @@
 use super::{Drawing, Form, Kind, Line, Sequence, States, Step, Timeline, ticks, wrapped};
 
 const WIDTH: usize = 96;
+/// Characters that a note of a sequence may have in a line at least.
+const NOTE_CHARS_MIN: usize = 40;
 /// Columns of a timeline's axis.
 const AXIS_CHARS: usize = 80;
 
@@ -136,22 +138,30 @@ fn write_sequence(lines: &mut Vec<String>, drawn: &Sequence) {
                 }
             })),
             Step::Note { first, text, .. } => {
-                let from = columns.0[*first] + 1;
-                // Beside the line of the actor; further to the left where the right edge is near.
-                let chars = (WIDTH.saturating_sub(from + 1)).max(34);
-                for line in wrapped(&plain(text), chars) {
-                    lines.push(columns.with(from, &format!(" {line} ")));
+                let column = columns.0[*first];
+                let room = WIDTH.saturating_sub(column + 3);
+                // Beside the line of the actor, on the side where there is room.
+                if room >= NOTE_CHARS_MIN || column < room {
+                    for words in wrapped(&plain(text), room) {
+                        lines.push(columns.with(column + 1, &format!(" {words} ")));
+                    }
+                } else {
+                    for words in wrapped(&plain(text), NOTE_CHARS_MIN) {
+                        let words = format!(" {words} ");
+                        lines.push(columns.with(column.saturating_sub(words.len()), &words));
+                    }
                 }
             }
             Step::Message { from, to, text, line } => {
                 let (left, right) = (columns.0[*from.min(to)], columns.0[*from.max(to)]);
                 let between = right - left - 1;
-                let room =
-                    if plain(text).chars().count() + 2 <= between { between } else { WIDTH.saturating_sub(left + 2) };
-                for words in wrapped(&plain(text), room.max(30)) {
-                    let count = words.chars().count();
-                    let at = if count + 2 <= between { left + 1 + (between - count) / 2 } else { left + 2 };
-                    lines.push(columns.with(at, &words));
+                let words = plain(text);
+                if words.len() + 2 <= between {
+                    lines.push(columns.with(left + 1 + (between - words.len()) / 2, &words));
+                } else {
+                    let room = WIDTH.saturating_sub(left + 3).max(NOTE_CHARS_MIN);
+                    let broken = wrapped(&words, room).into_iter();
+                    lines.extend(broken.map(|words| columns.with(left + 1, &format!(" {words} "))));
                 }
                 lines.push(columns.with(left + 1, &arrow(between, from < to, *line)));
             }
@@ -181,11 +191,7 @@ fn write_timeline(lines: &mut Vec<String>, drawn: &Timeline) {
         put(&mut line, from, &"~".repeat((to - from).max(1)));
         line.truncate(AXIS_CHARS.max(from + 1));
         lines.push(row("fault", &line.into_iter().collect::<String>()));
-        lines.extend(hanging(
-            &format!("{why}, {window_from_s:.2} s to {window_to_s:.2} s"),
-            &row("", ""),
-            &row("", ""),
-        ));
+        lines.extend(hanging(why, &row("", ""), &row("", "")));
     }
     for lane in &drawn.lanes {
         let mut line = vec![' '; AXIS_CHARS];
@@ -216,9 +222,9 @@ fn write_timeline(lines: &mut Vec<String>, drawn: &Timeline) {
     lines.push(row("", &axis.into_iter().collect::<String>()));
     lines.push(row("seconds", &numbers.into_iter().collect::<String>()));
     lines.push(String::new());
-    let legend: Vec<String> =
-        drawn.legend.iter().map(|(kind, meaning)| format!("{} {meaning}", sign(*kind).to_string().repeat(3))).collect();
-    lines.extend(hanging(&legend.join("    "), "  ", "  "));
+    for (kind, meaning) in &drawn.legend {
+        lines.extend(hanging(meaning, &format!("  {}  ", sign(*kind).to_string().repeat(3)), "       "));
+    }
     lines.push(String::new());
     for (at_s, what) in &drawn.marks {
         lines.extend(hanging(what, &format!("  {at_s:>8.2} s  "), "              "));

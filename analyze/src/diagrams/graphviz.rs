@@ -11,7 +11,7 @@ const AXIS_POINTS: f64 = 900.0;
 /// Height of its lanes.
 const LANE_POINTS: f64 = 24.0;
 /// Width of a character in points, on the safe side.
-const CHAR_POINTS: f64 = 7.5;
+const CHAR_POINTS: f64 = 8.5;
 
 const FONT: &str = "fontname=\"Helvetica,Arial,sans-serif\"";
 /// Colours of Okabe and Ito, paler.
@@ -24,10 +24,10 @@ const PALE: &str = "#EEF4F8";
 pub fn write(drawing: &Drawing) -> String {
     let words: Vec<String> = drawing.notes.iter().flat_map(|note| wrapped(note, NOTE_CHARS)).collect();
     let title = [vec![drawing.title.clone(), String::new()], words].concat();
+    let title: String = title.iter().map(|line| format!("{}\\l", escaped(line))).collect();
     let mut text = format!(
-        "digraph {{\n    graph [{FONT} labelloc=t fontsize=14 label={}]\n    node [{FONT} fontsize=12]\n    \
-         edge [{FONT} fontsize=11]\n",
-        label(&title)
+        "digraph {{\n    graph [{FONT} labelloc=t labeljust=l fontsize=14 label=\"{title}\"]\n    \
+         node [{FONT} fontsize=12]\n    edge [{FONT} fontsize=11]\n"
     );
     match &drawing.form {
         Form::States(states) => write_states(&mut text, states),
@@ -102,60 +102,81 @@ fn write_states(text: &mut String, drawn: &States) {
 
 /// A ladder: a column of points for each actor, a row for each step.
 fn write_sequence(text: &mut String, drawn: &Sequence) {
-    *text += "    graph [nodesep=1.6 ranksep=0.22 splines=line]\n    edge [arrowsize=0.8]\n    \
+    *text += "    graph [nodesep=1.4 ranksep=0.22 splines=line]\n    edge [arrowsize=0.8]\n    \
               node [shape=point width=0.01 label=\"\" color=\"#999999\"]\n";
     let actors = drawn.actors.len();
-    let row = |at: usize| (0..actors).map(move |actor| format!("r{at}_{actor}"));
-    for (name, actor) in row(0).zip(&drawn.actors) {
-        let label = label(&wrapped(actor, LABEL_CHARS));
-        *text +=
-            &format!("    {name} [shape=box style=filled fillcolor=\"{PALE}\" width=1.3 height=0.4 label={label}]\n");
-    }
-    let mut at = 0;
-    let same_rank = |text: &mut String, at: usize| {
-        *text += &format!("    {{ rank=same; {} }}\n", row(at).collect::<Vec<_>>().join("; "));
+    let node = |row: usize, actor: usize| format!("r{row}_{actor}");
+    // Words above a message need room, which only rows give.
+    let words = |said: &str| wrapped(said, LABEL_CHARS);
+    let spacers = |step: &Step| match step {
+        Step::Message { text, .. } => words(text).len().saturating_sub(1),
+        _ => 0,
     };
-    same_rank(text, 0);
-    *text += &format!("    {} [style=invis]\n", row(0).collect::<Vec<_>>().join(" -> "));
+    let last_row = drawn.steps.iter().map(|step| spacers(step) + 1).sum();
+    for row in 0..=last_row {
+        let names: Vec<String> = (0..actors).map(|actor| format!("{} [group=g{actor}]", node(row, actor))).collect();
+        *text += &format!("    {{ rank=same; {} }}\n", names.join("; "));
+    }
+    for (actor, name) in drawn.actors.iter().enumerate() {
+        let label = label(&wrapped(name, LABEL_CHARS));
+        let style = format!("shape=box style=filled fillcolor=\"{PALE}\" width=1.3 height=0.4");
+        *text += &format!("    {} [{style} label={label}]\n", node(0, actor));
+    }
+    write_row(text, actors, 0, None);
+    let mut row = 0;
     for step in &drawn.steps {
-        at += 1;
-        let node = |actor: usize| format!("r{at}_{actor}");
+        for _ in 0..spacers(step) {
+            row += 1;
+            write_row(text, actors, row, None);
+        }
+        row += 1;
         match step {
             Step::Part(title) => {
                 let label = label(&wrapped(title, NOTE_CHARS / 2));
-                *text +=
-                    &format!("    {} [shape=plaintext fontsize=13 fontcolor=\"#0072B2\" label={label}]\n", node(0));
+                let style = "shape=plaintext fontsize=13 fontcolor=\"#0072B2\"";
+                *text += &format!("    {} [{style} label={label}]\n", node(row, 0));
             }
             Step::Note { first, text: said, .. } => {
-                let label = label(&wrapped(said, LABEL_CHARS));
-                *text += &format!(
-                    "    {} [shape=note style=filled fillcolor=\"#FFF8DC\" fontsize=11 label={label}]\n",
-                    node(*first)
-                );
+                let label = label(&words(said));
+                let style = "shape=note style=filled fillcolor=\"#FFF8DC\" fontsize=11";
+                *text += &format!("    {} [{style} label={label}]\n", node(row, *first));
             }
-            Step::Message { from, to, text: said, line } => {
-                let style = match line {
-                    Line::Solid => "style=solid arrowhead=normal",
-                    Line::Dashed => "style=dashed arrowhead=normal",
-                    Line::Lost => "style=solid arrowhead=tee",
-                };
-                let label = label(&wrapped(said, LABEL_CHARS));
-                // From point to point, so that the line stays straight; the words are at its first piece.
-                let steps: Vec<usize> =
-                    if from <= to { (*from..=*to).collect() } else { (*to..=*from).rev().collect() };
-                for (at, pair) in steps.windows(2).enumerate() {
-                    let words = if at == 0 { format!(" label={label}") } else { String::new() };
-                    let style =
-                        if at + 2 == steps.len() { style.to_owned() } else { format!("{style} arrowhead=none") };
-                    *text += &format!("    {} -> {} [{style}{words}]\n", node(pair[0]), node(pair[1]));
-                }
-            }
+            Step::Message { .. } => {}
         }
-        same_rank(text, at);
+        write_row(text, actors, row, Some(step));
     }
     for actor in 0..actors {
-        let column: Vec<String> = (0..=at).map(|at| format!("r{at}_{actor}")).collect();
+        let column: Vec<String> = (0..=last_row).map(|row| node(row, actor)).collect();
         *text += &format!("    {} [arrowhead=none color=\"#BBBBBB\" weight=100]\n", column.join(" -> "));
+    }
+}
+
+/// The edges between neighbours in a row. All of them go from left to right, which keeps the columns in order; a message
+/// runs from point to point, so that it stays straight, and what is no part of it is not drawn.
+fn write_row(text: &mut String, actors: usize, row: usize, step: Option<&Step>) {
+    let message = match step {
+        Some(Step::Message { from, to, text, line }) => Some((*from, *to, text, *line)),
+        _ => None,
+    };
+    for left in 0..actors.saturating_sub(1) {
+        let style = match message {
+            Some((from, to, said, line)) if (from.min(to)..from.max(to)).contains(&left) => {
+                let stroke = if line == Line::Dashed { "dashed" } else { "solid" };
+                let head = if line == Line::Lost { "tee" } else { "normal" };
+                let ends = match (to > from, left + 1 == to, left == to) {
+                    (true, true, _) => format!("dir=forward arrowhead={head}"),
+                    (false, _, true) => format!("dir=back arrowtail={head}"),
+                    _ => "dir=none".to_owned(),
+                };
+                // The words are where the message begins.
+                let is_first = left == if to > from { from } else { from - 1 };
+                let words =
+                    if is_first { format!(" label={}", label(&wrapped(said, LABEL_CHARS))) } else { String::new() };
+                format!("style={stroke} {ends}{words}")
+            }
+            _ => "style=invis".to_owned(),
+        };
+        *text += &format!("    r{row}_{left} -> r{row}_{} [{style}]\n", left + 1);
     }
 }
 

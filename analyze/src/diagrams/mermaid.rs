@@ -1,7 +1,9 @@
 //! Drawings in mermaid's language, as GitHub and many others show it: `stateDiagram-v2`, `sequenceDiagram`, `gantt`.
 
-use super::{Drawing, Form, Kind, Line, Sequence, States, Step, Timeline, wrapped};
+use super::{Drawing, Form, Kind, Line, Sequence, States, Step, Timeline, Transition, wrapped};
 
+/// Characters in a line of a state, or of a transition's label: mermaid breaks longer ones itself.
+const STATE_CHARS: usize = 30;
 /// Characters in a line of a label.
 const LABEL_CHARS: usize = 40;
 /// Characters in a line of a note over all.
@@ -50,22 +52,28 @@ fn all_broken(lines: &[String], chars: usize) -> String {
 
 fn write_states(text: &mut String, drawn: &States, notes: &[String]) {
     *text += "stateDiagram-v2\n";
-    let extra = |is_extra: bool| if is_extra { plain("etcd: ") } else { String::new() };
     for (at, state) in drawn.states.iter().enumerate() {
-        let lines = if state.lines.is_empty() {
-            String::new()
-        } else {
-            format!("<br/>{}{}", extra(state.is_extra), all_broken(&state.lines, LABEL_CHARS))
-        };
-        *text += &format!("    state \"{}{lines}\" as s{at}\n", plain(&state.name));
+        let name = if state.is_extra { format!("{} (etcd)", state.name) } else { state.name.clone() };
+        let lines = [vec![name], state.lines.clone()].concat();
+        *text += &format!("    state \"{}\" as s{at}\n", all_broken(&lines, STATE_CHARS));
     }
-    for transition in &drawn.transitions {
+    // Labels of edges between the same two states would lie over each other: they share one.
+    let ends = |transition: &Transition| (transition.from, transition.to);
+    for (at, transition) in drawn.transitions.iter().enumerate() {
+        if drawn.transitions[..at].iter().any(|earlier| ends(earlier) == ends(transition)) {
+            continue;
+        }
+        let same = drawn.transitions[at..].iter().filter(|other| ends(other) == ends(transition));
+        let lines: Vec<String> = same
+            .flat_map(|other| {
+                other.lines.iter().map(|line| if other.is_extra { format!("etcd: {line}") } else { line.clone() })
+            })
+            .collect();
         let from = transition.from.map_or("[*]".to_owned(), |from| format!("s{from}"));
-        let label = all_broken(&transition.lines, LABEL_CHARS);
-        *text += &format!("    {from} --> s{} : {}{label}\n", transition.to, extra(transition.is_extra));
+        *text += &format!("    {from} --> s{} : {}\n", transition.to, all_broken(&lines, STATE_CHARS));
     }
     if !drawn.states.is_empty() && !notes.is_empty() {
-        *text += &format!("    note left of s0 : {}\n", all_broken(notes, LABEL_CHARS));
+        *text += &format!("    note left of s0 : {}\n", all_broken(notes, STATE_CHARS));
     }
 }
 
@@ -104,7 +112,8 @@ fn write_sequence(text: &mut String, drawn: &Sequence, notes: &[String]) {
                 *text += &format!("{indent}a{from}{arrow}a{to}: {}\n", broken(said, LABEL_CHARS));
             }
             Step::Note { first, last, text: said } => {
-                *text += &format!("{indent}Note over {}: {}\n", over(*first, *last), broken(said, LABEL_CHARS));
+                let chars = if first == last { LABEL_CHARS } else { NOTE_CHARS };
+                *text += &format!("{indent}Note over {}: {}\n", over(*first, *last), broken(said, chars));
             }
         }
     }
@@ -123,9 +132,9 @@ fn write_timeline(text: &mut String, drawn: &Timeline, notes: &[String]) {
     let ms = |at_s: f64| (at_s * 1e3).round() as i64;
     let mut task = |section: &mut Option<String>, words: &str, tag: &str, (from_s, to_s): (f64, f64)| {
         if let Some(section) = section.take() {
-            *text += &format!("    section {}\n", bare(&section));
+            *text += &format!("    section {}\n", plain(&section));
         }
-        *text += &format!("    {} :{tag}{}, {}\n", bare(words), ms(from_s), ms(to_s));
+        *text += &format!("    {} :{tag}{}, {}\n", plain(words), ms(from_s), ms(to_s));
     };
     let mut section = Some("fault".to_owned());
     for (from_s, to_s, why) in &drawn.windows {
@@ -147,11 +156,4 @@ fn write_timeline(text: &mut String, drawn: &Timeline, notes: &[String]) {
     for (at_s, words) in &drawn.marks {
         task(&mut section, words, "milestone, ", (*at_s, *at_s));
     }
-}
-
-/// Text for where mermaid does not turn numbers back into characters: what it could misread becomes `_`.
-fn bare(text: &str) -> String {
-    let is_harmless = |c: char| c.is_alphanumeric() || " .,()/+'-=_".contains(c);
-    let bare: String = one_line(text).chars().map(|c| if is_harmless(c) { c } else { '_' }).collect();
-    if bare.trim().is_empty() { "_".to_owned() } else { bare }
 }

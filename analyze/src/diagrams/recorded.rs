@@ -33,8 +33,12 @@ const LISTED: usize = 4;
 /// Steps of a sequence; mermaid takes no text without an end.
 const STEPS_MAX: usize = 250;
 
+/// Between two status requests to a member.
+const SAMPLING_NS: i64 = 100_000_000;
+
 const SAMPLED: &str = "Members were asked ten times a second: a time is that of the first answer that shows it, and what \
-                       lasted less than 0.1 s may be missing.";
+                       lasted less than 0.1 s may be missing. A member's term is that of the last entry that it had \
+                       applied.";
 
 /// The drawing of a subject.
 pub fn drawing(subject: Subject, run: &Recorded) -> Drawing {
@@ -57,7 +61,7 @@ fn time(ns: i64) -> String {
 
 /// A length of time between samples.
 fn length(ns: i64) -> String {
-    if ns < 100_000_000 { "less than 0.1 s".to_owned() } else { format!("{:.2} s", seconds(ns)) }
+    if ns < SAMPLING_NS { "less than 0.1 s".to_owned() } else { format!("{:.2} s", seconds(ns)) }
 }
 
 fn term(term: Option<u64>) -> String {
@@ -126,7 +130,7 @@ impl Recorded {
     /// How long there was no leader, as a majority saw it, and no acknowledged write.
     fn leaderless(&self, change: &Change) -> String {
         let leaderless = match change.leaderless_ns {
-            Some((from_ns, to_ns)) if to_ns - from_ns >= 100_000_000 => {
+            Some((from_ns, to_ns)) if to_ns - from_ns >= SAMPLING_NS => {
                 format!(
                     "No majority named a leader from {} to {}: {}.",
                     time(from_ns),
@@ -136,7 +140,8 @@ impl Recorded {
             }
             _ => "The time in which no majority named a leader is shorter than the samples can show, 0.1 s.".to_owned(),
         };
-        let from_ns = change.old.map_or(i64::MIN, |old| old.last_ns);
+        // It may have happened at any time since the answers before the first that shows it.
+        let from_ns = change.first_sign_ns().saturating_sub(SAMPLING_NS);
         let to_ns = change.new.map_or(i64::MAX, |new| new.from_ns);
         let pause = match self.writes.pause(from_ns, to_ns) {
             Some((from_ns, to_ns)) => {
@@ -297,11 +302,7 @@ impl Recorded {
                     format!("Election {number}: {}", self.change(change))
                 }
             };
-            // The part begins with the first sign of it: the old leader that goes, or the new one that comes.
-            let lost_ns = change.leaderless_ns.map(|(from_ns, _)| from_ns);
-            let signs = [change.claimed_ns, lost_ns, change.new.map(|new| new.from_ns)];
-            let from_ns = signs.into_iter().flatten().min().unwrap_or(0);
-            steps.push((from_ns, 0, vec![Step::Part(heading), over_all(self.told(change))]));
+            steps.push((change.first_sign_ns(), 0, vec![Step::Part(heading), over_all(self.told(change))]));
         }
         for spells in &self.spells {
             // What members said first is where they stood before.
@@ -489,11 +490,15 @@ fn lag_in_words(lag: &Lag) -> String {
     }
     let mut words = match (lag.entries, lag.behind_us) {
         (None, _) => "lag not known".to_owned(),
-        (Some((0, 0)), _) => "behind: 0 entries in every sample".to_owned(),
+        (Some((0, 0)), _) => "never behind".to_owned(),
         (Some((p50, max)), behind) => {
-            let ms = |us: i64| format!("{:.0} ms", us as f64 / 1e3);
-            let times = behind.map_or(String::new(), |(p50, max)| format!("; {} and {}", ms(p50), ms(max)));
-            format!("behind: {p50} entries in the median, {max} at most{times}")
+            let of = |entries: i64, us: Option<i64>| {
+                let noun = if entries == 1 { "entry" } else { "entries" };
+                let time = us.map_or(String::new(), |us| format!(" ({:.0} ms)", us as f64 / 1e3));
+                format!("{entries} {noun}{time}")
+            };
+            let (p50_us, max_us) = behind.unzip();
+            format!("behind by {} in the median, {} at most", of(p50, p50_us), of(max, max_us))
         }
     };
     if let Some(unapplied) = lag.unapplied_max.filter(|&unapplied| unapplied > 0) {

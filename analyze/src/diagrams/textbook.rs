@@ -186,7 +186,7 @@ fn leader_election() -> Drawing {
         note(a, a, "two votes of three, a majority: leader of term 2"),
         message(a, b, "AppendEntries: an empty entry of term 2; from now on heartbeats"),
         note(b, b, "follows A; its election timer starts anew with each message"),
-        part("Had nobody got a majority (split vote): after another random timeout, an election in term 3"),
+        note(old, b, "had nobody got a majority (split vote): an election in term 3, after another random timeout"),
         part("The old leader comes back"),
         message(old, a, "heartbeat, term 1"),
         answer(a, old, "refused: term 2"),

@@ -51,6 +51,13 @@ pub struct Change {
 }
 
 impl Change {
+    /// When it first shows: the new leader says that it leads, no majority names one, or a majority names the new one.
+    pub fn first_sign_ns(&self) -> i64 {
+        let lost_ns = self.leaderless_ns.map(|(from_ns, _)| from_ns);
+        let named_ns = self.new.map(|new| new.from_ns);
+        [self.claimed_ns, lost_ns, named_ns].into_iter().flatten().min().unwrap_or(0)
+    }
+
     /// Terms between those of the two leaders, in which nobody was seen to lead.
     pub fn terms_between(&self) -> u64 {
         let term = |reign: Option<Reign>| reign.and_then(|reign| reign.term);
