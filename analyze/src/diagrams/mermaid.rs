@@ -3,9 +3,13 @@
 use super::{Drawing, Form, Kind, Line, Sequence, States, Step, Timeline, Transition, wrapped};
 
 /// Characters in a line of a state, or of a transition's label: mermaid breaks longer ones itself.
-const STATE_CHARS: usize = 30;
+const STATE_CHARS: usize = 24;
 /// Characters in a line of a label.
 const LABEL_CHARS: usize = 40;
+/// Characters that fit on the axis of a timeline, some 1,100 pixels wide.
+const AXIS_CHARS: f64 = 180.0;
+/// What is written where a text must be and none fits.
+const NOTHING: &str = "\u{a0}";
 /// Characters in a line of a note over all.
 const NOTE_CHARS: usize = 70;
 
@@ -13,9 +17,14 @@ const NOTE_CHARS: usize = 70;
 pub fn write(drawing: &Drawing) -> String {
     // A JSON string is a YAML string too.
     let title = serde_json::Value::from(one_line(&drawing.title).replace(['<', '>'], "_"));
-    // Compact: the spans of a lane that do not overlap share a row.
-    let mode = if matches!(drawing.form, Form::Timeline(_)) { "displayMode: compact\n" } else { "" };
-    let mut text = format!("---\ntitle: {title}\n{mode}---\n");
+    let layout = match drawing.form {
+        // The labels of a loop and of a transition from the same state need room below each other.
+        Form::States(_) => "config:\n  state:\n    rankSpacing: 150\n",
+        Form::Sequence(_) => "",
+        // The spans of a lane that do not overlap share a row.
+        Form::Timeline(_) => "displayMode: compact\n",
+    };
+    let mut text = format!("---\ntitle: {title}\n{layout}---\n");
     match &drawing.form {
         Form::States(states) => write_states(&mut text, states, &drawing.notes),
         Form::Sequence(sequence) => write_sequence(&mut text, sequence, &drawing.notes),
@@ -149,7 +158,10 @@ fn write_timeline(text: &mut String, drawn: &Timeline, notes: &[String]) {
                 Kind::Leaderless => "crit, ",
                 Kind::Silent => "done, ",
             };
-            task(&mut section, &span.text, tag, span.range_s);
+            // Words that do not fit would be written over the next span.
+            let share = (span.range_s.1 - span.range_s.0) / (drawn.range_s.1 - drawn.range_s.0);
+            let fits = span.text.chars().count() as f64 <= share * AXIS_CHARS;
+            task(&mut section, if fits { &span.text } else { NOTHING }, tag, span.range_s);
         }
     }
     let mut section = Some("elections".to_owned());

@@ -36,9 +36,8 @@ const STEPS_MAX: usize = 250;
 /// Between two status requests to a member.
 const SAMPLING_NS: i64 = 100_000_000;
 
-const SAMPLED: &str = "Members were asked ten times a second: a time is that of the first answer that shows it, and what \
-                       lasted less than 0.1 s may be missing. A member's term is that of the last entry that it had \
-                       applied.";
+const SAMPLED: &str = "Members were asked ten times a second: what lasted less than 0.1 s may be missing. Terms are those of \
+                       the last entry that a member had applied.";
 
 /// The drawing of a subject.
 pub fn drawing(subject: Subject, run: &Recorded) -> Drawing {
@@ -262,11 +261,9 @@ impl Recorded {
                 }
             }
         }
-        let mut notes = self.notes();
-        notes.extend(self.reigns().iter().map(|line| format!("{line}, as a majority saw it.")));
         Drawing {
             title: self.title("Roles of the members"),
-            notes,
+            notes: self.notes(),
             form: Form::States(States { states, transitions, sketch: None }),
         }
     }

@@ -59,18 +59,8 @@ fn state_machine() -> Drawing {
             ],
             transitions: vec![
                 raft(None, FOLLOWER, &["starts, or starts again"]),
-                raft(
-                    Some(FOLLOWER),
-                    FOLLOWER,
-                    &[
-                        "AppendEntries or heartbeat of the current leader, or a vote granted: the election timer starts anew",
-                    ],
-                ),
-                raft(
-                    Some(FOLLOWER),
-                    CANDIDATE,
-                    &["election timeout, nothing heard of a leader: term + 1, votes for itself"],
-                ),
+                raft(Some(FOLLOWER), FOLLOWER, &["hears its leader or votes: timer anew"]),
+                raft(Some(FOLLOWER), CANDIDATE, &["election timeout: term + 1, votes for itself"]),
                 raft(
                     Some(CANDIDATE),
                     CANDIDATE,
@@ -80,24 +70,20 @@ fn state_machine() -> Drawing {
                 raft(
                     Some(CANDIDATE),
                     FOLLOWER,
-                    &["AppendEntries of a leader of this or a higher term", "any message of a higher term"],
+                    &["a leader of its term or a higher one", "any message of a higher term"],
                 ),
                 raft(Some(LEADER), FOLLOWER, &["any message of a higher term"]),
-                etcd(
-                    Some(FOLLOWER),
-                    PRE_CANDIDATE,
-                    &["election timeout with pre-vote (--pre-vote, the default since 3.5)"],
-                ),
-                etcd(Some(PRE_CANDIDATE), CANDIDATE, &["a majority would vote for it: term + 1"]),
+                etcd(Some(FOLLOWER), PRE_CANDIDATE, &["election timeout with pre-vote (the default since 3.5)"]),
+                etcd(Some(PRE_CANDIDATE), CANDIDATE, &["would win: term + 1"]),
                 etcd(Some(PRE_CANDIDATE), PRE_CANDIDATE, &["election timeout: asks again"]),
-                etcd(Some(PRE_CANDIDATE), FOLLOWER, &["a leader or a higher term is heard of; a majority refuses"]),
-                etcd(Some(CANDIDATE), PRE_CANDIDATE, &["election timeout with pre-vote: asks again"]),
+                etcd(Some(PRE_CANDIDATE), FOLLOWER, &["a leader, a higher term, or a majority refuses"]),
+                etcd(Some(CANDIDATE), PRE_CANDIDATE, &["timeout with pre-vote"]),
                 etcd(Some(CANDIDATE), FOLLOWER, &["a majority refuses"]),
-                etcd(Some(FOLLOWER), CANDIDATE, &["TimeoutNow of a leader that hands over: at once, without pre-vote"]),
+                etcd(Some(FOLLOWER), CANDIDATE, &["TimeoutNow: the leader hands over"]),
                 etcd(
                     Some(LEADER),
                     FOLLOWER,
-                    &["nothing heard of a majority for an election timeout (check-quorum): steps down, the term stays"],
+                    &["no majority heard of for an election timeout (check-quorum); the term stays"],
                 ),
                 etcd(None, LEARNER, &["added as a learner"]),
                 etcd(Some(LEARNER), FOLLOWER, &["promoted, once it has most of the leader's log"]),
@@ -266,7 +252,7 @@ fn timeline() -> Drawing {
             windows: Vec::new(),
             marks: vec![
                 (1.5, "election: A, term 1".to_owned()),
-                (8.8, "split vote in term 2".to_owned()),
+                (7.5, "split vote in term 2".to_owned()),
                 (9.0, "election: B, term 3".to_owned()),
             ],
             legend: vec![
