@@ -242,3 +242,71 @@ fn sign(kind: Kind) -> char {
         Kind::Silent => 'x',
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagrams::{Subject, textbook};
+
+    #[test]
+    fn every_textbook_diagram_is_ascii_of_100_columns_at_most() {
+        for subject in [Subject::StateMachine, Subject::LogReplication, Subject::LeaderElection, Subject::Timeline] {
+            let text = write(&textbook::drawing(subject));
+            assert!(text.is_ascii(), "{text}");
+            assert!(text.lines().all(|line| line.len() <= 100 && line.trim_end() == line), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sequence_in_characters() {
+        let actors = ["client", "leader", "follower"].map(str::to_owned).into();
+        let message = |from, to, text: &str, line| Step::Message { from, to, text: text.to_owned(), line };
+        let steps = vec![
+            Step::Part("One".to_owned()),
+            message(0, 1, "put", Line::Solid),
+            message(1, 2, "a text that is longer than the line below it", Line::Lost),
+            Step::Note { first: 2, last: 2, text: "beside the right edge there is no room for this note".to_owned() },
+            message(1, 0, "done", Line::Dashed),
+        ];
+        let form = Form::Sequence(Sequence { actors, steps });
+        let drawn = write(&Drawing { title: "Title\u{1b}".to_owned(), notes: Vec::new(), form });
+        let expected = "\
+Title?
+
+           client                      leader                     follower
+              |                           |                           |
+--- One ----------------------------------------------------------------------------------------
+              |                           |                           |
+              |            put            |                           |
+              |-------------------------->|                           |
+              |                           |                           |
+              |                           | a text that is longer than the line below it
+              |                           |--------------------------x|
+              |                           |                           |
+              |                           |      beside the right edge there is no room |
+              |                           |                          for this note |
+              |                           |                           |
+              |           done            |                           |
+              |<- - - - - - - - - - - - - |                           |
+";
+        let expected_notes: Vec<&str> = expected.lines().collect();
+        let lines: Vec<&str> = drawn.lines().collect();
+        assert_eq!(lines[..11], expected_notes[..11], "{drawn}");
+        assert!(lines[11..].iter().all(|line| line.len() <= WIDTH), "{drawn}");
+    }
+
+    #[test]
+    fn a_timeline_in_characters() {
+        let drawn = write(&textbook::drawing(Subject::Timeline));
+        let expected = "\
+  cluster  ????????== term 1: A leads ===?? no leader ??========= term 3: B leads =========
+        A  .......?=== leader, term 1 ===xxxxxxxxxxx failed xxxxxxxxxxx. follower, term 3 .
+        B  ......... follower, term 1 ..........????????========= leader, term 3 ==========
+        C  .......... follower, term 1 ..........??????......... follower, term 3 .........
+elections          ^                             ^      ^
+           +---------+---------+---------+---------+---------+---------+---------+---------+
+  seconds  0         2         4         6         8        10        12        14        16
+";
+        assert!(drawn.contains(expected), "{drawn}");
+    }
+}

@@ -265,3 +265,27 @@ fn cells(spans: &[(f64, f64, &str, &str)]) -> String {
     cell(AXIS_POINTS - done, "transparent", "");
     format!("<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\"><TR>{cells}</TR></TABLE>")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stays_text_whatever_it_holds() {
+        assert_eq!(label(&["a \"b\" \\N".to_owned(), "&amp;\n".to_owned()]), "\"a \\\"b\\\" \\\\N\\n&amp;amp; \"");
+        assert_eq!(markup("<TD> & \"\u{1b}"), "&lt;TD&gt; &amp; &quot; ");
+    }
+
+    #[test]
+    fn spans_fill_the_axis_and_none_is_lost() {
+        let cells =
+            cells(&[(0.0, 450.0, BLUE, "leads"), (450.0, 450.0, ORANGE, "too short"), (450.0, 900.0, PALE, "x")]);
+        let widths: Vec<f64> = cells
+            .split("WIDTH=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().and_then(|width| width.parse().ok()).expect("a width"))
+            .collect();
+        assert_eq!(widths, [450.0, 1.0, 449.0]);
+        assert!(cells.contains("leads") && !cells.contains("too short"), "{cells}");
+    }
+}

@@ -169,3 +169,56 @@ fn write_timeline(text: &mut String, drawn: &Timeline, notes: &[String]) {
         task(&mut section, words, "milestone, ", (*at_s, *at_s));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagrams::{Lane, Span, State};
+
+    #[test]
+    fn text_stays_text_whatever_it_holds() {
+        assert_eq!(plain("etcd0 (term 3), 5.0 s"), "etcd0 (term 3), 5.0 s");
+        assert_eq!(plain("a --> b; #35; %%"), "a #45;#45;#62; b#59; #35;35#59; #37;#37;");
+        assert_eq!(plain("<b>\"x\"\n\u{1b}[2J"), "#60;b#62;#34;x#34;  #91;2J");
+        assert_eq!(plain("größer"), "größer");
+    }
+
+    #[test]
+    fn a_title_cannot_end_the_front_matter() {
+        let form = Form::Sequence(Sequence::default());
+        let drawing = Drawing { title: "x\"\n---\n<y>".to_owned(), notes: Vec::new(), form };
+        assert_eq!(write(&drawing), "---\ntitle: \"x\\\" --- _y_\"\n---\nsequenceDiagram\n");
+    }
+
+    #[test]
+    fn transitions_between_the_same_states_share_a_label() {
+        let state = |name: &str| State { name: name.to_owned(), lines: Vec::new(), is_extra: false };
+        let transition =
+            |words: &str, is_extra| Transition { from: Some(0), to: 1, lines: vec![words.to_owned()], is_extra };
+        let states = States {
+            states: vec![state("a"), state("b")],
+            transitions: vec![transition("x", false), transition("y", true)],
+            sketch: None,
+        };
+        let drawing = Drawing { title: String::new(), notes: Vec::new(), form: Form::States(states) };
+        let text = write(&drawing);
+        assert!(text.ends_with("    s0 --> s1 : x<br/>etcd#58; y\n"), "{text}");
+    }
+
+    #[test]
+    fn words_that_do_not_fit_on_a_span_are_left_out() {
+        let span = |range_s, text: &str| Span { range_s, kind: Kind::Leads, text: text.to_owned() };
+        let timeline = Timeline {
+            range_s: (-1.0, 99.0),
+            lanes: vec![Lane {
+                name: "etcd0".to_owned(),
+                spans: vec![span((-1.0, 0.5), "much too long"), span((0.5, 99.0), "leads")],
+            }],
+            ..Timeline::default()
+        };
+        let drawing = Drawing { title: String::new(), notes: Vec::new(), form: Form::Timeline(timeline) };
+        let text = write(&drawing);
+        let tasks = "    section etcd0\n    #160; :active, -1000, 500\n    leads :active, 500, 99000\n";
+        assert!(text.contains(tasks), "{text}");
+    }
+}

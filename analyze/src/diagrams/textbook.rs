@@ -264,3 +264,79 @@ fn timeline() -> Drawing {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The transitions between named states, those of the textbook or those of etcd.
+    fn transitions(is_extra: bool) -> BTreeSet<(String, String)> {
+        let Form::States(drawn) = state_machine().form else { panic!("states") };
+        let name = |at: usize| drawn.states[at].name.clone();
+        let wanted = drawn.transitions.iter().filter(|transition| transition.is_extra == is_extra);
+        wanted.map(|transition| (transition.from.map_or("start".to_owned(), name), name(transition.to))).collect()
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> BTreeSet<(String, String)> {
+        pairs.iter().map(|&(from, to)| (from.to_owned(), to.to_owned())).collect()
+    }
+
+    #[test]
+    fn the_textbook_has_these_transitions_and_no_others() {
+        let expected = pairs(&[
+            ("start", "follower"),
+            ("follower", "follower"),
+            ("follower", "candidate"),
+            ("candidate", "candidate"),
+            ("candidate", "leader"),
+            ("candidate", "follower"),
+            ("leader", "follower"),
+        ]);
+        assert_eq!(transitions(false), expected);
+    }
+
+    #[test]
+    fn what_etcd_adds_is_marked_and_no_learner_ever_becomes_a_candidate() {
+        let etcd = transitions(true);
+        let expected = pairs(&[
+            ("follower", "pre-candidate"),
+            ("pre-candidate", "candidate"),
+            ("pre-candidate", "pre-candidate"),
+            ("pre-candidate", "follower"),
+            ("candidate", "pre-candidate"),
+            ("candidate", "follower"),
+            ("follower", "candidate"),
+            ("leader", "follower"),
+            ("start", "learner"),
+            ("learner", "follower"),
+        ]);
+        assert_eq!(etcd, expected);
+        let Form::States(drawn) = state_machine().form else { panic!("states") };
+        let extra: Vec<&str> =
+            drawn.states.iter().filter(|state| state.is_extra).map(|state| state.name.as_str()).collect();
+        assert_eq!(extra, ["pre-candidate", "learner"]);
+    }
+
+    #[test]
+    fn no_term_of_the_timeline_has_two_leaders_and_no_leader_is_without_votes() {
+        let Form::Timeline(drawn) = timeline().form else { panic!("a timeline") };
+        let [cluster, members @ ..] = &drawn.lanes[..] else { panic!("lanes") };
+        for lane in &drawn.lanes {
+            assert!(lane.spans.windows(2).all(|pair| pair[0].range_s.1 == pair[1].range_s.0), "{}: gaps", lane.name);
+            let ends = (lane.spans[0].range_s.0, lane.spans.last().map_or(0.0, |last| last.range_s.1));
+            assert_eq!(ends, drawn.range_s, "{}", lane.name);
+        }
+        for reign in cluster.spans.iter().filter(|span| span.kind == Kind::Leads) {
+            let leading: Vec<_> = members
+                .iter()
+                .flat_map(|lane| &lane.spans)
+                .filter(|span| span.kind == Kind::Leads && span.range_s == reign.range_s)
+                .collect();
+            assert_eq!(leading.len(), 1, "{}", reign.text);
+        }
+        let led = members.iter().flat_map(|lane| &lane.spans).filter(|span| span.kind == Kind::Leads).count();
+        assert_eq!(led, cluster.spans.iter().filter(|span| span.kind == Kind::Leads).count());
+    }
+}

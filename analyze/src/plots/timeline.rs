@@ -82,7 +82,7 @@ fn colour(kind: Kind) -> (RGBColor, f64) {
         Kind::Leads => (BLUE, 0.45),
         Kind::Follows => (BLUE, 0.12),
         Kind::Leaderless => (VERMILLION, 0.6),
-        Kind::Silent => (GREY, 0.75),
+        Kind::Silent => (GREY, 0.4),
     }
 }
 
