@@ -5,6 +5,8 @@ use super::{Drawing, Form, Kind, Line, Sequence, States, Step, Timeline, ticks, 
 const WIDTH: usize = 96;
 /// Characters that a note of a sequence may have in a line at least.
 const NOTE_CHARS_MIN: usize = 40;
+/// Characters of the name of a timeline's lane.
+const NAME_CHARS_MAX: usize = 14;
 /// Columns of a timeline's axis.
 const AXIS_CHARS: usize = 80;
 
@@ -34,6 +36,12 @@ pub fn write(drawing: &Drawing) -> String {
 /// What a terminal shows as it is: `?` stands for everything else.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect()
+}
+
+/// A name in as many characters; `~` stands for the rest of a longer one.
+fn cut(name: &str, chars: usize) -> String {
+    let name = plain(name);
+    if name.len() <= chars { name } else { format!("{}~", &name[..chars - 1]) }
 }
 
 /// Notes, and an empty line after them.
@@ -87,10 +95,14 @@ fn write_states(lines: &mut Vec<String>, drawn: &States) {
 struct Columns(Vec<usize>);
 
 impl Columns {
-    fn new(actors: &[String]) -> Self {
-        let longest = actors.iter().map(|actor| actor.chars().count()).max().unwrap_or(0);
-        let between = ((WIDTH - 10) / actors.len().max(1)).clamp(longest + 3, 30.max(longest + 3));
-        Self((0..actors.len()).map(|at| between / 2 + at * between).collect())
+    fn new(actors: usize) -> Self {
+        let between = ((WIDTH - 10) / actors.max(1)).clamp(10, 28);
+        Self((0..actors).map(|at| between / 2 + at * between).collect())
+    }
+
+    /// Characters of a name above a life line.
+    fn name_chars(&self) -> usize {
+        self.0.windows(2).next().map_or(WIDTH, |pair| pair[1] - pair[0] - 2)
     }
 
     /// A line with the life lines of all.
@@ -119,8 +131,8 @@ fn put(line: &mut Vec<char>, at: usize, text: &str) {
 }
 
 fn write_sequence(lines: &mut Vec<String>, drawn: &Sequence) {
-    let actors: Vec<String> = drawn.actors.iter().map(|actor| plain(actor)).collect();
-    let columns = Columns::new(&actors);
+    let columns = Columns::new(drawn.actors.len());
+    let actors: Vec<String> = drawn.actors.iter().map(|actor| cut(actor, columns.name_chars())).collect();
     let mut names = Vec::new();
     for (actor, column) in actors.iter().zip(&columns.0) {
         put(&mut names, column.saturating_sub(actor.chars().count() / 2), actor);
@@ -146,9 +158,10 @@ fn write_sequence(lines: &mut Vec<String>, drawn: &Sequence) {
                         lines.push(columns.with(column + 1, &format!(" {words} ")));
                     }
                 } else {
-                    for words in wrapped(&plain(text), NOTE_CHARS_MIN) {
-                        let words = format!(" {words} ");
-                        lines.push(columns.with(column.saturating_sub(words.len()), &words));
+                    let block = wrapped(&plain(text), NOTE_CHARS_MIN);
+                    let width = block.iter().map(String::len).max().unwrap_or(0);
+                    for words in block {
+                        lines.push(columns.with(column.saturating_sub(width + 2), &format!(" {words:<width$} ")));
                     }
                 }
             }
@@ -183,8 +196,9 @@ fn write_timeline(lines: &mut Vec<String>, drawn: &Timeline) {
     let (from_s, to_s) = drawn.range_s;
     let per_s = AXIS_CHARS as f64 / (to_s - from_s).max(f64::MIN_POSITIVE);
     let column = |at_s: f64| (((at_s - from_s) * per_s).round().max(0.0) as usize).min(AXIS_CHARS);
-    let names = drawn.lanes.iter().map(|lane| lane.name.chars().count()).max().unwrap_or(0).max("elections".len());
-    let row = |name: &str, content: &str| format!("{:>names$}  {content}", plain(name));
+    let names =
+        drawn.lanes.iter().map(|lane| cut(&lane.name, NAME_CHARS_MAX).len()).max().unwrap_or(0).max("elections".len());
+    let row = |name: &str, content: &str| format!("{:>names$}  {content}", cut(name, NAME_CHARS_MAX));
     for (window_from_s, window_to_s, why) in &drawn.windows {
         let (from, to) = (column(*window_from_s), column(*window_to_s));
         let mut line = vec![' '; AXIS_CHARS];
@@ -283,16 +297,13 @@ Title?
               |                           | a text that is longer than the line below it
               |                           |--------------------------x|
               |                           |                           |
-              |                           |      beside the right edge there is no room |
-              |                           |                          for this note |
+              |                beside the right edge there is no room |
+              |                for this note                          |
               |                           |                           |
               |           done            |                           |
-              |<- - - - - - - - - - - - - |                           |
+              |< - - - - - - - - - - - - -|                           |
 ";
-        let expected_notes: Vec<&str> = expected.lines().collect();
-        let lines: Vec<&str> = drawn.lines().collect();
-        assert_eq!(lines[..11], expected_notes[..11], "{drawn}");
-        assert!(lines[11..].iter().all(|line| line.len() <= WIDTH), "{drawn}");
+        assert_eq!(drawn, expected, "{drawn}");
     }
 
     #[test]

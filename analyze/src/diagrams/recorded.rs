@@ -106,7 +106,10 @@ impl Recorded {
     }
 
     fn reign(&self, reign: &Reign) -> String {
-        format!("{} in {}", self.name(reign.leader), term(reign.term))
+        match reign.term {
+            Some(term) => format!("{} in term {term}", self.name(reign.leader)),
+            None => format!("{} (term not known)", self.name(reign.leader)),
+        }
     }
 
     /// The reigns in sentences.
@@ -116,13 +119,17 @@ impl Recorded {
         self.course.reigns.iter().map(of_reign).collect()
     }
 
-    /// What happened at a change of leader, in a few words.
-    fn change(&self, change: &Change) -> String {
+    /// What happened at a change of leader, in a few words; elections have numbers.
+    fn change(&self, change: &Change, number: &mut usize) -> String {
         let old = change.old.map_or("no leader".to_owned(), |old| self.reign(&old));
         match (change.outcome, change.new) {
-            (Outcome::Elected, Some(new)) => format!("{old}, then {}", self.reign(&new)),
-            (Outcome::FoundAgain, Some(_)) => format!("{old}, lost and found again: no election"),
-            _ => format!("{old}, then no leader to the end"),
+            (Outcome::Elected, Some(new)) => {
+                *number += 1;
+                format!("Election {number}: {old}, then {}", self.reign(&new))
+            }
+            (Outcome::FoundAgain, _) => format!("No election: {old} was lost and found again"),
+            _ if change.old.is_none() => "No leader from the start to the end".to_owned(),
+            _ => format!("No leader to the end: {old} was lost"),
         }
     }
 
@@ -182,11 +189,19 @@ impl Recorded {
         words
     }
 
-    fn no_election(&self) -> String {
-        match &self.course.reigns[..] {
-            [] => "No leader was seen in this run.".to_owned(),
-            [first, ..] => format!("No election: {} led all the time that was recorded.", self.reign(first)),
+    /// That there was no election; nothing where there was one.
+    fn no_election(&self) -> Option<String> {
+        let changes = &self.course.changes;
+        if changes.iter().any(|change| change.outcome == Outcome::Elected) {
+            return None;
         }
+        Some(match self.course.reigns.first() {
+            None => "No leader was seen in this run.".to_owned(),
+            Some(only) if changes.is_empty() => {
+                format!("No election: {} led all the time that was recorded.", self.reign(only))
+            }
+            Some(only) => format!("No election: {} was the only leader that was seen.", self.reign(only)),
+        })
     }
 
     fn state_machine(&self) -> Drawing {
@@ -292,13 +307,7 @@ impl Recorded {
         }
         let mut number = 0;
         for change in &self.course.changes {
-            let heading = match change.outcome {
-                Outcome::FoundAgain => format!("Out of sight: {}", self.change(change)),
-                _ => {
-                    number += 1;
-                    format!("Election {number}: {}", self.change(change))
-                }
-            };
+            let heading = self.change(change, &mut number);
             steps.push((change.first_sign_ns(), 0, vec![Step::Part(heading), over_all(self.told(change))]));
         }
         for spells in &self.spells {
@@ -323,9 +332,7 @@ impl Recorded {
             Some(first) => vec![Step::Part(format!("From {}: {} leads", time(first.from_ns), self.reign(first)))],
             None => vec![Step::Part("No leader was seen".to_owned())],
         };
-        if number == 0 {
-            begin.push(over_all(self.no_election()));
-        }
+        begin.extend(self.no_election().map(over_all));
         let mut steps: Vec<Step> = begin.into_iter().chain(steps.into_iter().flat_map(|(_, _, steps)| steps)).collect();
         if let Some(more) = steps.len().checked_sub(STEPS_MAX).filter(|&more| more > 0) {
             steps.truncate(STEPS_MAX);
@@ -448,16 +455,13 @@ impl Recorded {
         let mut notes: Vec<String> = self.reigns().into_iter().map(|line| format!("{line}.")).collect();
         let mut number = 0;
         let mut marks = Vec::new();
-        for change in self.course.elections() {
-            number += 1;
-            notes.push(format!("Election {number}: {}. {}", self.change(change), self.told(change)));
-            if let Some(new) = change.new {
+        for change in &self.course.changes {
+            notes.push(format!("{}. {}", self.change(change, &mut number), self.told(change)));
+            if let (Outcome::Elected, Some(new)) = (change.outcome, change.new) {
                 marks.push((seconds(new.from_ns), format!("{}, {}", self.name(new.leader), term(new.term))));
             }
         }
-        if number == 0 {
-            notes.push(self.no_election());
-        }
+        notes.extend(self.no_election());
         notes.extend(self.notes());
         let (first_ns, last_ns) = self.course.recorded_ns.unwrap_or((0, 0));
         let window = self.facts.phases.window();

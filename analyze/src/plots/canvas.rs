@@ -121,7 +121,12 @@ pub(super) fn draw(
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    shown(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// A text without what XML has no place for.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c) { ' ' } else { c }).collect()
 }
 
 fn failed<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> Error {
@@ -173,7 +178,7 @@ impl Canvas<'_> {
         let style = TextStyle::from(("sans-serif", font.size * SCALE * FONT_SCALE).into_font().style(weight))
             .color(&font.colour)
             .pos(Pos::new(position, VPos::Center));
-        self.area.draw(&Text::new(text.to_owned(), pixel(at), style)).map_err(failed)
+        self.area.draw(&Text::new(shown(text), pixel(at), style)).map_err(failed)
     }
 }
 

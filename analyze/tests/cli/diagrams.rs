@@ -63,7 +63,7 @@ fn a_run_is_found_by_its_name_or_its_folder_and_else_the_nearest_are_named() {
     let (code, out, err) = analyze_in(results.path(), &by_name);
     assert_eq!((code, err.as_str()), (0, ""));
     for expected in [
-        "Election 1: etcd1 in term not known, then etcd2 in term not known.",
+        "Election 1: etcd1 (term not known), then etcd2 (term not known).",
         "No majority named a leader from 11.10 s to 12.00 s: 0.90 s.",
         "That was 2.00 s after the fault came into force.",
     ] {
@@ -104,5 +104,44 @@ fn no_election_and_no_samples_are_said_plainly() {
         let (code, svg, _) = diagram(&["--type", "timeline", "--format", "svg", "--run", &run]);
         assert_eq!(code, 0);
         roxmltree::Document::parse(&svg).expect("well-formed XML");
+    }
+}
+
+#[test]
+fn a_leader_that_is_lost_for_good_is_no_election() {
+    let results = tempfile::tempdir().expect("a folder");
+    let operations: Vec<_> = (0..300).map(|at| put(at * 100 * MS, 2 * MS)).collect();
+    let folder = plant(results.path(), "lost", &operations, false, |_| {});
+    plant_leaders(&folder, &[(-S, 1), (10 * S, 1), (11 * S, -1), (29 * S, -1)]);
+    let run = folder.dir().to_str().expect("a path");
+    for name in ["leader-election", "timeline"] {
+        let (code, out, _) = diagram(&["--type", name, "--format", "ascii", "--run", run]);
+        assert_eq!(code, 0);
+        let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
+        for expected in
+            ["No leader to the end: etcd1", "from 11.00 s to 29.00 s: 18.00 s", "was the only leader that was seen"]
+        {
+            assert!(words.contains(expected), "no {expected:?} in {out}");
+        }
+    }
+}
+
+#[test]
+fn names_of_members_may_hold_anything() {
+    let results = tempfile::tempdir().expect("a folder");
+    let folder = plant(results.path(), "names", &slow_middle(), true, |manifest| {
+        let names = ["a\u{1b}[31m\n<b>&amp;\u{0}", "]]></svg>\"'", "\u{ffff} --- end"];
+        for (member, name) in manifest.cluster.members.iter_mut().zip(names) {
+            name.clone_into(&mut member.name);
+        }
+    });
+    let run = folder.dir().to_str().expect("a path");
+    let (code, svg, _) = diagram(&["--type", "timeline", "--format", "svg", "--run", run]);
+    assert_eq!(code, 0);
+    let document = roxmltree::Document::parse(&svg).expect("well-formed XML");
+    assert!(document.descendants().any(|node| node.text().is_some_and(|text| text.contains("]]></svg>"))), "{svg}");
+    for name in TYPES {
+        let (code, out, _) = diagram(&["--type", name, "--format", "ascii", "--run", run]);
+        assert!(code == 0 && out.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{out}");
     }
 }
