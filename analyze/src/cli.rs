@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{Command, Comparison, DeltaBy, Picture, PlotKind, PlotOutput, TableOutput};
+use crate::commands::{Command, Comparison, DeltaBy, Diagram, Language, Picture, PlotKind, PlotOutput, TableOutput};
+use crate::diagrams::Subject;
 use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
@@ -36,6 +37,12 @@ tell: neither.
 Intervals are within-run: a block bootstrap in time. They do not contain what runs differ by from one to the next; the \
 noise floor of the baselines beside A, where it is larger, widens the margin for that. The exit code does not depend on \
 the verdict.";
+
+const DIAGRAM_HELP: &str = "\
+Of a run is drawn what its samples show, with its own times: members are asked ten times a second whom they take for the \
+leader, and how far they are. A leader counts while a majority names it. Messages and votes are not recorded.
+
+mermaid: paste it between ```mermaid and ``` into Markdown. graphviz: `dot -Tsvg`.";
 
 fn with_exit_codes(help: &str) -> String {
     format!("{help}\n\n{EXIT_CODES}")
@@ -149,6 +156,31 @@ enum Typed {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
+    #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
+    Diagram(DiagramArgs),
+}
+
+#[derive(Debug, Args)]
+struct DiagramArgs {
+    /// What to draw
+    #[arg(long = "type", value_enum, value_name = "TYPE")]
+    subject: SubjectArg,
+    /// In which language; default: mermaid, and svg where --output ends in .svg
+    #[arg(long, value_enum)]
+    format: Option<LanguageArg>,
+    /// The run to draw: a run folder, or its name within --dir; without it the textbook's diagram is drawn
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+    /// Folder that holds the run folders
+    #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
+    dir: PathBuf,
+    /// Take a failed run, where its files are whole
+    #[arg(long, requires = "run")]
+    include_failed: bool,
+    /// File to write in place of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -257,6 +289,30 @@ enum KindArg {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum SubjectArg {
+    /// The roles of members and what leads from one to another
+    StateMachine,
+    /// A write's way to a majority and back; of a run also how far members were behind
+    LogReplication,
+    /// From the loss of a leader to the next one
+    LeaderElection,
+    /// Terms, leaders and the times without one
+    Timeline,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LanguageArg {
+    /// mermaid's language, as GitHub shows it
+    Mermaid,
+    /// Graphviz' language, for `dot`
+    Graphviz,
+    /// Characters, some 96 columns
+    Ascii,
+    /// A picture; of a timeline only
+    Svg,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum DeltaByArg {
     /// A label: its repeats pooled, with 95 % intervals
     Label,
@@ -284,6 +340,31 @@ impl PlotFormatArg {
             Self::Json => table(Format::Json),
             Self::Csv => table(Format::Csv),
             Self::Parquet => table(Format::Parquet),
+        }
+    }
+}
+
+impl From<DiagramArgs> for Diagram {
+    fn from(typed: DiagramArgs) -> Self {
+        let is_picture = typed.output.as_ref().is_some_and(|file| file.extension().is_some_and(|end| end == "svg"));
+        let usual = if is_picture { LanguageArg::Svg } else { LanguageArg::Mermaid };
+        Self {
+            subject: match typed.subject {
+                SubjectArg::StateMachine => Subject::StateMachine,
+                SubjectArg::LogReplication => Subject::LogReplication,
+                SubjectArg::LeaderElection => Subject::LeaderElection,
+                SubjectArg::Timeline => Subject::Timeline,
+            },
+            language: match typed.format.unwrap_or(usual) {
+                LanguageArg::Mermaid => Language::Mermaid,
+                LanguageArg::Graphviz => Language::Graphviz,
+                LanguageArg::Ascii => Language::Ascii,
+                LanguageArg::Svg => Language::Svg,
+            },
+            run: typed.run,
+            dir: typed.dir,
+            include_failed: typed.include_failed,
+            to: Destination::new(typed.output),
         }
     }
 }
@@ -329,6 +410,7 @@ impl From<Typed> for Command {
                 },
                 picture: format.into_picture(output),
             },
+            Typed::Diagram(typed) => Self::Diagram(typed.into()),
         }
     }
 }

@@ -10,10 +10,12 @@ use crate::tables::{cdf, delta, runs, summary, throughput};
 use crate::{Error, Result};
 
 mod compare;
+mod diagram;
 mod gather;
 mod plot;
 
 pub use compare::Comparison;
+pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
 
 /// What is to be done.
@@ -80,6 +82,8 @@ pub enum Command {
         /// The picture or its table.
         picture: Picture,
     },
+    /// `analyze diagram`
+    Diagram(Diagram),
 }
 
 /// How and where to write a table.
@@ -175,6 +179,7 @@ pub fn run(command: &Command) -> Report {
         Command::Cdf { selection, output } => distributions(selection, output, &mut report),
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot { selection, kind, picture } => plot::plot(selection, *kind, picture, &mut report),
+        Command::Diagram(asked) => diagram::diagram(asked),
     };
     report.failure = result.err();
     report

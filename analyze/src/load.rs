@@ -20,6 +20,7 @@ use crate::tables::Facts;
 use crate::tables::factors::Factors;
 use crate::tables::leaders::{self, LeaderChange};
 use crate::tables::runs::Listed;
+use crate::tables::views::{self, View};
 use crate::{Error, Result};
 
 /// A glob over labels: `*` stands for any text, `?` for one character, everything else for itself.
@@ -366,6 +367,16 @@ impl Run {
         let mut changes = self.all_leader_changes()?;
         changes.retain(|change| change.time_ns < facts.phases.end_ns());
         Ok(changes)
+    }
+
+    /// What the members said of the cluster to the end of the workload, from the samples.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn views(&self, facts: &Facts) -> Result<Vec<View>> {
+        let path = self.folder.samples_parquet();
+        let samples = read_parquet(&path, &views::READS)?;
+        views::views(&samples, facts.members.len(), facts.phases.end_ns()).map_err(Error::unreadable(&path))
     }
 
     fn all_leader_changes(&self) -> Result<Vec<LeaderChange>> {

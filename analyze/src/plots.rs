@@ -19,6 +19,7 @@ pub mod latency;
 mod panels;
 mod sections;
 pub mod throughput;
+pub mod timeline;
 
 /// A run as plots see it.
 #[derive(Debug, Clone)]

@@ -14,10 +14,15 @@ pub mod factors;
 mod groups;
 pub mod latency;
 pub mod leaders;
+pub mod reigns;
 pub mod repeats;
+pub mod replication;
 pub mod runs;
+pub mod standings;
 pub mod summary;
 pub mod throughput;
+pub mod views;
+pub mod writes;
 
 /// What a table has to know of a run beside its rows.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use run_folder::RunFolder;
 
-use super::gather::{map, measure};
+use super::gather::{map, measure, named, one};
 use super::{Report, TableOutput};
-use crate::load::{self, Capacity, Run, Selection};
+use crate::load::{self, Run, Selection};
 use crate::output::{self, Format};
 use crate::tables::compare::{self, Side, differences};
 use crate::tables::delta;
@@ -30,7 +30,7 @@ pub struct Comparison {
 /// Compares the two, the original first.
 pub(super) fn compare(comparison: &Comparison, output: &TableOutput, report: &mut Report) -> Result<()> {
     let (a, b) = folders(comparison)?;
-    let (a, b) = (open(a, comparison)?, open(b, comparison)?);
+    let (a, b) = (one(a, comparison.include_failed)?, one(b, comparison.include_failed)?);
     let side = |run: &Run| {
         let operations = run.operations(&compare::READS)?;
         Ok::<_, Error>(Side::new(&operations, &run.facts(&operations)?)?)
@@ -62,9 +62,9 @@ fn floors(a: &Run, b: &Run, report: &mut Report) -> Result<Vec<delta::Floor>> {
 }
 
 fn folders(comparison: &Comparison) -> Result<(RunFolder, RunFolder)> {
-    let first = find(&comparison.a, &comparison.dir)?;
+    let first = named(&comparison.a, &comparison.dir)?;
     if let Some(b) = &comparison.b {
-        return Ok((first, find(b, &comparison.dir)?));
+        return Ok((first, named(b, &comparison.dir)?));
     }
     let Some(original) = first.manifest()?.reproduces else {
         return Err(Error::Usage(format!(
@@ -80,27 +80,4 @@ fn folders(comparison: &Comparison) -> Result<(RunFolder, RunFolder)> {
         )));
     }
     Ok((RunFolder::open(&beside)?, first))
-}
-
-/// A run folder by its path, or by its name within `dir`.
-fn find(asked: &str, dir: &Path) -> Result<RunFolder> {
-    for path in [Path::new(asked).to_path_buf(), dir.join(asked)] {
-        if path.is_dir() {
-            return Ok(RunFolder::open(&path)?);
-        }
-    }
-    let mut near: Vec<String> = RunFolder::list(dir).unwrap_or_default().iter().map(RunFolder::name).collect();
-    near.sort_by(|a, b| strsim::jaro_winkler(asked, b).total_cmp(&strsim::jaro_winkler(asked, a)));
-    near.truncate(3);
-    let near = if near.is_empty() { String::new() } else { format!("; the nearest are {}", near.join(", ")) };
-    Err(Error::Nothing(format!("{asked}: neither a run folder nor the name of one in {}{near}", dir.display())))
-}
-
-fn open(folder: RunFolder, comparison: &Comparison) -> Result<Run> {
-    let mut opened = load::open(vec![folder], comparison.include_failed, Capacity::Keep);
-    match (opened.runs.pop(), opened.unreadable.pop()) {
-        (Some(run), _) => Ok(run),
-        (None, Some(error)) => Err(error),
-        (None, None) => Err(Error::Nothing(opened.left_out.join("; "))),
-    }
 }

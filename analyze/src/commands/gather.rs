@@ -1,5 +1,7 @@
 //! From a selection to frames: opening runs, going through them side by side, and naming what is left out.
 
+use std::path::Path;
+
 use polars::prelude::*;
 use run_folder::RunFolder;
 
@@ -93,4 +95,28 @@ fn as_if_faulted(run: &Run, facts: Facts) -> Facts {
 /// The frames below each other.
 pub(super) fn all(frames: Vec<DataFrame>) -> Result<DataFrame> {
     Ok(tables::stack(frames)?.unwrap_or_default())
+}
+
+/// A run folder by its path, or by its name within `dir`.
+pub(super) fn named(asked: &str, dir: &Path) -> Result<RunFolder> {
+    for path in [Path::new(asked).to_path_buf(), dir.join(asked)] {
+        if path.is_dir() {
+            return Ok(RunFolder::open(&path)?);
+        }
+    }
+    let mut near: Vec<String> = RunFolder::list(dir).unwrap_or_default().iter().map(RunFolder::name).collect();
+    near.sort_by(|a, b| strsim::jaro_winkler(asked, b).total_cmp(&strsim::jaro_winkler(asked, a)));
+    near.truncate(3);
+    let near = if near.is_empty() { String::new() } else { format!("; the nearest are {}", near.join(", ")) };
+    Err(Error::Nothing(format!("{asked}: neither a run folder nor the name of one in {}{near}", dir.display())))
+}
+
+/// The run of one folder; that it cannot be analysed is an error.
+pub(super) fn one(folder: RunFolder, include_failed: bool) -> Result<Run> {
+    let mut opened = load::open(vec![folder], include_failed, Capacity::Keep);
+    match (opened.runs.pop(), opened.unreadable.pop()) {
+        (Some(run), _) => Ok(run),
+        (None, Some(error)) => Err(error),
+        (None, None) => Err(Error::Nothing(opened.left_out.join("; "))),
+    }
 }

@@ -15,6 +15,8 @@ const SCALE: f64 = 10.0;
 /// The SVG backend divides the size of a font by this.
 const FONT_SCALE: f64 = 1.24;
 
+/// What everything is drawn on.
+pub(super) const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
 /// Text and lines.
 pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 /// Text of lesser weight.
@@ -103,7 +105,7 @@ pub(super) fn draw(
     let (width, height) = (width.ceil(), height.ceil());
     let size = ((width * SCALE) as u32, (height * SCALE) as u32);
     let canvas = Canvas { area: SVGBackend::with_string(&mut svg, size).into_drawing_area() };
-    canvas.area.fill(&plotters::style::WHITE).map_err(failed)?;
+    canvas.area.fill(&PAPER).map_err(failed)?;
     paint(&canvas)?;
     // Dropping the backend swallows errors; presenting it does not.
     canvas.area.present().map_err(failed)?;
@@ -119,7 +121,12 @@ pub(super) fn draw(
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    shown(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// A text without what XML has no place for.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c) { ' ' } else { c }).collect()
 }
 
 fn failed<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> Error {
@@ -171,7 +178,7 @@ impl Canvas<'_> {
         let style = TextStyle::from(("sans-serif", font.size * SCALE * FONT_SCALE).into_font().style(weight))
             .color(&font.colour)
             .pos(Pos::new(position, VPos::Center));
-        self.area.draw(&Text::new(text.to_owned(), pixel(at), style)).map_err(failed)
+        self.area.draw(&Text::new(shown(text), pixel(at), style)).map_err(failed)
     }
 }
 
