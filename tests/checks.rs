@@ -425,7 +425,7 @@ fn endpoints_are_tested_as_far_as_they_answer() {
     let all = listeners.join(",");
     let finished = home.recorder(&format!("test --json --endpoints {all}")).expect_code(1);
     let tested = parsed(&finished);
-    assert_eq!(tested["cluster"]["backend"], "external");
+    assert_eq!(tested["cluster"]["backend"], "endpoints");
     assert_eq!(by_result(&tested)["passed"], CHECKS[..6]);
     let failure = check(&tested, "member-failure");
     assert!(failure["detail"].as_str().is_some_and(|detail| detail.starts_with("killing a member needs")), "{failure}");

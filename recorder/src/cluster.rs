@@ -1,13 +1,14 @@
 //! Clusters: real etcd members and the places to reach them from.
 
+pub mod action;
 pub mod choice;
 pub mod containers;
-pub mod control;
 pub mod data;
 pub mod endpoints;
 pub mod etcd;
 pub mod http;
 pub mod local;
+pub mod member_status;
 pub mod network;
 pub mod offloads;
 pub mod process;
@@ -27,8 +28,8 @@ use tonic::transport::Endpoint;
 use crate::error::{Error, Result};
 use crate::faults::holder::Holder;
 use crate::faults::placement::Site;
+use action::{Condition, MemberAction};
 use containers::Containers;
-use control::MemberAction;
 use local::Local;
 use sockets::Sockets;
 use vantage::Vantage;
@@ -360,11 +361,11 @@ impl Cluster {
         self.members.iter().position(|member| member.id == id)
     }
 
-    /// Why each member cannot answer, where its process is known to be the cause.
-    pub fn process_problems(&self) -> Vec<Option<String>> {
+    /// What each member's process does and why it cannot answer where that is the cause; nothing where others see to that.
+    pub fn standings(&self) -> Option<Vec<(Condition, Option<String>)>> {
         match &self.ground {
-            Ground::Local(local) => local.problems(),
-            Ground::Containers(_) | Ground::Endpoints => vec![None; self.members.len()],
+            Ground::Local(local) => Some(local.standings()),
+            Ground::Containers(_) | Ground::Endpoints => None,
         }
     }
 

@@ -2,8 +2,8 @@
 //! keeps its clusters in its own way; what is said of them is the same.
 
 pub mod containers;
-pub mod control;
 pub mod faults;
+pub mod member;
 pub mod sandbox;
 
 use std::ffi::{OsStr, OsString};
@@ -11,6 +11,7 @@ use std::io;
 use std::process::Command;
 
 use crate::cli::kept::{DownCommand, ExecCommand, KeptKind, UpCommand, UpKind};
+use crate::cluster::member_status::ClusterStatus;
 use crate::error::{Error, Result};
 use crate::{programs, terminal};
 
@@ -58,6 +59,35 @@ pub fn take_down(cluster: KeptKind, session: &str) -> Result<()> {
         terminal::line("no cluster is up");
     }
     Ok(())
+}
+
+/// How the members of the cluster that is up are; `None` when none is.
+///
+/// # Errors
+/// When it cannot be asked. Members that do not answer are no error.
+pub fn status(cluster: KeptKind) -> Result<Option<ClusterStatus>> {
+    block_on(ask_status(cluster))
+}
+
+/// As [`status`], within a runtime.
+///
+/// # Errors
+/// As [`status`].
+pub async fn ask_status(cluster: KeptKind) -> Result<Option<ClusterStatus>> {
+    // Its daemon is asked on a socket that blocks.
+    let sandbox = || async {
+        let asked = tokio::task::spawn_blocking(sandbox::status).await;
+        asked.map_err(|error| Error::run(format!("a status request failed: {error}")))?
+    };
+    match cluster {
+        KeptKind::Sandbox => sandbox().await,
+        KeptKind::Docker => containers::status().await,
+        KeptKind::Auto => match sandbox().await? {
+            Some(status) => Ok(Some(status)),
+            None if crate::docker::Engine::connect().await.is_ok() => containers::status().await,
+            None => Ok(None),
+        },
+    }
 }
 
 /// Ends the cluster that is up, and returns the exit code.
@@ -112,7 +142,11 @@ pub fn nothing_up() -> Error {
 /// Those of the task.
 pub fn block_on<T>(task: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Error::environment(format!("the runtime cannot be started: {error}")))?.block_on(task)
+    let runtime = runtime.map_err(|error| Error::environment(format!("the runtime cannot be started: {error}")))?;
+    let done = runtime.block_on(task);
+    // What still waits for an answer on a socket that blocks is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 /// Tells etcdctl where the members are, unless it is told so by its arguments: it takes one or the other, and ends when it

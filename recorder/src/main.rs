@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use recorder::cli::{Cli, Command};
-use recorder::cluster::control::MemberAction;
+use recorder::cluster::action::MemberAction;
 use recorder::error::{Error, Result};
 use recorder::{bench, checks, doctor, faults, kept, outpost, plan, reproduce, session, status, sweep, terminal};
 use run_folder::RunFolder;
@@ -38,10 +38,10 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Doctor { dir } => doctor::examine(dir),
         Command::Up(typed) => kept::up(typed),
         Command::Status(typed) => status::show(typed),
-        Command::Kill(typed) => kept::control::carry_out(MemberAction::Kill, typed),
-        Command::Restart(typed) => kept::control::carry_out(MemberAction::Restart, typed),
-        Command::Pause(typed) => kept::control::carry_out(MemberAction::Pause, typed),
-        Command::Resume(typed) => kept::control::carry_out(MemberAction::Resume, typed),
+        Command::Kill(typed) => kept::member::carry_out(MemberAction::Kill, typed),
+        Command::Restart(typed) => kept::member::carry_out(MemberAction::Restart, typed),
+        Command::Pause(typed) => kept::member::carry_out(MemberAction::Pause, typed),
+        Command::Resume(typed) => kept::member::carry_out(MemberAction::Resume, typed),
         Command::Down(typed) => kept::down(typed),
         Command::Test(typed) => checks::carry_out(typed),
         Command::Exec(typed) => kept::exec(typed),

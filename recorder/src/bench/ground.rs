@@ -9,12 +9,12 @@ use crate::cli::bench::BenchCommand;
 use crate::cli::kept::KeptKind;
 use crate::cli::{ClusterKind, Places};
 use crate::cluster::choice::Choice;
+use crate::cluster::member_status::{ClusterStatus, MemberStatusRow, Role};
 use crate::endpoints::{self, Endpoint};
 use crate::error::{Error, Result};
 use crate::machine::Addressed;
 use crate::plan::etcd_version_of_environment;
-use crate::status::members::{ClusterStatus, MemberStatusRow, Role};
-use crate::{status, terminal};
+use crate::{kept, terminal};
 
 /// Most members: rows count them in a byte.
 const ENDPOINTS_MAX: usize = 100;
@@ -41,7 +41,7 @@ pub(super) fn choose(typed: &BenchCommand, specs: &mut [RunSpec]) -> Result<Chos
         check(&endpoints, typed.allow_remote)?;
         chosen.look_for_listeners(&endpoints);
         chosen.take(specs, Backend::Endpoints, Addressed { endpoints, in_kept_sandbox: false, version: String::new() });
-    } else if let Some(status) = status::of_kept(typed.cluster)? {
+    } else if let Some(status) = kept::status(typed.cluster)? {
         check_options(typed, &status)?;
         let (backend, addressed) = addressed(&status)?;
         terminal::line(format_args!("measuring the cluster that is up: {}", status.about));
@@ -91,7 +91,7 @@ impl Chosen {
     /// Says when endpoints are the listeners of a sandbox, which are not for measuring.
     fn look_for_listeners(&mut self, endpoints: &[Endpoint]) {
         // Without such a sandbox, or with one that does not answer, there is nothing to say.
-        let Ok(Some(status)) = status::of_kept(KeptKind::Sandbox) else { return };
+        let Ok(Some(status)) = kept::status(KeptKind::Sandbox) else { return };
         let is_listener = |endpoint: &&Endpoint| {
             let address = endpoint.address.to_string();
             status.members.iter().any(|row| row.listener.as_ref() == Some(&address))
@@ -177,7 +177,7 @@ fn addressed(status: &ClusterStatus) -> Result<(Backend, Addressed)> {
 }
 
 fn in_sandbox(status: &ClusterStatus) -> bool {
-    status.backend == Backend::Sandbox.as_str()
+    status.backend == Backend::Sandbox
 }
 
 /// Where the workload reaches a member; nowhere when it is a container that does not run.

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::cli::kept::KeptKind;
+use crate::cluster::action::{Condition, MemberAction};
 use crate::error::{Error, Result};
-use crate::kept::control::{self, MemberAction};
-use crate::status;
+use crate::kept::{self, member};
 
 /// What is done to the members of a cluster that is kept up.
 #[derive(Debug)]
@@ -59,22 +59,21 @@ impl Control {
     /// something before.
     pub(super) async fn problems(&self) -> HashMap<String, String> {
         let cluster = self.cluster;
-        let status = tokio::task::spawn_blocking(move || status::of_kept(cluster)).await;
+        let status = tokio::task::spawn_blocking(move || kept::status(cluster)).await;
         // Without an answer there is nothing to add to what the network says.
         let members = status.ok().and_then(std::result::Result::ok).flatten().map(|status| status.members);
-        let known = members.into_iter().flatten().filter_map(|row| Some((row.member, row.problem?)));
-        known
-            .filter(|(_, problem)| problem.starts_with("its process") || problem.starts_with("its container"))
-            .collect()
+        let cannot_answer =
+            members.into_iter().flatten().filter(|row| row.condition.is_some_and(|is| is != Condition::Running));
+        cannot_answer.filter_map(|row| Some((row.member, row.problem?))).collect()
     }
 
     async fn act(&self, action: MemberAction, member: &str) -> Result<()> {
         let turn = self.turn.clone().lock_owned().await;
-        let (cluster, member) = (self.cluster, member.to_owned());
+        let (cluster, name) = (self.cluster, member.to_owned());
         // Once begun it goes on to its end, even if this task does not; only then does the turn pass on.
         let acted = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            control::act(cluster, action, &member)
+            member::act(cluster, action, &name)
         });
         match acted.await {
             Ok(Ok(Some(_))) => Ok(()),

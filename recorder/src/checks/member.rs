@@ -10,9 +10,9 @@ use etcd_client::{
 };
 
 use super::finding::{Trouble, in_words};
+use crate::cluster::member_status::reason;
 use crate::cluster::{self, sockets::Sockets};
 use crate::error::Result;
-use crate::status::members::reason;
 
 /// How long a member may take to answer: about what etcd itself gives a proposal, and no check waits much longer.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);

@@ -118,7 +118,7 @@ impl<'a> Tested<'a> {
         let nodes = subject.nodes.iter().map(node).collect();
         Self {
             passed: is_passed(checks),
-            cluster: ClusterTold { backend: &subject.backend, etcd_version, nodes },
+            cluster: ClusterTold { backend: subject.backend.as_str(), etcd_version, nodes },
             checks,
         }
     }

@@ -2,18 +2,20 @@
 
 use std::net::SocketAddr;
 
+use run_folder::spec::Backend;
+
 use super::plan::{NodesAsked, Target, TestPlan};
 use crate::cli::kept::{KeptKind, UpCommand};
+use crate::cluster::member_status::{ClusterStatus, MemberStatusRow};
 use crate::endpoints::Endpoint;
 use crate::error::{Error, Result};
-use crate::status::members::{ClusterStatus, MemberStatusRow};
-use crate::{apart, kept, status, terminal};
+use crate::{apart, kept, terminal};
 
 /// A cluster, and how it is reached.
 #[derive(Debug)]
 pub(super) struct Subject {
-    /// What it runs in: sandbox, docker, or external.
-    pub(super) backend: String,
+    /// What it runs in: sandbox, docker, or endpoints.
+    pub(super) backend: Backend,
     /// Its members, in order.
     pub(super) nodes: Vec<Node>,
     /// What keeps it up, and so can kill a member and start it again; nothing where somebody else does.
@@ -45,7 +47,7 @@ impl Subject {
             Target::Endpoints(endpoints) => return Self::external(endpoints, plan.nodes),
             Target::Kept { cluster, up, only_up } => (*cluster, up, only_up),
         };
-        let Some(status) = apart::find_out(|| status::of_kept(cluster))? else { return Self::bring_up(up, plan.once) };
+        let Some(status) = apart::find_out(|| kept::status(cluster))? else { return Self::bring_up(up, plan.once) };
         if plan.once {
             return Err(Error::usage(format!(
                 "--once: a cluster is up already ({}); leave --once out to test that one, or end it by `recorder down`",
@@ -71,7 +73,7 @@ impl Subject {
     fn bring_up(up: &UpCommand, once: bool) -> Result<Self> {
         kept::bring_up(up, SESSION)?;
         let kind = super::plan::kept_kind(Some(up.cluster));
-        let found = status::of_kept(kind).and_then(|status| {
+        let found = kept::status(kind).and_then(|status| {
             let status = status.ok_or_else(|| Error::run("the cluster ended as soon as it was up"))?;
             terminal::line(&status.about);
             Self::of(status)
@@ -83,7 +85,7 @@ impl Subject {
     }
 
     fn of(status: ClusterStatus) -> Result<Self> {
-        let kind = if status.backend == "docker" { KeptKind::Docker } else { KeptKind::Sandbox };
+        let kind = if status.backend == Backend::Docker { KeptKind::Docker } else { KeptKind::Sandbox };
         let is_ours = kind == KeptKind::Sandbox || kept::containers::are_made_by_recorder()?;
         let nodes = status.members.iter().map(Node::of).collect();
         Ok(Self { backend: status.backend, nodes, kept: Some(kind), is_ours })
@@ -102,7 +104,12 @@ impl Subject {
             address: Some(endpoint.address),
             problem: None,
         };
-        Ok(Self { backend: "external".into(), nodes: endpoints.iter().map(node).collect(), kept: None, is_ours: false })
+        Ok(Self {
+            backend: Backend::Endpoints,
+            nodes: endpoints.iter().map(node).collect(),
+            kept: None,
+            is_ours: false,
+        })
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::sockets::Sockets;
 use super::vantage::Vantage;
 use super::{Cluster, Ground, Member};
+use crate::cluster::member_status;
 use crate::endpoints::Endpoint;
 use crate::error::{Error, Result};
-use crate::status::members;
 use crate::terminal;
 
 /// How long members may take to agree on a leader: an election may be under way.
@@ -123,7 +123,7 @@ impl Cluster {
         let ask = |member: &Member| {
             let (sockets, address) = (member.vantage.sockets().clone(), member.own_address);
             member.vantage.spawn(async move {
-                let answer = members::ask(&sockets, address).await?;
+                let answer = member_status::ask(&sockets, address).await?;
                 let header = answer.header();
                 Ok(Seen {
                     id: header.map_or(0, |header| header.member_id()),

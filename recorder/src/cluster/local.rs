@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::control::{Condition, MemberAction};
+use super::action::{Condition, MemberAction};
 use super::data::DataDir;
 use super::etcd::{self, CLIENT_PORT, PEER_PORT};
 use super::network::Network;
-use super::process::{Process, ProcessState};
+use super::process::Process;
 use super::vantage::Vantage;
 use super::{Member, http, member_name};
 use crate::error::{Error, Result};
@@ -33,6 +33,8 @@ pub(super) struct Local {
     pub(super) flags: Vec<String>,
     network: Network,
     processes: Mutex<Vec<Process>>,
+    /// Held while something is done to a member.
+    acting: tokio::sync::Mutex<()>,
     _data: DataDir,
 }
 
@@ -71,7 +73,16 @@ impl Local {
                 flags_of_first = flags;
             }
         }
-        Ok((Self { flags: flags_of_first, network, processes: Mutex::new(processes), _data: data }, members))
+        Ok((
+            Self {
+                flags: flags_of_first,
+                network,
+                processes: Mutex::new(processes),
+                acting: tokio::sync::Mutex::default(),
+                _data: data,
+            },
+            members,
+        ))
     }
 
     /// The clients' place of their own.
@@ -113,9 +124,9 @@ impl Local {
         }
     }
 
-    /// Why each member cannot answer, where its process is the cause.
-    pub(super) fn problems(&self) -> Vec<Option<String>> {
-        self.processes().iter_mut().map(Process::problem).collect()
+    /// What each member's process does, and why it cannot answer where that is the cause.
+    pub(super) fn standings(&self) -> Vec<(Condition, Option<String>)> {
+        self.processes().iter_mut().map(Process::standing).collect()
     }
 
     /// Does something to a member. What is started is not ready yet.
@@ -123,16 +134,14 @@ impl Local {
     /// # Errors
     /// [`Error::Usage`] for what makes no sense, [`Error::Run`] for what fails.
     pub(super) async fn act(&self, member: usize, action: MemberAction) -> Result<()> {
-        let act = |action: MemberAction| {
+        // One after the other: the second of two restarts must not take the first one's new process for its old one.
+        let _turn = self.acting.lock().await;
+        let begin = |action: MemberAction| {
             let mut processes = self.processes();
             let process = &mut processes[member];
-            let condition = match process.state() {
-                ProcessState::Running => Condition::Running,
-                ProcessState::Paused => Condition::Paused,
-                ProcessState::Ended(_) => Condition::Ended,
-            };
+            let condition = process.condition();
             action.check(process.name(), condition)?;
-            let acted = match (action, condition) {
+            let begun = match (action, condition) {
                 (MemberAction::Kill, _) => process.kill(),
                 (MemberAction::Pause, _) => process.signal(Signal::SIGSTOP),
                 (MemberAction::Resume, _) => process.signal(Signal::SIGCONT),
@@ -140,19 +149,19 @@ impl Local {
                 // What is held cannot end in good order.
                 (MemberAction::Restart, _) => Ok(()),
             };
-            acted.map_err(|error| Error::run(format!("{}: {action:?} failed: {error}", process.name())))
+            begun.map_err(|error| Error::run(format!("{}: {action:?} failed: {error}", process.name())))
         };
-        act(action)?;
+        begin(action)?;
         if action != MemberAction::Restart {
             return Ok(());
         }
         let deadline = Instant::now() + END_TIMEOUT;
-        while self.processes()[member].state() == ProcessState::Running && Instant::now() < deadline {
+        while self.processes()[member].condition() == Condition::Running && Instant::now() < deadline {
             tokio::time::sleep(END_POLL).await;
         }
         let mut processes = self.processes();
         let process = &mut processes[member];
-        if !matches!(process.state(), ProcessState::Ended(_)) {
+        if process.condition() != Condition::Ended {
             process.kill().map_err(|error| Error::run(format!("{} does not end: {error}", process.name())))?;
         }
         process.start_again()

@@ -1,20 +1,23 @@
 //! Containers that stay up: made by `recorder up`, or found.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use run_folder::spec::Backend;
+
 use super::enter_failed;
 use super::faults::{Action, AtPlace};
 use crate::cli::kept::{DownCommand, ExecCommand, UpCommand};
+use crate::cluster::action::{Condition, MemberAction};
 use crate::cluster::containers::{self, clear_left_behind};
-use crate::cluster::control::{Condition, MemberAction};
 use crate::cluster::etcd::CLIENT_PORT;
+use crate::cluster::member_status::{self, ClusterStatus, MemberStatusRow};
 use crate::cluster::sockets::Sockets;
 use crate::docker::{Claim, Engine, FoundCluster, MemberContainer, Naming, PublishPorts, SessionLabel, Status, UpSpec};
 use crate::error::{Error, Result};
-use crate::status::members::{self, ClusterStatus, MemberStatusRow};
 use crate::{signals, terminal};
 
 /// How long members may take until all of them know a leader.
@@ -123,6 +126,7 @@ async fn ready(engine: &Engine, cluster: &FoundCluster, typed: &UpCommand) -> Re
 /// # Errors
 /// When the engine does not answer.
 pub async fn status() -> Result<Option<ClusterStatus>> {
+    let time = chrono::Utc::now();
     let engine = Engine::connect().await?;
     let Some((cluster, idle)) = engine.find_members(&Naming::etcd()).await? else { return Ok(None) };
     let made_by_us = cluster.as_ref().map_or_else(|| idle[0].made_by_us, |cluster| cluster.made_by_us);
@@ -136,34 +140,23 @@ pub async fn status() -> Result<Option<ClusterStatus>> {
     members.extend(idle.iter().map(|member| {
         let listener = member.published_client.map(|address| address.to_string());
         let problem = format!("its container {}", member.state);
-        MemberStatusRow { listener, ..MemberStatusRow::unreachable(&member.name, "-", problem) }
+        let condition = Some(condition_of(member.state.status));
+        MemberStatusRow { listener, condition, ..MemberStatusRow::unreachable(&member.name, "-", problem) }
     }));
     members.sort_by(|one, other| one.member.cmp(&other.member));
-    Ok(Some(ClusterStatus::new("docker", about, members)))
+    Ok(Some(ClusterStatus::new(time, Backend::Docker, about, members, &BTreeMap::new())))
 }
 
 /// Asks all members at once: one that does not answer takes no more time than the others.
 async fn rows(cluster: &FoundCluster) -> Vec<MemberStatusRow> {
-    let ask = |member: &MemberContainer| {
-        let addresses: Vec<_> = reachable_at(member).collect();
-        tokio::spawn(async move {
-            let mut answer = Err("not reached".to_owned());
-            for address in addresses {
-                answer = members::ask(&Sockets::Own, address).await;
-                if answer.is_ok() {
-                    break;
-                }
-            }
-            answer
-        })
-    };
+    let ask = |member: &MemberContainer| tokio::spawn(member_status::ask_by_any(reachable_at(member).collect()));
     let asked: Vec<_> = cluster.members.iter().map(ask).collect();
     let mut rows = Vec::new();
     for (asked, member) in asked.into_iter().zip(&cluster.members) {
         let answer = asked.await.unwrap_or_else(|error| Err(error.to_string()));
         let listener = member.published_client.map(|address| address.to_string());
         let row = MemberStatusRow::of(&member.name, (member.address, CLIENT_PORT).into(), answer);
-        rows.push(MemberStatusRow { listener, ..row });
+        rows.push(MemberStatusRow { listener, condition: Some(Condition::Running), ..row });
     }
     rows
 }
@@ -178,11 +171,7 @@ pub(super) async fn act(action: MemberAction, member: &str) -> Result<()> {
     let Some(found) = listed.iter().find(|listed| listed.name == member) else {
         return Err(Error::run(format!("there is no container {member} any more")));
     };
-    let condition = match found.state.status {
-        Status::Paused => Condition::Paused,
-        Status::Running | Status::Restarting => Condition::Running,
-        Status::Created | Status::Exited | Status::Removing | Status::Gone => Condition::Ended,
-    };
+    let condition = condition_of(found.state.status);
     action.check(member, condition)?;
     match (action, condition) {
         (MemberAction::Kill, _) => engine.kill(member, "SIGKILL").await,
@@ -195,6 +184,14 @@ pub(super) async fn act(action: MemberAction, member: &str) -> Result<()> {
             engine.kill(member, "SIGKILL").await?;
             engine.start(member).await
         }
+    }
+}
+
+fn condition_of(status: Status) -> Condition {
+    match status {
+        Status::Paused => Condition::Paused,
+        Status::Running | Status::Restarting => Condition::Running,
+        Status::Created | Status::Exited | Status::Removing | Status::Gone => Condition::Ended,
     }
 }
 
@@ -308,7 +305,7 @@ pub fn exec(typed: &ExecCommand) -> Result<Option<u8>> {
         let mut endpoints = Vec::new();
         for member in &cluster.members {
             for address in reachable_at(member) {
-                if members::ask(&Sockets::Own, address).await.is_ok() {
+                if member_status::ask(&Sockets::Own, address).await.is_ok() {
                     endpoints.push(format!("http://{address}"));
                     break;
                 }

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::members::{ClusterStatus, MemberStatusRow, Role};
+use crate::cluster::member_status::{ClusterStatus, MemberStatusRow, Role};
 
 /// As a Mermaid flowchart.
 pub(super) fn mermaid(status: &ClusterStatus) -> Vec<String> {
-    let mut lines = vec![format!("%% {} of {}", title(status), status.time), "flowchart TB".to_owned()];
+    let mut lines = vec![format!("%% {} of {}", mermaid_text(&title(status)), status.time), "flowchart TB".to_owned()];
     for (at, row) in status.members.iter().enumerate() {
         let label = about(row).iter().map(|line| mermaid_text(line)).collect::<Vec<_>>().join("<br/>");
         lines.push(format!("    m{at}[\"{label}\"]:::{}", row.role));
@@ -33,7 +33,11 @@ pub(super) fn mermaid(status: &ClusterStatus) -> Vec<String> {
 pub(super) fn graphviz(status: &ClusterStatus) -> Vec<String> {
     let mut lines = vec![
         "digraph raft {".to_owned(),
-        format!("    label=\"{} of {}\"; labelloc=t; fontname=\"sans-serif\";", title(status), status.time),
+        format!(
+            "    label=\"{} of {}\"; labelloc=t; fontname=\"sans-serif\";",
+            graphviz_text(&title(status)),
+            status.time
+        ),
         "    node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"]; edge [fontname=\"sans-serif\"];"
             .to_owned(),
     ];
@@ -59,7 +63,12 @@ pub(super) fn graphviz(status: &ClusterStatus) -> Vec<String> {
 
 fn title(status: &ClusterStatus) -> String {
     let term = status.raft_term.map_or_else(|| "term unknown".to_owned(), |term| format!("term {term}"));
-    let leading = if status.leader.is_some() { "" } else { ", no member leads" };
+    let leading = match (&status.leader, status.leader_row()) {
+        (None, _) => ", no member leads".to_owned(),
+        (Some(_), Some(_)) => String::new(),
+        // It is no box of the graph.
+        (Some(leader), None) => format!(", {leader} leads"),
+    };
     format!("Raft state, {term}{leading},")
 }
 
@@ -113,8 +122,8 @@ fn graphviz_text(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::members::tests::rows;
     use super::*;
+    use crate::cluster::member_status::tests::{rows, status};
 
     #[test]
     fn names_cannot_break_out_of_their_quotes() {
@@ -124,11 +133,10 @@ mod tests {
 
     #[test]
     fn every_member_has_a_box_and_a_way_from_the_leader() {
-        let status = ClusterStatus::new("sandbox", String::new(), rows());
-        assert_eq!(edges(&status), [(0, 1, Some("34 behind".to_owned())), (0, 2, None)]);
-        let without = ClusterStatus::new("sandbox", String::new(), rows().split_off(1));
-        assert_eq!(edges(&without), []);
-        for drawn in [mermaid(&status), graphviz(&status)] {
+        let whole = status(rows());
+        assert_eq!(edges(&whole), [(0, 1, Some("34 behind".to_owned())), (0, 2, None)]);
+        assert_eq!(edges(&status(rows().split_off(1))), []);
+        for drawn in [mermaid(&whole), graphviz(&whole)] {
             let text = drawn.join("\n");
             for part in ["m0", "m1", "m2", "34 behind", "connection refused"] {
                 assert!(text.contains(part), "{part} in {text}");

@@ -1,6 +1,6 @@
 //! A status as aligned columns, a line for each member.
 
-use super::members::{ClusterStatus, MemberStatusRow};
+use crate::cluster::member_status::{ClusterStatus, MemberStatusRow};
 
 /// A column: its name, and what it says of a member.
 type Column = (&'static str, fn(&MemberStatusRow) -> Option<String>);
@@ -26,8 +26,19 @@ pub(super) fn lines(status: &ClusterStatus) -> Vec<String> {
     lines_without(status, &[])
 }
 
-/// The same without what stands in some columns, for narrow places.
-pub(super) fn lines_without(status: &ClusterStatus, left_out: &[&str]) -> Vec<String> {
+/// Columns that are left out first where there is no room for all.
+const DISPENSABLE: [&str; 5] = ["address", "etcd", "db", "applied", "listener"];
+
+/// The same with as many columns as have room in `width`; those that say how the cluster stands stay in any case.
+pub(super) fn lines_within(status: &ClusterStatus, width: usize) -> Vec<String> {
+    // Where people reach members at listeners, the addresses behind these are of no use to them.
+    let first = usize::from(status.members.iter().any(|row| row.listener.is_some()));
+    let fits = |lines: &Vec<String>| lines.iter().all(|line| line.chars().count() <= width);
+    let mut choices = (first..=DISPENSABLE.len()).map(|count| lines_without(status, &DISPENSABLE[..count]));
+    choices.find(fits).unwrap_or_else(|| lines_without(status, &DISPENSABLE))
+}
+
+fn lines_without(status: &ClusterStatus, left_out: &[&str]) -> Vec<String> {
     let members = &status.members;
     let is_shown = |(name, of): &&Column| {
         !left_out.contains(name) && (!OPTIONAL.contains(name) || members.iter().any(|row| of(row).is_some()))
@@ -55,8 +66,8 @@ pub(super) fn size(bytes: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::members::tests::rows;
     use super::*;
+    use crate::cluster::member_status::tests::{rows, status};
 
     #[test]
     fn a_table_has_a_line_for_each_member_and_a_dash_for_what_is_not_known() {
@@ -65,8 +76,7 @@ member  address         listener        role         term  index  lag  applied  
 etcd0   10.77.0.2:2379  127.0.0.1:2379  leader       2     1234   0    1234     20 kB  3.4.23
 etcd1   10.77.1.2:2379  127.0.0.1:2380  follower     2     1200   34   1199     20 kB  3.4.23
 etcd2   10.77.2.2:2379  -               unreachable  -     -      -    -        -      -";
-        let status = ClusterStatus::new("sandbox", String::new(), rows());
-        assert_eq!(lines(&status).join("\n"), expected);
+        assert_eq!(lines(&status(rows())).join("\n"), expected);
     }
 
     #[test]
@@ -74,7 +84,22 @@ etcd2   10.77.2.2:2379  -               unreachable  -     -      -    -        
         let mut rows = rows();
         rows[0].alarms = vec!["NOSPACE".into()];
         rows.iter_mut().for_each(|row| row.listener = None);
-        let header = lines(&ClusterStatus::new("endpoints", String::new(), rows))[0].clone();
+        let header = lines(&status(rows))[0].clone();
         assert!(header.ends_with("alarms") && !header.contains("listener"), "{header}");
+    }
+
+    #[test]
+    fn narrow_places_keep_what_matters() {
+        let status = status(rows());
+        for (width, kept, left_out) in
+            [(200, "listener", "address"), (60, "listener", "etcd"), (40, "lag", "listener"), (5, "role", "db")]
+        {
+            let lines = lines_within(&status, width);
+            assert!(
+                lines[0].contains(kept) && !lines[0].split_whitespace().any(|name| name == left_out),
+                "{width}: {}",
+                lines[0]
+            );
+        }
     }
 }

@@ -9,9 +9,9 @@ use run_folder::operation::{ErrorKind, Kind, Outcome};
 use super::draw::Draw;
 use super::outcome::classify;
 use super::{Course, Workload};
+use crate::cluster::member_status::reason;
 use crate::cluster::{self, Cluster};
 use crate::error::Result;
-use crate::status::members::reason;
 
 /// Clients for each member on each of its connections, and the way from etcd's ids to our indices.
 #[derive(Debug)]

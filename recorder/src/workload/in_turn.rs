@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use etcd_client::KvClient;
 
-use crate::status::members::reason;
+use crate::cluster::member_status::reason;
 
 /// How long one member may take to answer one question.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, s
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 
 use super::protocol::{Answer, Request};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit_code};
 
 /// How long the daemon may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,11 +35,21 @@ pub(super) fn ask(stream: &UnixStream, request: &Request) -> Result<(Answer, Vec
         Ok((serde_json::from_slice(&line)?, files))
     };
     match exchange() {
-        Ok((Answer::Refused { message }, _)) => Err(Error::usage(message)),
+        Ok((Answer::Refused { message, code: exit_code::ENVIRONMENT }, _)) => Err(Error::environment(message)),
+        Ok((Answer::Refused { message, code: exit_code::USAGE }, _)) => Err(Error::usage(message)),
+        Ok((Answer::Refused { message, .. }, _)) => Err(Error::run(message)),
         Ok(answered) => Ok(answered),
-        Err(error) => Err(Error::run(format!(
-            "the cluster's daemon does not answer ({error}), which `recorder down` ends all the same"
-        ))),
+        Err(error) => {
+            let why = match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                    format!("not within {} s", ANSWER_TIMEOUT.as_secs())
+                }
+                _ => error.to_string(),
+            };
+            Err(Error::run(format!(
+                "the cluster's daemon does not answer ({why}), which `recorder down` ends all the same"
+            )))
+        }
     }
 }
 
@@ -78,7 +88,7 @@ pub(super) async fn request(stream: &mut tokio::net::UnixStream) -> Option<Reque
             let message = "the cluster was started by another version of the recorder; use that one, or end it by \
                            `recorder down` and start it again"
                 .to_owned();
-            answer(stream, &Answer::Refused { message }, &[]).await;
+            answer(stream, &Answer::Refused { message, code: exit_code::USAGE }, &[]).await;
             None
         }
     }

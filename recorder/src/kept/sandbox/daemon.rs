@@ -1,5 +1,6 @@
 //! The part of a kept sandbox that runs inside, as its pid 1: the cluster, and the answers to commands.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -7,18 +8,19 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use run_folder::spec::Backend;
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 
 use super::protocol::{Answer, Request};
 use super::state::{State, StateFolder};
 use super::{control, listeners};
-use crate::cluster::control::MemberAction;
+use crate::cluster::action::{Condition, MemberAction};
+use crate::cluster::member_status::{self, ClusterStatus, MemberStatusRow};
 use crate::cluster::vantage::Vantage;
 use crate::cluster::{Cluster, Member, etcd};
 use crate::error::{Error, Result};
 use crate::signals;
-use crate::status::members::{self, ClusterStatus, MemberStatusRow};
 
 /// Pause after a command that could not be heard.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -114,7 +116,7 @@ async fn serve(listener: tokio::net::UnixListener, served: Served) {
 impl Served {
     async fn answer(self, mut stream: tokio::net::UnixStream) {
         let Some(request) = control::request(&mut stream).await else { return };
-        let refused = |error: Error| Answer::Refused { message: error.to_string() };
+        let refused = |error: Error| Answer::Refused { message: error.to_string(), code: error.code() };
         match request {
             Request::Status => {
                 let answer = self.status().await.map_or_else(refused, Answer::Status);
@@ -143,23 +145,38 @@ impl Served {
     }
 
     async fn status(&self) -> Result<ClusterStatus> {
-        // Each from within its own namespace, so that no fault is in the way.
-        let ask = |member: &Member| {
+        let time = chrono::Utc::now();
+        let standings = self.cluster.standings().unwrap_or_default();
+        // Each from within its own namespace, so that no fault is in the way. One that cannot answer is not waited for.
+        let ask = |(at, member): (usize, &Member)| {
+            let can_answer = standings.get(at).is_none_or(|(condition, _)| *condition == Condition::Running);
             let (sockets, address) = (member.vantage.sockets().clone(), member.own_address);
-            member.vantage.spawn(async move { members::ask(&sockets, address).await })
+            can_answer.then(|| member.vantage.spawn(async move { member_status::ask(&sockets, address).await }))
         };
-        let asked: Vec<_> = self.cluster.members.iter().map(ask).collect();
-        let mut problems = self.cluster.process_problems().into_iter();
-        let mut rows = Vec::new();
-        for (at, (asked, member)) in asked.into_iter().zip(&self.cluster.members).enumerate() {
-            let answer = asked.await.map_err(|error| Error::run(format!("a status request failed: {error}")))?;
-            let listener = self.state.members.get(at).map(|listener| listener.address.to_string());
-            let mut row = MemberStatusRow::of(&member.name, member.client_address, answer);
-            // That nobody answers is what it looks like; this is why.
-            row.problem = problems.next().flatten().or(row.problem);
-            rows.push(MemberStatusRow { listener, ..row });
+        let asked: Vec<_> = self.cluster.members.iter().enumerate().map(ask).collect();
+        let mut answers = Vec::new();
+        for asked in asked {
+            answers.push(match asked {
+                Some(asked) => asked.await.map_err(|error| Error::run(format!("a status request failed: {error}")))?,
+                None => Err("it cannot answer".into()),
+            });
         }
-        Ok(ClusterStatus::new("sandbox", self.state.to_string(), rows))
+        // One may have ended meanwhile.
+        let standings = self.cluster.standings().unwrap_or_default();
+        let rows = self.cluster.members.iter().zip(answers).enumerate().map(|(at, (member, answer))| {
+            let (condition, cause) = standings.get(at).cloned().map_or((None, None), |(is, cause)| (Some(is), cause));
+            // That nobody answers is what it looks like; the cause is why.
+            let answer = answer.map_err(|problem| cause.unwrap_or(problem));
+            let listener = self.state.members.get(at).map(|listener| listener.address.to_string());
+            let member_id = Some(member_status::hexadecimal(member.id));
+            MemberStatusRow {
+                listener,
+                condition,
+                member_id,
+                ..MemberStatusRow::of(&member.name, member.client_address, answer)
+            }
+        });
+        Ok(ClusterStatus::new(time, Backend::Sandbox, self.state.to_string(), rows.collect(), &BTreeMap::new()))
     }
 
     /// The namespaces of a place, as open files.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::control::MemberAction;
-use crate::status::members::ClusterStatus;
+use crate::cluster::action::MemberAction;
+use crate::cluster::member_status::ClusterStatus;
 
 /// What a command asks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,5 +53,7 @@ pub(super) enum Answer {
     Refused {
         /// Why.
         message: String,
+        /// The exit code that this ends in.
+        code: u8,
     },
 }

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use run_folder::spec::Backend;
+
 use super::{containers, nothing_up, sandbox};
 use crate::cli::kept::{KeptKind, MemberCommand};
-pub use crate::cluster::control::MemberAction;
+use crate::cluster::action::{Condition, MemberAction};
+use crate::cluster::member_status::{ClusterStatus, MemberStatusRow};
 use crate::error::{Error, Result};
 use crate::faults::target;
-use crate::status::members::{ClusterStatus, MemberStatusRow, Role};
-use crate::{status, terminal};
+use crate::terminal;
 
 /// How long a member that was started may take until it answers and knows a leader.
 const BACK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,9 +30,9 @@ pub struct Done {
 /// # Errors
 /// As [`act`], and when a member that was started does not come back.
 pub fn carry_out(action: MemberAction, typed: &MemberCommand) -> Result<u8> {
-    let asked = Instant::now();
     let Done { member, cluster } = act(typed.cluster, action, &typed.member)?.ok_or_else(nothing_up)?;
-    let took = || format!("{:.1} s", asked.elapsed().as_secs_f64());
+    let started = Instant::now();
+    let took = || format!("{:.1} s", started.elapsed().as_secs_f64());
     match action {
         MemberAction::Kill => terminal::line(format_args!(
             "{member} is killed; `recorder status --watch` shows what follows, `recorder restart {member}` starts it again"
@@ -43,6 +45,9 @@ pub fn carry_out(action: MemberAction, typed: &MemberCommand) -> Result<u8> {
             let row = wait_until_back(cluster, &member)?;
             let lag = row.raft_lag.map_or_else(String::new, |lag| format!(", {lag} entries behind the leader"));
             terminal::line(format_args!("{member} is back after {}: {}{lag}", took(), row.role));
+            if let Some(problem) = &row.problem {
+                terminal::line(format_args!("{member}: {problem}"));
+            }
         }
     }
     Ok(0)
@@ -55,11 +60,11 @@ pub fn carry_out(action: MemberAction, typed: &MemberCommand) -> Result<u8> {
 /// [`Error::Usage`] for a member that there is not, and for what makes no sense with it now; what else keeps it from being
 /// done.
 pub fn act(cluster: KeptKind, action: MemberAction, member: &str) -> Result<Option<Done>> {
-    let Some(status) = status::of_kept(cluster)? else { return Ok(None) };
+    let Some(status) = super::status(cluster)? else { return Ok(None) };
     let member = meant(member, &status)?.member.clone();
-    let cluster = match status.backend.as_str() {
-        "docker" => KeptKind::Docker,
-        _ => KeptKind::Sandbox,
+    let cluster = match status.backend {
+        Backend::Docker => KeptKind::Docker,
+        Backend::Sandbox | Backend::Endpoints => KeptKind::Sandbox,
     };
     match cluster {
         KeptKind::Docker => super::block_on(containers::act(action, &member))?,
@@ -91,45 +96,39 @@ fn meant<'a>(typed: &str, status: &'a ClusterStatus) -> Result<&'a MemberStatusR
 fn wait_until_back(cluster: KeptKind, member: &str) -> Result<MemberStatusRow> {
     let deadline = Instant::now() + BACK_TIMEOUT;
     loop {
-        let status = status::of_kept(cluster)?.ok_or_else(nothing_up)?;
+        let status = super::status(cluster)?.ok_or_else(nothing_up)?;
         let row = status.members.into_iter().find(|row| row.member == member);
         let row = row.ok_or_else(|| Error::run(format!("{member} is no member any more")))?;
-        let (has_ended, is_late) = (row.problem.as_deref().is_some_and(has_ended), Instant::now() > deadline);
-        match row.problem {
-            // An alarm or the like is no reason to wait.
-            None => return Ok(row),
-            Some(_) if row.role != Role::Unreachable && row.raft_term.is_some() && is_late => return Ok(row),
-            Some(problem) if has_ended => {
-                return Err(Error::run(format!("{member} was started and does not run: {problem}")));
-            }
-            Some(problem) if is_late => {
-                let waited = BACK_TIMEOUT.as_secs();
-                return Err(Error::run(format!("{member} is not back after {waited} s: {problem}")));
-            }
-            Some(_) => std::thread::sleep(BACK_POLL),
+        let problem = || row.problem.clone().unwrap_or_default();
+        if row.answers() && row.leader_id.is_some() {
+            return Ok(row);
         }
+        if row.condition == Some(Condition::Ended) {
+            return Err(Error::run(format!("{member} was started and does not run: {}", problem())));
+        }
+        if Instant::now() > deadline {
+            return Err(Error::run(format!("{member} is not back after {} s: {}", BACK_TIMEOUT.as_secs(), problem())));
+        }
+        std::thread::sleep(BACK_POLL);
     }
-}
-
-/// Whether a problem is that the process or the container does not run any more.
-fn has_ended(problem: &str) -> bool {
-    ["its process has ended", "its container has ended"].iter().any(|ended| problem.starts_with(ended))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::member_status::{self, Role};
 
     #[test]
     fn members_are_meant_by_name_or_by_role() {
-        let row = |member: &str, role| MemberStatusRow {
+        let row = |member: &str| MemberStatusRow {
             member: member.into(),
-            role,
-            raft_term: Some(2),
+            member_id: Some(member.into()),
+            role: if member == "etcd1" { Role::Leader } else { Role::Follower },
+            leader_id: Some("etcd1".into()),
             ..MemberStatusRow::default()
         };
-        let rows = vec![row("etcd0", Role::Follower), row("etcd1", Role::Leader), row("etcd2", Role::Follower)];
-        let status = ClusterStatus::new("sandbox", String::new(), rows.clone());
+        let rows: Vec<_> = ["etcd0", "etcd1", "etcd2"].map(row).into();
+        let status = member_status::tests::status(rows.clone());
         let name = |typed: &str| meant(typed, &status).map(|row| row.member.clone()).map_err(|error| error.to_string());
         assert_eq!(
             [name("etcd2"), name("leader"), name("follower")],
@@ -137,7 +136,8 @@ mod tests {
         );
         let unknown = name("etcd7").expect_err("there is none");
         assert!(unknown.contains("etcd0, etcd1, etcd2") && unknown.contains("etcd7"), "{unknown}");
-        let leaderless = ClusterStatus::new("sandbox", String::new(), rows[..1].to_vec());
+        let mut leaderless = status.clone();
+        leaderless.members[1].condition = Some(Condition::Ended);
         assert!(meant("leader", &leaderless).is_err_and(|error| error.to_string().contains("no member leads")));
     }
 }

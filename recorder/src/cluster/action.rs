@@ -19,7 +19,8 @@ pub enum MemberAction {
 }
 
 /// What a member's program does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// It runs.
     Running,
