@@ -42,7 +42,10 @@ impl Recorded {
         for change in &self.course.changes {
             notes.push(format!("{}. {}", self.change(change, &mut number), self.told(change)));
             if let (Outcome::Elected, Some(new)) = (change.outcome, change.new) {
-                marks.push((seconds(new.from_ns), format!("{}, {}", self.name(new.leader), term(new.term))));
+                let (from_ns, to_ns) = change.leaderless_ns.unwrap_or_default();
+                let leader = self.name(new.leader);
+                let words = format!("{leader}, {} (no leader for {})", term(new.term), length(to_ns - from_ns));
+                marks.push((seconds(new.from_ns), words));
             }
         }
         notes.extend(self.no_election());
