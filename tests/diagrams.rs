@@ -87,7 +87,7 @@ fn a_recorded_election_in_every_language() {
     assert!(words(timeline).contains(&format!("{old} in term {first} led from -")), "{timeline}");
     assert!(timeline.contains(&format!("{end}, term {last}")), "{timeline}");
     assert!(words(states).contains(&format!("--> leader first sample: {old}")), "{states}");
-    for phase in ["Before the fault, 0.00 s to 2.00 s", "During the fault, 2.00 s to 6.00 s", "After the fault"] {
+    for phase in ["Before the fault, 0.00 s to ", "During the fault, ", "After the fault, "] {
         assert!(replication.contains(phase), "no {phase} in {replication}");
     }
     assert!(replication.contains("behind by ") && replication.contains(" acknowledged, "), "{replication}");

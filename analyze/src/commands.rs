@@ -179,7 +179,7 @@ pub fn run(command: &Command) -> Report {
         Command::Cdf { selection, output } => distributions(selection, output, &mut report),
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot { selection, kind, picture } => plot::plot(selection, *kind, picture, &mut report),
-        Command::Diagram(asked) => diagram::diagram(asked),
+        Command::Diagram(asked) => diagram::diagram(asked, &mut report),
     };
     report.failure = result.err();
     report

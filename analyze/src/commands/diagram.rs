@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::gather;
+use super::{Report, gather};
 use crate::diagrams::recorded::{self, Recorded};
 use crate::diagrams::{Drawing, Form, Subject, ascii, graphviz, mermaid, textbook};
 use crate::load::Run;
@@ -41,8 +41,11 @@ pub enum Language {
     Svg,
 }
 
+/// What mermaid draws unless its `maxTextSize` is raised, as on GitHub it cannot be.
+const MERMAID_CHARS_MAX: usize = 50_000;
+
 /// Draws what was asked for.
-pub(super) fn diagram(asked: &Diagram) -> Result<()> {
+pub(super) fn diagram(asked: &Diagram, report: &mut Report) -> Result<()> {
     if asked.language == Language::Svg && asked.subject != Subject::Timeline {
         return Err(Error::Usage(format!(
             "--format svg: only a timeline is drawn as a picture here; write a {} with --format graphviz and have \
@@ -66,7 +69,13 @@ pub(super) fn diagram(asked: &Diagram) -> Result<()> {
             recorded::drawing(asked.subject, &recorded_of(&run)?)
         }
     };
-    output::write_bytes(written(&drawing, asked.language)?.as_bytes(), &asked.to)
+    let text = written(&drawing, asked.language)?;
+    if asked.language == Language::Mermaid && text.chars().count() > MERMAID_CHARS_MAX {
+        report.left_out.push(format!(
+            "this run has more than mermaid draws ({MERMAID_CHARS_MAX} characters, its maxTextSize); take --format graphviz"
+        ));
+    }
+    output::write_bytes(text.as_bytes(), &asked.to)
 }
 
 fn written(drawing: &Drawing, language: Language) -> Result<String> {

@@ -260,7 +260,10 @@ fn cells(spans: &[(f64, f64, &str, &str)]) -> String {
         let from = from.max(done);
         cell(from - done, "transparent", "");
         done = to.max(from + 1.0);
-        cell(done - from, colour, text);
+        // Neighbours of one colour are told apart by what is left between them.
+        let gap = if colour != "transparent" && done - from > 3.0 { 1.0 } else { 0.0 };
+        cell(done - from - gap, colour, text);
+        cell(gap, "transparent", "");
     }
     cell(AXIS_POINTS - done, "transparent", "");
     format!("<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\"><TR>{cells}</TR></TABLE>")
@@ -285,7 +288,7 @@ mod tests {
             .skip(1)
             .map(|rest| rest.split('"').next().and_then(|width| width.parse().ok()).expect("a width"))
             .collect();
-        assert_eq!(widths, [450.0, 1.0, 449.0]);
+        assert_eq!(widths, [449.0, 1.0, 1.0, 448.0, 1.0]);
         assert!(cells.contains("leads") && !cells.contains("too short"), "{cells}");
     }
 }

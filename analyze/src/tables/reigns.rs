@@ -46,16 +46,21 @@ pub struct Change {
     /// When the new leader first said that it leads.
     pub claimed_ns: Option<i64>,
     /// When the old leader no longer said that it leads, and how it stood then; `None` when it did not stop before the end,
-    /// or is the new leader.
+    /// or before it led again.
     pub gave_up: Option<(i64, Standing)>,
+    /// The first answer of any member that shows it.
+    pub first_sign_ns: i64,
 }
 
 impl Change {
-    /// When it first shows: the new leader says that it leads, no majority names one, or a majority names the new one.
-    pub fn first_sign_ns(&self) -> i64 {
-        let lost_ns = self.leaderless_ns.map(|(from_ns, _)| from_ns);
-        let named_ns = self.new.map(|new| new.from_ns);
-        [self.claimed_ns, lost_ns, named_ns].into_iter().flatten().min().unwrap_or(0)
+    /// From when the old leader said that it does not lead to when the new one said that it does or a majority named it, or
+    /// to the last sample: a majority may name a leader that has stepped down already. `None` when it did not say so before.
+    pub fn denied_ns(&self) -> Option<(i64, i64)> {
+        let (from_ns, _) = self.gave_up.filter(|(_, standing)| *standing != Standing::Silent)?;
+        let found_ns =
+            self.new.map(|new| self.claimed_ns.map_or(new.from_ns, |claimed_ns| claimed_ns.min(new.from_ns)));
+        let to_ns = found_ns.or(self.leaderless_ns.map(|(_, to_ns)| to_ns))?;
+        (from_ns < to_ns).then_some((from_ns, to_ns))
     }
 
     /// Terms between those of the two leaders, in which nobody was seen to lead.
@@ -180,8 +185,16 @@ fn changes(reigns: &[Reign], gaps: &[(i64, i64)], spells: &[Vec<Spell>]) -> Vec<
         };
         let claimed_ns = new.and_then(|new| claimed(&spells[new.leader], new.from_ns));
         let is_same = old.map(|old| old.leader) == new.map(|new| new.leader);
-        let gave_up = old.filter(|_| !is_same).and_then(|old| gave_up(&spells[old.leader], &old));
-        changes.push(Change { outcome, old, new, leaderless_ns, claimed_ns, gave_up });
+        let gave_up = old.and_then(|old| gave_up(&spells[old.leader], &old));
+        // One that leads again may have stepped down later only, for another change.
+        let gave_up = gave_up.filter(|(at_ns, _)| !is_same || new.is_some_and(|new| *at_ns <= new.from_ns));
+        let lost_ns = leaderless_ns.map(|(from_ns, _)| from_ns);
+        let since_ns = if is_same { lost_ns } else { old.map(|old| old.from_ns) };
+        let named_ns = new.and_then(|new| first_named(spells, &new, since_ns));
+        let gave_up_ns = gave_up.map(|(at_ns, _)| at_ns);
+        let signs = [gave_up_ns, lost_ns, named_ns, claimed_ns, new.map(|new| new.from_ns)];
+        let first_sign_ns = signs.into_iter().flatten().min().unwrap_or(from_ns);
+        changes.push(Change { outcome, old, new, leaderless_ns, claimed_ns, gave_up, first_sign_ns });
     }
     changes
 }
@@ -190,6 +203,16 @@ fn changes(reigns: &[Reign], gaps: &[(i64, i64)], spells: &[Vec<Spell>]) -> Vec<
 fn claimed(spells: &[Spell], named_ns: i64) -> Option<i64> {
     let leads = spells.iter().filter(|spell| spell.standing == Standing::Leads);
     leads.map(|spell| (spell.from_ns, spell.to_ns)).find(|&(_, to_ns)| to_ns >= named_ns).map(|(from_ns, _)| from_ns)
+}
+
+/// When a member first named a new leader, since a time, without having stopped before a majority did.
+fn first_named(spells: &[Vec<Spell>], new: &Reign, since_ns: Option<i64>) -> Option<i64> {
+    let names = |spell: &&Spell| match spell.standing {
+        Standing::Follows(leader) => leader == new.leader,
+        _ => false,
+    };
+    let naming = spells.iter().flatten().filter(names).filter(|spell| spell.to_ns >= new.from_ns);
+    naming.map(|spell| spell.from_ns).filter(|at_ns| since_ns.is_none_or(|since_ns| *at_ns > since_ns)).min()
 }
 
 /// When a leader stopped saying that it leads, for the first time since its reign began.
@@ -292,7 +315,24 @@ mod tests {
         assert!(course.changes.iter().all(|change| change.outcome == Outcome::Elected), "{:?}", course.changes);
         let gaps: Vec<_> = course.changes.iter().map(leaderless_ms).collect();
         assert_eq!(gaps, [Some((1000, 1100)), Some((2000, 2500)), None]);
-        assert_eq!(course.changes[1].gave_up, None, "the old leader is the new one");
+        let gave_up: Vec<_> = course.changes.iter().map(|change| change.gave_up.map(|(ns, _)| ns / MS)).collect();
+        assert_eq!(gave_up, [Some(1000), Some(2000), None], "the last one is a leader all the time");
+    }
+
+    #[test]
+    fn a_majority_may_name_a_leader_that_has_stepped_down() {
+        let course = course_of(&[
+            (0, [(2, 3), (2, 3), (2, 3)]),
+            (9100, [(2, 3), (2, 3), (-1, 3)]),
+            (10_100, [(-1, 3), (2, 3), (-1, 3)]),
+            (11_500, [(0, 9), (0, 9), (0, 9)]),
+            (12_000, [(0, 9), (0, 9), (0, 9)]),
+        ]);
+        let [change] = course.changes[..] else { panic!("one change: {:?}", course.changes) };
+        assert_eq!(leaderless_ms(&change), Some((10_100, 11_500)));
+        assert_eq!(change.denied_ns().map(|(from_ns, to_ns)| (from_ns / MS, to_ns / MS)), Some((9100, 11_500)));
+        assert_eq!(change.first_sign_ns / MS, 9100);
+        assert_eq!(change.terms_between(), 5);
     }
 
     #[test]

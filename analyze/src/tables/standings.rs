@@ -27,6 +27,31 @@ impl Standing {
     }
 }
 
+/// What a member is, whoever leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// It follows a leader.
+    Follower,
+    /// It knows of no leader.
+    Leaderless,
+    /// It leads.
+    Leader,
+    /// It does not answer.
+    Silent,
+}
+
+impl Standing {
+    /// The role in which a member stands so.
+    pub fn role(self) -> Role {
+        match self {
+            Self::Follows(_) => Role::Follower,
+            Self::Leaderless => Role::Leaderless,
+            Self::Leads => Role::Leader,
+            Self::Silent => Role::Silent,
+        }
+    }
+}
+
 /// A time during which a member stood the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spell {
@@ -59,6 +84,24 @@ pub fn spells(views: &[View], members: usize) -> Vec<Vec<Spell>> {
         of_member.push(Spell { member: view.member, standing, from_ns: time_ns, to_ns: time_ns, term });
     }
     spells
+}
+
+/// The times that a member spent in a role, from and to; following one leader after another is one time.
+pub fn stays(spells: &[Spell], role: Role) -> Vec<(i64, i64)> {
+    let mut stays: Vec<(i64, i64)> = Vec::new();
+    for spell in spells.iter().filter(|spell| spell.standing.role() == role) {
+        match stays.last_mut() {
+            Some(last) if last.1 == spell.from_ns => last.1 = spell.to_ns,
+            _ => stays.push((spell.from_ns, spell.to_ns)),
+        }
+    }
+    stays
+}
+
+/// The spells of a member that began with its change from one role to another; from a role to itself, with another leader.
+pub fn transitions(spells: &[Spell], from: Role, to: Role) -> impl Iterator<Item = &Spell> {
+    let pairs = spells.windows(2).map(|pair| (&pair[0], &pair[1]));
+    pairs.filter(move |(a, b)| (a.standing.role(), b.standing.role()) == (from, to)).map(|(_, spell)| spell)
 }
 
 #[cfg(test)]
@@ -94,5 +137,21 @@ mod tests {
             (Standing::Follows(2), 60, 60, Some(4)),
         ];
         assert_eq!(found, expected);
+    }
+    #[test]
+    fn roles_last_over_changes_of_leader() {
+        let spell = |standing, from_ns, to_ns| Spell { member: 0, standing, from_ns, to_ns, term: None };
+        let spells = [
+            spell(Standing::Follows(1), 0, 10),
+            spell(Standing::Follows(2), 10, 20),
+            spell(Standing::Leads, 20, 30),
+            spell(Standing::Follows(2), 30, 40),
+        ];
+        assert_eq!(stays(&spells, Role::Follower), [(0, 20), (30, 40)]);
+        assert_eq!(stays(&spells, Role::Silent), []);
+        let began = |from, to| transitions(&spells, from, to).map(|spell| spell.from_ns).collect::<Vec<_>>();
+        assert_eq!(began(Role::Follower, Role::Follower), [10]);
+        assert_eq!(began(Role::Follower, Role::Leader), [20]);
+        assert_eq!(began(Role::Leader, Role::Leaderless), Vec::<i64>::new());
     }
 }

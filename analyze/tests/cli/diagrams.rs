@@ -65,7 +65,7 @@ fn a_run_is_found_by_its_name_or_its_folder_and_else_the_nearest_are_named() {
     for expected in [
         "Election 1: etcd1 (term not known), then etcd2 (term not known).",
         "No majority named a leader from 11.10 s to 12.00 s: 0.90 s.",
-        "That was 2.00 s after the fault came into force.",
+        "The new leader came 2.00 s after the fault came into force.",
     ] {
         let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.contains(expected), "no {expected:?} in {out}");
