@@ -1,5 +1,5 @@
-//! `recorder test`: a healthy cluster passes every check, a broken one fails the right one, and whatever happens no member stays down and
-//! no key is left.
+//! `recorder test`: a healthy cluster passes every check, a broken one fails the right one, and whatever happens no member stays
+//! down and no key is left.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
