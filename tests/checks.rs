@@ -1,5 +1,5 @@
-//! `recorder test`: a healthy cluster passes every check, a broken one fails the right one, and whatever happens no member stays down and
-//! no key is left.
+//! `recorder test`: a healthy cluster passes every check, a broken one fails the right one, and whatever happens no member stays
+//! down and no key is left.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -410,6 +410,8 @@ fn the_second_signal_ends_it_at_once() {
     }
     signal(under_way.id() as i32, Signal::SIGINT);
     assert!(lines.any(|line| line.unwrap().contains(" member-failure ")));
+    // Sooner it would be the same one, sent twice.
+    std::thread::sleep(Duration::from_millis(400));
     signal(under_way.id() as i32, Signal::SIGINT);
     let finished = Finished::from(under_way.wait_with_output().unwrap()).expect_code(130);
     assert!(finished.stderr.contains("ended at once"), "{}", finished.stderr);

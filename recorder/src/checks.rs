@@ -65,12 +65,21 @@ pub fn carry_out(typed: &TestCommand) -> Result<u8> {
 
 async fn test_and_remove(plan: &TestPlan, subject: &Subject, signals: Signals) -> Result<u8> {
     let code = test(plan, subject, signals).await;
-    if let (true, Some(cluster)) = (plan.once, subject.kept) {
-        remove(cluster).await?;
-    } else if subject.is_ours {
-        terminal::line("the cluster stays up; `recorder test --cleanup` removes it");
+    let (true, Some(cluster)) = (plan.once, subject.kept) else {
+        if subject.is_ours {
+            terminal::line("the cluster stays up; `recorder test --cleanup` removes it");
+        }
+        return code;
+    };
+    match (code, remove(cluster).await) {
+        (code, Ok(())) => code,
+        (Ok(_), Err(error)) => Err(error),
+        // Both are worth knowing; the first one says how the test ended.
+        (Err(first), Err(error)) => {
+            terminal::error(&error);
+            Err(first)
+        }
     }
-    code
 }
 
 async fn remove(cluster: KeptKind) -> Result<()> {
@@ -102,8 +111,11 @@ async fn test(plan: &TestPlan, subject: &Subject, signals: Signals) -> Result<u8
         made.push(one);
     }
     stage.clear().await;
-    if let Some((engine, claim)) = claim {
-        engine.release(claim).await?;
+    if let Some((engine, claim)) = claim
+        && let Err(error) = engine.release(claim).await
+    {
+        // It holds nobody up: a claim whose recorder is gone is taken away by the next one.
+        terminal::line(format_args!("recorder: warning: {error}"));
     }
     let tested = Tested::new(subject, version.as_deref(), &made);
     terminal::line(report::summary(&made));
@@ -231,6 +243,9 @@ fn ended_at_once(subject: &Subject) -> String {
     let mut text = "ended at once; the test's keys go by themselves within minutes".to_owned();
     if subject.kept.is_some() {
         text += ", and a member that it killed may be down: `recorder status` shows it, `recorder restart MEMBER` starts it";
+    }
+    if subject.is_ours {
+        text += "; `recorder test --cleanup` removes the cluster";
     }
     text
 }

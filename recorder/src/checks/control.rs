@@ -55,8 +55,8 @@ impl Control {
         self.down.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Why members cannot answer, by name, as far as whatever keeps the cluster up knows: a process that is held, or that ended and said
-    /// something before.
+    /// Why members cannot answer, by name, as far as whatever keeps the cluster up knows: a process that is held, or that has
+    /// ended, and what it said before.
     pub(super) async fn problems(&self) -> HashMap<String, String> {
         let cluster = self.cluster;
         let status = tokio::task::spawn_blocking(move || kept::status(cluster)).await;

@@ -1,4 +1,5 @@
-//! A lease's key lives as long as the lease does: for its time to live, longer when it is kept alive, and no longer once it is revoked.
+//! A lease's key lives as long as the lease does: for its time to live, longer when it is kept alive, and no longer once it
+//! is revoked.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,8 @@ use super::stage::Scene;
 const TTL_S: i64 = 2;
 /// Longest one that a test waits for.
 const TTL_S_MAX: i64 = 10;
-/// How much later than its time a key may go: members look for leases that have run out twice a second, and removing the key is a write.
+/// How much later than its time a key may go: members look for leases that have run out twice a second, and removing the key
+/// is a write.
 const LATENESS_MAX: Duration = Duration::from_secs(3);
 /// How often a lease is kept alive within its time to live.
 const KEEP_ALIVES: u32 = 3;

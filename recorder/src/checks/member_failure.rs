@@ -49,6 +49,16 @@ pub(super) async fn check(scene: &Scene<'_>) -> Finding {
     if scene.members.len() < NODES_MIN {
         return Err(Trouble::NotMade(format!("{} members cannot do without one", scene.members.len())));
     }
+    let known = scene.members[0].member_list().await?;
+    if known.len() != scene.members.len() {
+        return Err(Trouble::NotMade(format!(
+            "{} knows {} members ({}), and {} of them can be asked, so the others could be down already",
+            scene.members[0].name,
+            known.len(),
+            names(known.iter().map(String::as_str)),
+            scene.members.len()
+        )));
+    }
     let before = scene.members[0].put(&scene.key("before"), "before", scene.lease).await?;
     caught_up(&scene.members, before, RECOVERY_TIMEOUT).await?;
     if let Err(Trouble::Failed(failure)) = same_content(&scene.members, before).await {

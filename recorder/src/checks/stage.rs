@@ -17,7 +17,8 @@ use crate::terminal;
 
 /// Below this, tests keep their keys.
 const PLACE: &str = "laggard/test";
-/// How long the keys of a test outlive it when it is killed: each hangs on a lease, which the test gives back. Longer than a test takes.
+/// How long the keys of a test outlive it when it is killed: each hangs on a lease, which the test gives back. Longer than a
+/// test takes.
 const KEYS_TTL_S: i64 = 300;
 /// How long removing the keys may take, all in all.
 const CLEARING_TIMEOUT: Duration = Duration::from_secs(12);

@@ -128,7 +128,10 @@ async fn see(mut watcher: Watcher, enough: usize) -> Answered<(Vec<Batch>, bool)
         let batch: Batch = message.events().iter().filter_map(Event::of).collect();
         let is_over = batch.iter().any(|event| event.key.ends_with(END));
         count += batch.len();
-        seen.push(batch);
+        // A message may say that nothing has happened.
+        if !batch.is_empty() {
+            seen.push(batch);
+        }
         if is_over || count >= enough {
             return Ok((seen, is_over));
         }
