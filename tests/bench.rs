@@ -58,6 +58,11 @@ fn assert_adds_up(report: &Value) {
             [("median_ms", "/latency/median_ms"), ("p99_ms", "/latency/p99_ms"), ("ops_per_s", "/ops_per_s")]
         {
             let typical = &results["typical"][range];
+            let is_open_loop = !report["workload"]["rate_per_s"].is_null();
+            if range == "ops_per_s" && (is_open_loop || 100 * failures > count(results, "/operations")) {
+                assert!(typical["measured"].is_null(), "it is not what the cluster can do: {results}");
+                continue;
+            }
             let (from, to, value) = (number(typical, "/from"), number(typical, "/to"), number(results, value));
             let expected = if value < from {
                 "below"

@@ -21,6 +21,7 @@ pub mod host;
 pub mod kept;
 pub mod machine;
 pub mod outpost;
+pub mod output;
 pub mod plan;
 pub mod programs;
 pub mod progress;

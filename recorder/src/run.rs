@@ -142,7 +142,10 @@ async fn start(planned: &PlannedRun, members: &Members, kept: Option<Cluster>, f
                     cluster.place_clients(client, client_threads())?;
                     Ok(cluster)
                 }
-                Members::Endpoints(addressed) => Cluster::of_endpoints(&addressed.endpoints, client_threads()).await,
+                Members::Endpoints(addressed) => {
+                    let cluster = Cluster::of_endpoints(&addressed.endpoints, client_threads()).await?;
+                    check_version(cluster, planned.etcd_version.as_deref()).await
+                }
                 Members::Containers => {
                     let image = planned.image.as_deref();
                     let containers = Containers::take(&Wanted { nodes, client, image, folder: &data }).await?;
@@ -154,14 +157,17 @@ async fn start(planned: &PlannedRun, members: &Members, kept: Option<Cluster>, f
     }
 }
 
-/// Containers say their version only when they run.
+/// Members that somebody else starts say their version only when they run.
 async fn check_version(cluster: Cluster, asked: Option<&str>) -> Result<Cluster> {
     match asked {
         Some(asked) if asked.trim_start_matches('v') != cluster.version => {
             let error = Error::environment(format!(
-                "the containers run etcd {}, but --etcd-version or $ETCD_VERSION asks for {asked}; name an image of that \
-                 version with --image",
-                cluster.version
+                "the members run etcd {}, but --etcd-version or $ETCD_VERSION asks for {asked}; {}",
+                cluster.version,
+                match cluster.is_containers() {
+                    true => "name an image of that version with --image",
+                    false => "leave the version out, or name members that run it",
+                }
             ));
             end_cluster(cluster).await;
             Err(error)

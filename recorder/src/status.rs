@@ -3,17 +3,18 @@
 mod ascii;
 mod changes;
 mod graph;
-mod output;
 mod source;
 mod table;
 mod watch;
+
+use std::path::Path;
 
 use run_folder::spec::Backend;
 
 use crate::cli::status::{StatusCommand, StatusFormat};
 use crate::cluster::member_status::ClusterStatus;
 use crate::error::{Error, Result, exit_code};
-use crate::{endpoints, kept, terminal, units};
+use crate::{endpoints, kept, output, terminal, units};
 use source::Source;
 use watch::Watch;
 
@@ -53,7 +54,7 @@ fn print(status: &ClusterStatus, typed: &StatusCommand) -> Result<u8> {
     if typed.format == StatusFormat::Table {
         terminal::line(&status.about);
     }
-    output::write(&text(status, typed.format).join("\n"), typed.output.as_deref())?;
+    write(&text(status, typed.format).join("\n"), typed.output.as_deref())?;
     for alarm in &status.other_alarms {
         terminal::line(format_args!("alarm {alarm}"));
     }
@@ -66,6 +67,16 @@ fn print(status: &ClusterStatus, typed: &StatusCommand) -> Result<u8> {
         (true, _) => 0,
         (false, 0) if status.backend == Backend::Endpoints => exit_code::ENVIRONMENT,
         (false, _) => exit_code::RUN_FAILED,
+    })
+}
+
+/// Writes text to the file of `--output`, or to standard output.
+fn write(text: &str, file: Option<&Path>) -> Result<()> {
+    let Some(file) = file else {
+        return output::to_stdout(text).map(drop);
+    };
+    output::replace(file, format!("{text}\n").as_bytes()).map_err(|error| {
+        Error::run(format!("--output {}: cannot be written: {error}; name another file", file.display()))
     })
 }
 

@@ -1,8 +1,6 @@
 //! HdrHistogram logs: what `HistogramLogReader` of the reference implementation and its plotters read.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
@@ -11,6 +9,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use super::results::Measured;
 use crate::error::{Error, Result};
+use crate::output;
 use crate::plan::bench::BenchKind;
 
 /// Significant decimal digits that are kept of each value.
@@ -23,12 +22,9 @@ const MAX_VALUE_DIVISOR: f64 = 1e6;
 /// # Errors
 /// [`Error::Usage`] that names `--hdr`.
 pub(super) fn check(file: &Path) -> Result<()> {
-    let refused = |problem: String| Error::usage(format!("--hdr: {}: {problem}; choose another place", file.display()));
-    if file.is_dir() {
-        return Err(refused("is a folder".into()));
-    }
-    let Some(new) = new_file(file) else { return Err(refused("is no file name".into())) };
-    File::create(&new).and_then(|_| fs::remove_file(&new)).map_err(|error| refused(error.to_string()))
+    let refused =
+        |error| Error::usage(format!("--hdr: {}: cannot be written: {error}; choose another place", file.display()));
+    output::check(file).map_err(refused)
 }
 
 /// Writes the log of a benchmark: an interval for each kind, tagged with its name. A reader sees a whole log or none.
@@ -41,22 +37,7 @@ pub(super) fn write(file: &Path, measured: &[Measured]) -> Result<()> {
         Error::run(format!("--hdr: {}: cannot be written: {problem}", file.display()))
     };
     let log = log(&intervals).map_err(|error| failed(&error))?;
-    let replace = || -> io::Result<()> {
-        let new = new_file(file).ok_or(io::ErrorKind::InvalidInput)?;
-        let written = File::create(&new).and_then(|mut new| new.write_all(&log).and_then(|()| new.sync_all()));
-        written.and_then(|()| fs::rename(&new, file)).inspect_err(|_| {
-            // Half a log is of no use to anybody.
-            let _ = fs::remove_file(&new);
-        })
-    };
-    replace().map_err(|error| failed(&error))
-}
-
-/// Where a log is written before it takes its place.
-fn new_file(file: &Path) -> Option<PathBuf> {
-    let mut name = file.file_name()?.to_owned();
-    name.push(".new");
-    Some(file.with_file_name(name))
+    output::replace(file, &log).map_err(|error| failed(&error))
 }
 
 /// What is written of a kind.
@@ -156,10 +137,5 @@ mod tests {
             let message = check(&file).expect_err("it is none").to_string();
             assert!(message.contains("--hdr") && message.contains(&*file.to_string_lossy()), "{message}");
         }
-        let old = place.path().join("old.hlog");
-        fs::write(&old, "old").unwrap();
-        check(&old).unwrap();
-        assert_eq!(fs::read_to_string(&old).unwrap(), "old", "what is there stays until there is something better");
-        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
     }
 }

@@ -1,12 +1,16 @@
 //! What a benchmark says: what was run, what it showed, and what is typical.
 
 use chrono::{DateTime, SecondsFormat};
+use run_folder::spec::Pacing;
 use serde::Serialize;
 
 use super::ranges::Typical;
 use super::results::{KindResults, Measured};
 use crate::error::{Error, Result};
 use crate::plan::bench::BenchKind;
+
+/// An open loop whose last answer came later than its schedule's end by this factor was behind.
+const BEHIND: f64 = 1.1;
 
 /// A benchmark's results. These names are the ones of `--json`.
 #[derive(Debug, Clone, Serialize)]
@@ -104,7 +108,11 @@ impl Report {
     pub(super) fn new(measured: &[Measured; 3], notes: Vec<String>, is_kept: bool) -> Self {
         let [first, ..] = measured;
         let report = |measured: &Measured| KindReport {
-            typical: Typical::of(measured.kind, &measured.results),
+            typical: Typical::of(
+                measured.kind,
+                &measured.results,
+                measured.manifest.spec.workload.pacing != Pacing::Closed,
+            ),
             results: measured.results.clone(),
             run: is_kept.then(|| measured.run.clone()),
         };
@@ -175,7 +183,7 @@ fn workload(first: &Measured) -> WorkloadFacts {
     let seconds = |ms: u64| ms as f64 / 1000.0;
     // In an even open loop the rate is what gives the duration.
     let even_rate = || match (workload.pacing, workload.operations, workload.duration_ms) {
-        (run_folder::spec::Pacing::Even, Some(operations), Some(ms)) => Some(operations as f64 / seconds(ms)),
+        (Pacing::Even, Some(operations), Some(ms)) => Some(operations as f64 / seconds(ms)),
         _ => None,
     };
     WorkloadFacts {
@@ -208,5 +216,34 @@ fn warnings(measured: &[Measured], notes: Vec<String>) -> Vec<String> {
         all if all == measured.len() => warning.to_owned(),
         _ => format!("{}: {warning}", kinds.join(", ")),
     };
-    notes.into_iter().chain(of_runs.into_iter().map(text)).collect()
+    let of_results = measured.iter().flat_map(of_results);
+    notes.into_iter().chain(of_runs.into_iter().map(text)).chain(of_results).collect()
+}
+
+/// What the numbers of a kind do not show by themselves.
+fn of_results(measured: &Measured) -> Vec<String> {
+    let (kind, results) = (measured.kind.as_str(), &measured.results);
+    let mut warnings = Vec::new();
+    if results.failures > 0 && results.successes > 0 {
+        warnings.push(format!(
+            "{kind}: {} of {} were not acknowledged; latency leaves them out, and the time that clients waited for them is in \
+             what was acknowledged per second",
+            results.failures, results.operations
+        ));
+    }
+    let due_s = measured.manifest.clock.workload_end_ns as f64 / 1e9;
+    if results.time_s > due_s * BEHIND {
+        warnings.push(format!(
+            "{kind}: what became due in {due_s:.1} s was answered within {:.1} s: the rate is more than the cluster can do",
+            results.time_s
+        ));
+    }
+    let changed = results.comparisons_failed.unwrap_or(0) + results.not_found.unwrap_or(0);
+    if changed > 0 {
+        warnings.push(format!(
+            "{kind}: {changed} found another state than this benchmark left; has somebody changed its keys, as a second \
+             benchmark does?"
+        ));
+    }
+    warnings
 }

@@ -212,7 +212,8 @@ skipped   lease             0.0 s  left out by --skip";
             address: None,
             problem: None,
         };
-        let subject = Subject { backend: run_folder::spec::Backend::Sandbox, nodes: vec![node], kept: None, is_ours: true };
+        let subject =
+            Subject { backend: run_folder::spec::Backend::Sandbox, nodes: vec![node], kept: None, is_ours: true };
         let made = made();
         let json: serde_json::Value =
             serde_json::from_str(&Tested::new(&subject, Some("3.4.23"), &made).json()).unwrap();

@@ -86,7 +86,10 @@ fn meant<'a>(typed: &str, status: &'a ClusterStatus) -> Result<&'a MemberStatusR
             names.join(", ")
         )));
     }
-    let leader = members.iter().position(|row| Some(&row.member) == status.leader.as_ref());
+    // One that has ended leads no more, although the others may not know yet.
+    let leads =
+        |row: &MemberStatusRow| Some(&row.member) == status.leader.as_ref() && row.condition != Some(Condition::Ended);
+    let leader = members.iter().position(leads);
     let leader =
         leader.ok_or_else(|| Error::run(format!("no member leads now, so there is no {typed}; name a member")))?;
     Ok(&members[if typed == "leader" { leader } else { target::follower(members.len(), leader) }])

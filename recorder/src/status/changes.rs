@@ -45,7 +45,7 @@ impl Observer {
         if let Some(last) = &self.last {
             for row in &status.members {
                 let before = last.members.iter().find(|before| is_same(status, before, row));
-                let has_leader = status.leader.is_some();
+                let has_leader = status.leader.is_some() && last.leader.is_some();
                 found.extend(
                     changes_of(before, row, has_leader).into_iter().map(|text| (Some(row.member.clone()), text)),
                 );

@@ -7,12 +7,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::changes::{Change, Observer};
-use super::output;
 use super::source::Source;
 use crate::cli::status::StatusFormat;
 use crate::cluster::member_status::ClusterStatus;
 use crate::error::{Error, Result};
-use crate::{signals, terminal};
+use crate::{output, signals, terminal};
 use frame::Frame;
 
 /// How long what has changed stays marked.
@@ -104,7 +103,7 @@ impl<'a> Screen<'a> {
         let Watch { format, output, .. } = self.watch;
         let first = !std::mem::replace(&mut self.shown_before, true);
         if output.is_some() {
-            output::write(&super::text(status, *format).join("\n"), *output)?;
+            super::write(&super::text(status, *format).join("\n"), *output)?;
             changes.iter().for_each(|change| terminal::line(in_a_line(change)));
             return Ok(true);
         }
