@@ -15,15 +15,16 @@ use serde_json::Value;
 /// Time for an election, with room for a busy machine.
 const ELECTION: Duration = Duration::from_secs(20);
 
-/// Waits until every member but the lost ones is healthy again, and returns the status.
+/// Waits until every member but the lost ones is healthy again and one of these leads, and returns the status.
 fn settled(home: &Home, lost: usize) -> Value {
     let code = if lost == 0 { 0 } else { 1 };
     let mut last = Value::Null;
     wait_until("the others agree", ELECTION, || {
         let finished = home.recorder("status --format json");
         last = serde_json::from_str(&finished.stdout).unwrap_or_default();
-        let problems = last["members"].as_array().into_iter().flatten().filter(|row| !row["problem"].is_null());
-        finished.code == Some(code) && problems.count() == lost && last["leader"].is_string()
+        let members = || last["members"].as_array().into_iter().flatten();
+        let problems = members().filter(|row| !row["problem"].is_null()).count();
+        finished.code == Some(code) && problems == lost && members().any(|row| row["role"] == "leader")
     });
     last
 }
@@ -31,6 +32,22 @@ fn settled(home: &Home, lost: usize) -> Value {
 fn row<'a>(status: &'a Value, member: &str) -> &'a Value {
     let members = status["members"].as_array().expect("members");
     members.iter().find(|row| row["member"] == member).unwrap_or_else(|| panic!("no {member} in {status}"))
+}
+
+#[test]
+fn two_restarts_at_once_leave_one_member() {
+    let _one = one_at_a_time();
+    let home = Home::new();
+    home.up("");
+    let restarts: Vec<_> =
+        (0..2).map(|_| home.command("restart etcd1").stderr(Stdio::piped()).spawn().expect("it starts")).collect();
+    for restart in restarts {
+        Finished::from(restart.wait_with_output().expect("it ends")).expect_code(0);
+    }
+    settled(&home, 0);
+    assert_eq!(mentioning(home.place.path(), "--name=etcd1").len(), 1);
+    home.recorder("down").expect_code(0);
+    home.assert_nothing_left();
 }
 
 #[test]
@@ -169,13 +186,25 @@ fn endpoints_are_asked_and_those_that_refuse_are_named() {
     let table = home.recorder(&format!("status --endpoints {all}")).expect_code(0).stdout;
     assert!(table.contains("etcd2") && table.contains("leader") && !table.contains("listener"), "{table}");
 
-    let asked = Instant::now();
     let half = home.recorder(&format!("status --endpoints {},127.0.0.1:9 --format json", listeners[1])).expect_code(1);
     let status: Value = serde_json::from_str(&half.stdout).expect("JSON");
     assert_eq!(row(&status, "etcd1")["address"], listeners[1]);
     assert_eq!(row(&status, "127.0.0.1:9")["problem"], "connection refused");
     assert!(status["about"].as_str().is_some_and(|about| about.contains("etcd0, etcd2")), "{status}");
     assert!(half.stderr.contains("127.0.0.1:9: connection refused"), "{}", half.stderr);
+
+    // A member that does not answer any more keeps its name, and the others' word for it that it leads.
+    let watching = Watching::start(home.command(&format!("status --watch 200ms --endpoints {all}")));
+    watching.expect(&["member", "role"]);
+    let leader = home.status(0)["leader"].as_str().expect("a leader").to_owned();
+    home.recorder("kill leader").expect_code(0);
+    watching.expect(&[&leader, "is lost: "]);
+    watching.expect(&["leads in term", &format!("in place of {leader}")]);
+    home.recorder(&format!("restart {leader}")).expect_code(0);
+    watching.expect(&[&leader, "is back as follower"]);
+    watching.end().expect_code(0);
+    settled(&home, 0);
+    let asked = Instant::now();
 
     // A paused member takes connections and says nothing.
     home.recorder("pause etcd0").expect_code(0);
@@ -234,6 +263,18 @@ fn an_alarm_is_shown_at_the_member_that_raises_it() {
     );
     let table = home.recorder("status").expect_code(1);
     assert!(table.stdout.contains("alarms") && table.stdout.contains("NOSPACE"), "{}", table.stdout);
+    // It is no reason to wait for a member, and stands also while that one is down.
+    home.recorder("kill etcd1").expect_code(0);
+    assert_eq!(row(&home.status(1), "etcd1")["alarms"], serde_json::json!(["NOSPACE"]));
+    let others = [&listeners[0], &listeners[2]].map(String::as_str).join(",");
+    let others = home.recorder(&format!("status --endpoints {others}")).expect_code(1);
+    assert!(others.stderr.contains("alarm NOSPACE at etcd1"), "{}", others.stderr);
+    let restarted = home.recorder("restart etcd1").expect_code(0);
+    assert!(
+        restarted.stderr.contains("is back after") && restarted.stderr.contains("alarm NOSPACE"),
+        "{}",
+        restarted.stderr
+    );
     home.recorder("exec -- etcdctl alarm disarm").expect_code(0);
     settled(&home, 0);
     home.recorder("down").expect_code(0);
@@ -316,7 +357,15 @@ fn watching_tells_an_election_and_a_recovery_as_they_happen() {
     // script passes its terminal's end on.
     terminal.end();
 
-    let plain = Watching::start(home.command("status --watch 200ms"));
+    // Nobody reads it any more.
+    let mut unread = home.command("status --watch 100ms --format json");
+    let mut unread = unread.stdout(Stdio::piped()).spawn().expect("it starts");
+    drop(unread.stdout.take());
+    assert_eq!(unread.wait().expect("it ends").code(), Some(0));
+
+    // It may be just being asked when it ends.
+    home.recorder("pause follower").expect_code(0);
+    let plain = Watching::start(home.command("status --watch 100ms"));
     plain.expect(&["member"]);
     home.recorder("down").expect_code(0);
     let ended = Finished::from(plain.child.wait_with_output().expect("it ends")).expect_code(3);

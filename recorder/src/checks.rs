@@ -29,7 +29,7 @@ use crate::kept::containers;
 use crate::{signals, terminal};
 use finding::{Finding, Trouble, in_words, names};
 use plan::TestPlan;
-use report::{Made, Tested};
+use report::{Made, Tested, Verdict};
 use stage::Stage;
 use subject::Subject;
 
@@ -104,9 +104,16 @@ async fn test(plan: &TestPlan, subject: &Subject, signals: Signals) -> Result<u8
     }
     // What is done to containers here and what a run does to them would falsify each other.
     let claim = if subject.kept == Some(KeptKind::Docker) { containers::claim(subject::SESSION).await? } else { None };
-    let mut made = Vec::new();
+    let (mut made, mut term) = (Vec::new(), stage.term().await);
     for check in CheckName::value_variants() {
-        let one = make(*check, plan, &stage, &signals).await;
+        let mut one = make(*check, plan, &stage, &signals).await;
+        if one.verdict == Verdict::Failed && is_disturbed_by_elections(*check) {
+            // An election may lose answers, and is no fault of what was checked.
+            let term_before = std::mem::replace(&mut term, stage.term().await);
+            if term > term_before && signals.borrow().is_empty() {
+                one = make(*check, plan, &stage, &signals).await.made_again(term);
+            }
+        }
         tell(&one);
         made.push(one);
     }
@@ -184,6 +191,12 @@ async fn make(check: CheckName, plan: &TestPlan, stage: &Stage, signals: &Signal
         None => finding,
     };
     Made::of(check, finding, took)
+}
+
+/// Whether a check that failed is made again when a leader was elected meanwhile: those that ask much of a leader, and are not about
+/// elections themselves.
+fn is_disturbed_by_elections(check: CheckName) -> bool {
+    !matches!(check, CheckName::Members | CheckName::MemberFailure)
 }
 
 /// How long a check may take in all. Each call in it has a deadline of its own, so that it usually ends long before.

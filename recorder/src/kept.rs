@@ -142,11 +142,7 @@ pub fn nothing_up() -> Error {
 /// Those of the task.
 pub fn block_on<T>(task: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::environment(format!("the runtime cannot be started: {error}")))?;
-    let done = runtime.block_on(task);
-    // What still waits for an answer on a socket that blocks is not waited for.
-    runtime.shutdown_background();
-    done
+    runtime.map_err(|error| Error::environment(format!("the runtime cannot be started: {error}")))?.block_on(task)
 }
 
 /// Tells etcdctl where the members are, unless it is told so by its arguments: it takes one or the other, and ends when it

@@ -46,7 +46,12 @@ pub fn show(typed: &StatusCommand) -> Result<u8> {
         format: typed.format,
         output: typed.output.as_deref(),
     };
-    kept::block_on(watch.carry_out(source))
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::environment(format!("the runtime cannot be started: {error}")))?;
+    let code = runtime.block_on(watch.carry_out(source));
+    // A daemon that does not answer is not waited for.
+    runtime.shutdown_background();
+    code
 }
 
 /// Writes a status, and what is wrong on standard error; returns the exit code.

@@ -14,7 +14,7 @@ use crate::endpoints::{self, Endpoint};
 use crate::error::{Error, Result};
 use crate::machine::Addressed;
 use crate::plan::etcd_version_of_environment;
-use crate::{kept, terminal};
+use crate::{apart, kept, terminal};
 
 /// Most members: rows count them in a byte.
 const ENDPOINTS_MAX: usize = 100;
@@ -41,7 +41,7 @@ pub(super) fn choose(typed: &BenchCommand, specs: &mut [RunSpec]) -> Result<Chos
         check(&endpoints, typed.allow_remote)?;
         chosen.look_for_listeners(&endpoints);
         chosen.take(specs, Backend::Endpoints, Addressed { endpoints, in_kept_sandbox: false, version: String::new() });
-    } else if let Some(status) = kept::status(typed.cluster)? {
+    } else if let Some(status) = apart::find_out(|| kept::status(typed.cluster))? {
         check_options(typed, &status)?;
         let (backend, addressed) = addressed(&status)?;
         terminal::line(format_args!("measuring the cluster that is up: {}", status.about));
@@ -91,7 +91,8 @@ impl Chosen {
     /// Says when endpoints are the listeners of a sandbox, which are not for measuring.
     fn look_for_listeners(&mut self, endpoints: &[Endpoint]) {
         // Without such a sandbox, or with one that does not answer, there is nothing to say.
-        let Ok(Some(status)) = kept::status(KeptKind::Sandbox) else { return };
+        let found = apart::find_out(|| Ok(kept::status(KeptKind::Sandbox).ok().flatten()));
+        let Ok(Some(status)) = found else { return };
         let is_listener = |endpoint: &&Endpoint| {
             let address = endpoint.address.to_string();
             status.members.iter().any(|row| row.listener.as_ref() == Some(&address))

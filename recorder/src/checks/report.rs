@@ -59,6 +59,12 @@ impl Made {
         }
     }
 
+    /// The same, made for the second time because the leader of this term was elected during the first.
+    pub(super) fn made_again(mut self, term: u64) -> Self {
+        self.detail += &format!(" (made twice: a leader was elected during the first time, in term {term})");
+        self
+    }
+
     fn new(check: CheckName, verdict: Verdict, took: Duration, detail: String) -> Self {
         // Milliseconds are as exact as is worth reading.
         let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;

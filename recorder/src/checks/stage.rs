@@ -105,6 +105,12 @@ impl Stage {
         answers
     }
 
+    /// Highest raft term that a member knows; 0 when none answers.
+    pub(super) async fn term(&self) -> u64 {
+        let answers = self.ask_all().await;
+        answers.iter().filter_map(|(_, answer)| Some(answer.as_ref().ok()?.raft_term())).max().unwrap_or(0)
+    }
+
     /// Remembers why members do not answer, but not what they said before: once is enough.
     pub(super) fn note_problems(&self, problems: &HashMap<String, String>) {
         let short = |problem: &String| problem.split("; its log ends").next().unwrap_or_default().to_owned();
@@ -146,7 +152,8 @@ impl Stage {
             )));
         };
         let lease = self.lease(able, KEYS_TTL_S).await?.0;
-        Ok(Scene { stage: self, members, absent, prefix: format!("{}{check}/", self.prefix), lease })
+        // Of its own for each time that a check is made: what an earlier time left is not its.
+        Ok(Scene { stage: self, members, absent, prefix: format!("{}{check}/{lease:x}/", self.prefix), lease })
     }
 
     /// Grants a lease, which is given back at the end; returns its id and its time to live in seconds.

@@ -15,6 +15,8 @@ use crate::terminal;
 /// How long a member that was started may take until it answers and knows a leader.
 const BACK_TIMEOUT: Duration = Duration::from_secs(30);
 const BACK_POLL: Duration = Duration::from_millis(50);
+/// How long a member must have ended to be given up: somebody else may be restarting it too.
+const ENDED_FOR_GOOD: Duration = Duration::from_millis(500);
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +100,7 @@ fn meant<'a>(typed: &str, status: &'a ClusterStatus) -> Result<&'a MemberStatusR
 /// Waits until a member answers and knows a leader.
 fn wait_until_back(cluster: KeptKind, member: &str) -> Result<MemberStatusRow> {
     let deadline = Instant::now() + BACK_TIMEOUT;
+    let mut ended_since: Option<Instant> = None;
     loop {
         let status = super::status(cluster)?.ok_or_else(nothing_up)?;
         let row = status.members.into_iter().find(|row| row.member == member);
@@ -106,7 +109,9 @@ fn wait_until_back(cluster: KeptKind, member: &str) -> Result<MemberStatusRow> {
         if row.answers() && row.leader_id.is_some() {
             return Ok(row);
         }
-        if row.condition == Some(Condition::Ended) {
+        let has_ended = row.condition == Some(Condition::Ended);
+        ended_since = has_ended.then(|| ended_since.unwrap_or_else(Instant::now));
+        if ended_since.is_some_and(|since| since.elapsed() > ENDED_FOR_GOOD) {
             return Err(Error::run(format!("{member} was started and does not run: {}", problem())));
         }
         if Instant::now() > deadline {
