@@ -11,7 +11,7 @@ ANALYZE := $(PROGRAMS)/analyze
 # program=package pairs, as .ci/need takes them.
 BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/descriptor.proto=libprotobuf-dev
 RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
-TEST_NEEDS := etcdctl=etcd-client setpriv=util-linux unshare=util-linux python3=python3 /usr/lib/python3/dist-packages/pandas=python3-pandas \
+TEST_NEEDS := etcdctl=etcd-client jq=jq script=bsdutils setpriv=util-linux unshare=util-linux python3=python3 /usr/lib/python3/dist-packages/pandas=python3-pandas \
 	dot=graphviz node=nodejs npm=npm
 VM_NEEDS := qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs depmod=kmod setpriv=util-linux flock=util-linux
 

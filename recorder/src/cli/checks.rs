@@ -9,14 +9,14 @@ use super::kept::UpKind;
 
 pub(super) const TEST_HELP: &str = "\
 A cluster that is up already (recorder up, docker-compose) is tested and left up. Without one, a
-cluster is brought up, tested and left up; --cleanup removes it. Tests write keys below laggard/test/
-and remove them; nobody else's keys are touched. The check member-failure kills the leader and starts
-it again: it costs an election, and whoever is connected to that member is disconnected (--skip
-member-failure leaves it out).
+cluster is brought up, tested and left up; --cleanup removes it. Tests write keys below
+laggard/test/ and remove them; nobody else's keys are touched. The check member-failure kills
+the leader and starts it again: it costs an election, and whoever is connected to that member is
+disconnected (--skip member-failure leaves it out).
 
-A check that cannot be made (a member does not answer; somebody else runs the cluster, so none of its
-members can be killed) is reported as `not made`, and the test does not pass. With --skip it is left
-out.
+A check that cannot be made (a member does not answer; somebody else runs the cluster, so none
+of its members can be killed) is reported as `not made`, and the test does not pass. With --skip
+it is left out. One that failed while a leader was elected is made again, which is said.
 
 Exit codes:
   0    every check passed

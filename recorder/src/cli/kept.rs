@@ -7,9 +7,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use run_folder::DEFAULT_RESULTS_DIR;
 
 pub(super) const UP_HELP: &str = "\
-A sandbox's listeners on 127.0.0.1 are for people and their tools, never for measuring: they pass
-each byte through the recorder. The cluster stays up until `recorder down`, and a sandbox's data go
-with it. Containers (--cluster docker) are what runs use from then on, unless they are told not to.
+A sandbox's listeners on 127.0.0.1 are for people and their tools, never for measuring: they
+pass each byte through the recorder. The cluster stays up until `recorder down`, and a sandbox's
+data go with it. Containers (--cluster docker) are what runs use from then on, unless they are
+told not to.
 
 Exit codes:
   0    the cluster is up
@@ -142,9 +143,9 @@ pub enum FaultsAction {
 }
 
 pub(super) const MEMBER_HELP: &str = "\
-MEMBER is a name, leader, or follower (the second member unless it leads, then the third one). They
-work on the sandbox that is up and on the containers etcd0, etcd1, ..., whoever started those; a
-member can as well be stopped and started by docker, or by signals to its process.
+MEMBER is a name, leader, or follower (the second member unless it leads, then the third one).
+They work on the sandbox that is up and on the containers etcd0, etcd1, ..., whoever started
+those; a member can as well be stopped and started by docker, or by signals to its process.
 
 Exit codes:
   0    done; restart: the member answers and knows a leader

@@ -7,15 +7,19 @@ use clap::{Args, ValueEnum};
 use super::kept::KeptKind;
 
 pub(super) const HELP: &str = "\
-lag is the number of raft entries that a member is behind the leader. What a member that does not
-answer would have said is left open (- or null); each question has a deadline of 2 seconds.
+index is the raft index that a member knows to be committed, and lag how many entries that is
+behind the leader's. The leader is whom those name that know the newest term: it may not answer
+itself. What a member that does not answer would have said is left open (- or null); it is waited
+for 2 seconds.
 
-With --watch on a terminal the table (or ascii) is drawn again in place, what has changed is marked for 5 seconds,
-and elections, lost members and members that catch up are told below. Elsewhere the changes are
-written line by line; --format json writes an object for each look. It goes on until Ctrl-C.
+With --watch on a terminal the table (or ascii) is drawn again in place, what has changed is
+marked for 5 seconds, and elections, lost members and members that catch up are told below.
+Elsewhere the changes are written line by line; --format json writes an object for each look. It
+goes on until Ctrl-C.
 
 Exit codes:
-  0    every member is healthy: it answers, knows a leader, and raises no alarm; with --watch, Ctrl-C
+  0    every member is healthy: it answers, knows a leader, and raises no alarm; with --watch,
+       it was ended by Ctrl-C
   1    some member is not
   2    a wrong argument
   3    no cluster is up, or no endpoint answers
