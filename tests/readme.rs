@@ -53,7 +53,8 @@ fn the_recipe_for_ci_works_as_it_stands() {
     let home = Home::new();
     let steps = steps();
     let step = |word: &str| {
-        let step = steps.iter().find(|step| step.name.contains(word)).unwrap_or_else(|| panic!("no {word} in {steps:#?}"));
+        let step =
+            steps.iter().find(|step| step.name.contains(word)).unwrap_or_else(|| panic!("no {word} in {steps:#?}"));
         assert!(!step.script.is_empty(), "{step:?}");
         step.script.clone()
     };
