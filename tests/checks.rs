@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use end_to_end::engine::{answers, docker, images, lines_of};
+use end_to_end::engine::{answers, docker, lines_of, ready};
 use end_to_end::home::{Home, etcdctl};
 use end_to_end::processes::{mentioning, signal, wait_until};
-use end_to_end::{Finished, Workplace, one_at_a_time, run, skip};
+use end_to_end::{Finished, Workplace, one_at_a_time, run};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -454,20 +454,6 @@ fn endpoints_are_tested_as_far_as_they_answer() {
     assert_no_key_left(&listeners[2]);
     home.recorder("down").expect_code(0);
     home.assert_nothing_left();
-}
-
-/// A place for containers, an engine that has the images, and nobody else's containers of these names.
-fn ready() -> Option<Workplace> {
-    if !answers() {
-        return None;
-    }
-    let taken = lines_of("ps --all --filter name=^/etcd[0-9]+$ --format {{.Names}}");
-    if !taken.is_empty() {
-        skip(&format!("there are containers called {}, which this test did not make", taken.join(", ")));
-        return None;
-    }
-    images();
-    Some(Workplace::new())
 }
 
 /// Removes the members, whatever a test that fails leaves of them.

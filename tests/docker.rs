@@ -5,27 +5,13 @@
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use end_to_end::engine::{answers, docker, images, lines_of};
+use end_to_end::engine::{docker, lines_of, ready};
 use end_to_end::processes::{signal, wait_until};
 use end_to_end::recorded::Recorded;
-use end_to_end::{Finished, NO_ENGINE, Workplace, one_at_a_time, run, skip};
+use end_to_end::{Finished, NO_ENGINE, Workplace, one_at_a_time, run};
 use nix::sys::signal::Signal;
 use run_folder::Status;
 use run_folder::spec::{Backend, ClientPlace};
-
-/// A folder to record in, an engine that has the images, and nobody else's containers of these names.
-fn ready() -> Option<Workplace> {
-    if !answers() {
-        return None;
-    }
-    let taken = lines_of("ps --all --filter name=^/etcd[0-9]+$ --format {{.Names}}");
-    if !taken.is_empty() {
-        skip(&format!("there are containers called {}, which this test did not make", taken.join(", ")));
-        return None;
-    }
-    images();
-    Some(Workplace::new())
-}
 
 /// Containers that the recorder keeps up; removed when the value is dropped.
 struct Kept<'a>(&'a Workplace);

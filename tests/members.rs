@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use end_to_end::home::{Home, etcdctl};
 use end_to_end::processes::{mentioning, signal, wait_until};
-use end_to_end::{Finished, Workplace, engine, graphviz, mermaid, one_at_a_time, run};
+use end_to_end::{Finished, engine, graphviz, mermaid, one_at_a_time, run};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -376,11 +376,7 @@ fn watching_tells_an_election_and_a_recovery_as_they_happen() {
 #[test]
 fn members_in_containers_are_treated_alike() {
     let _one = one_at_a_time();
-    if !engine::answers() {
-        return;
-    }
-    engine::images();
-    let place = Workplace::new();
+    let Some(place) = engine::ready() else { return };
     let recorder = |arguments: &str| run(&mut place.recorder_beside_engine(arguments));
     let status = || -> Value {
         serde_json::from_str(&recorder("status --cluster docker --format json").stdout).unwrap_or_default()

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::{Finished, binaries, run, skip, workspace};
+use crate::{Finished, Workplace, binaries, run, skip, workspace};
 
 /// Whether a Docker engine answers; [`skip`]s the test when none does.
 pub fn answers() -> bool {
@@ -42,6 +42,24 @@ pub fn images() {
     BUILT.get_or_init(|| {
         build_images(&binaries().recorder).expect_code(0);
     });
+}
+
+/// A place to record in, beside an engine that has the images and nobody else's containers of the members' names; [`skip`]s the test
+/// where there is none.
+///
+/// # Panics
+/// When the images cannot be built.
+pub fn ready() -> Option<Workplace> {
+    if !answers() {
+        return None;
+    }
+    let taken = lines_of("ps --all --filter name=^/etcd[0-9]+$ --format {{.Names}}");
+    if !taken.is_empty() {
+        skip(&format!("there are containers called {}, which this test did not make", taken.join(", ")));
+        return None;
+    }
+    images();
+    Some(Workplace::new())
 }
 
 /// Builds the images of this tree with that recorder, where they are not up to date.
