@@ -464,6 +464,32 @@ fn the_next_benchmark_removes_what_a_killed_one_left() {
 }
 
 #[test]
+fn the_longest_keys_are_removed_too_and_no_others() {
+    let _one = one_at_a_time();
+    let home = Home::new();
+    let listeners = home.up("");
+    put_users_keys(&listeners[0]);
+    let longest = "bench --operations 3000 --key-size 4096 --value-size 1 --warm-up 0 --json";
+    let killed = started(home.command(&longest.replace("3000", "200000")));
+    wait_until("more keys than an answer holds", Duration::from_secs(60), || {
+        let first = etcdctl(&listeners[0], "get laggard/bench/ --prefix --limit 1 --write-out json");
+        json(&first)["count"].as_u64() > Some(1_500)
+    });
+    signal(killed.id() as i32, Signal::SIGKILL);
+    ended(killed);
+    let short = home.recorder("bench --operations 50 --json").expect_code(0);
+    assert!(!short.stderr.contains("keys that"), "{}", short.stderr);
+    assert_flawless(&json(&short), 50);
+    assert_only_users_keys(&listeners[0]);
+    let finished = home.recorder(longest).expect_code(0);
+    assert!(!finished.stderr.contains("keys that"), "{}", finished.stderr);
+    assert_flawless(&json(&finished), 3000);
+    assert_only_users_keys(&listeners[1]);
+    home.recorder("down").expect_code(0);
+    home.assert_nothing_left();
+}
+
+#[test]
 fn wrong_arguments_are_named_before_anything_is_done() {
     for (arguments, parts) in [
         ("--concurrency 0", ["--concurrency is 0", "between 1 and"]),

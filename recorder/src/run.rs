@@ -319,7 +319,8 @@ async fn failure_told(mut told: watch::Receiver<Option<String>>) -> Error {
     }
 }
 
-async fn first_signal(mut signals: Signals) -> &'static str {
+/// Waits for the first signal.
+pub async fn first_signal(mut signals: Signals) -> &'static str {
     match signals.wait_for(Option::is_some).await {
         Ok(signal) => signal.unwrap_or("a signal"),
         Err(_) => std::future::pending().await,
