@@ -490,6 +490,55 @@ fn the_longest_keys_are_removed_too_and_no_others() {
 }
 
 #[test]
+fn a_cluster_of_somebody_else_is_not_filled_up() {
+    let _one = one_at_a_time();
+    let (home, foreign) = (Home::new(), Foreign::start(1, "--quota-backend-bytes=134217728"));
+    let listener = &foreign.endpoints[0];
+    put_users_keys(listener);
+    let bench = |options: &str| home.recorder(&format!("bench --endpoints {listener} {options}"));
+    // It would just fit where there is nothing.
+    let refused = bench("--operations 5872 --value-size 9968").expect_code(2);
+    for part in ["would write 117.4 MB", &format!("{listener} holds"), "quota of 134.2 MB", "--operations"] {
+        assert!(refused.stderr.contains(part), "{part} in: {}", refused.stderr);
+    }
+    // A closed loop writes what it can: it is ended before the cluster refuses anything.
+    let stopped = bench("--duration 10m --value-size 10000 --concurrency 1").expect_code(1);
+    for part in ["of its quota of 134.2 MB", "etcdctl compact", "etcdctl defrag", "alarm disarm"] {
+        assert!(stopped.stderr.contains(part), "{part} in: {}", stopped.stderr);
+    }
+    assert_eq!(etcdctl(listener, "alarm list").expect_code(0).stdout, "");
+    etcdctl(listener, "put mine precious").expect_code(0);
+    assert_only_users_keys(listener);
+    assert_tidy(&home);
+}
+
+#[test]
+fn a_cluster_that_is_full_is_told_how_to_go_on() {
+    let _one = one_at_a_time();
+    // So small that a moment fills it up.
+    let (home, foreign) = (Home::new(), Foreign::start(1, "--quota-backend-bytes=4194304"));
+    let listener = &foreign.endpoints[0];
+    put_users_keys(listener);
+    let bench = |options: &str| home.recorder(&format!("bench --endpoints {listener} --value-size 1000000 {options}"));
+    let next_step = ["refuses every write", "etcdctl compact", "etcdctl defrag", "alarm disarm"];
+    // The second finds it full.
+    for (options, code) in [("--duration 60", 1), ("--duration 60", 3), ("--operations 1", 3)] {
+        let ended = bench(options).expect_code(code);
+        for part in next_step {
+            assert!(ended.stderr.contains(part), "{options}: {part} in: {}", ended.stderr);
+        }
+        assert_only_users_keys(listener);
+    }
+    let revision = json(&etcdctl(listener, "get mine --write-out json"))["header"]["revision"].to_string();
+    for step in [&format!("compact {revision} --physical"), "defrag", "alarm disarm", "put mine precious"] {
+        etcdctl(listener, step).expect_code(0);
+    }
+    bench("--operations 1 --warm-up 0").expect_code(0);
+    assert_only_users_keys(listener);
+    assert_tidy(&home);
+}
+
+#[test]
 fn wrong_arguments_are_named_before_anything_is_done() {
     for (arguments, parts) in [
         ("--concurrency 0", ["--concurrency is 0", "between 1 and"]),

@@ -12,6 +12,7 @@ use crate::clock::{self, RunClock, ms_to_ns};
 use crate::clock_watch::ClockWatch;
 use crate::cluster::Cluster;
 use crate::cluster::containers::{self, Containers, Wanted};
+use crate::cluster::room::Room;
 use crate::describe::{self, Usage};
 use crate::error::{Error, Result};
 use crate::faults::probe::Probes;
@@ -19,6 +20,7 @@ use crate::faults::target;
 use crate::faults::timeline::{self, Injected, LEAD_NS, Over, Ready};
 use crate::machine::Members;
 use crate::plan::PlannedRun;
+use crate::plan::bench::bytes_to_write;
 use crate::progress::{PhaseCell, Progress, Standing};
 use crate::recording::samplers::Samplers;
 use crate::recording::{Finished, Recording};
@@ -142,7 +144,11 @@ async fn start(planned: &PlannedRun, members: &Members, kept: Option<Cluster>, f
                     cluster.place_clients(client, client_threads())?;
                     Ok(cluster)
                 }
-                Members::Endpoints(addressed) => Cluster::of_endpoints(&addressed.endpoints, client_threads()).await,
+                Members::Endpoints(addressed) => {
+                    let cluster = Cluster::of_endpoints(&addressed.endpoints, client_threads()).await?;
+                    Room::of(&cluster).await?.check(bytes_to_write(&planned.spec.workload)).await?;
+                    Ok(cluster)
+                }
                 Members::Containers => {
                     let image = planned.image.as_deref();
                     let containers = Containers::take(&Wanted { nodes, client, image, folder: &data }).await?;
@@ -302,8 +308,18 @@ async fn first_trouble(
             }
         }
     };
+    let room = async {
+        if !cluster.is_endpoints() {
+            return std::future::pending().await;
+        }
+        match Room::of(cluster).await {
+            Ok(room) => room.run_out().await,
+            Err(error) => error,
+        }
+    };
     tokio::select! {
         error = processes => error,
+        error = room => error,
         error = failure_told(recording_failure) => error,
         error = failure_told(clock_jump) => error,
         signal = first_signal(signals) => Error::Interrupted(format!("interrupted by {signal}")),
