@@ -122,6 +122,12 @@ fn wait_for_keys(listener: &str) {
     });
 }
 
+/// How many keys of benchmarks there are, however long they are.
+fn count_of_keys(listener: &str) -> u64 {
+    let first = json(&etcdctl(listener, "get laggard/bench/ --prefix --limit 1 --write-out json").expect_code(0));
+    first["count"].as_u64().unwrap_or(0)
+}
+
 /// Checks that a benchmark has left nothing where it was started.
 fn assert_tidy(home: &Home) {
     assert_nothing_left(home.place.path());
@@ -446,6 +452,25 @@ fn ctrl_c_leaves_no_keys_no_cluster_and_nothing_half_written() {
 }
 
 #[test]
+fn ctrl_c_while_keys_are_filled_ends_that_and_removes_them() {
+    let _one = one_at_a_time();
+    let (home, foreign) = (Home::new(), Foreign::start(1, ""));
+    let listener = &foreign.endpoints[0];
+    put_users_keys(listener);
+    // The puts have no time for more than a few keys: the gets are to find all of them.
+    let options = "--operations 200000 --duration 0.1 --warm-up 0 --value-size 1";
+    let bench = started(home.command(&format!("bench --endpoints {listener} {options}")));
+    wait_until("many keys are filled", Duration::from_secs(60), || count_of_keys(listener) > 10_000);
+    signal(bench.id() as i32, Signal::SIGINT);
+    let finished = ended(bench).expect_code(130);
+    assert!(finished.stderr.contains("interrupted by SIGINT"), "{}", finished.stderr);
+    assert_only_users_keys(listener);
+    let revision = json(&etcdctl(listener, "get mine --write-out json"))["header"]["revision"].as_u64();
+    assert!(revision.is_some_and(|revision| revision < 200_000), "it went on to the last key: {revision:?}");
+    assert_tidy(&home);
+}
+
+#[test]
 fn the_next_benchmark_removes_what_a_killed_one_left() {
     let _one = one_at_a_time();
     let (home, foreign) = (Home::new(), Foreign::start(1, ""));
@@ -471,10 +496,7 @@ fn the_longest_keys_are_removed_too_and_no_others() {
     put_users_keys(&listeners[0]);
     let longest = "bench --operations 3000 --key-size 4096 --value-size 1 --warm-up 0 --json";
     let killed = started(home.command(&longest.replace("3000", "200000")));
-    wait_until("more keys than an answer holds", Duration::from_secs(60), || {
-        let first = etcdctl(&listeners[0], "get laggard/bench/ --prefix --limit 1 --write-out json");
-        json(&first)["count"].as_u64() > Some(1_500)
-    });
+    wait_until("more keys than an answer holds", Duration::from_secs(60), || count_of_keys(&listeners[0]) > 1_500);
     signal(killed.id() as i32, Signal::SIGKILL);
     ended(killed);
     let short = home.recorder("bench --operations 50 --json").expect_code(0);

@@ -197,7 +197,13 @@ async fn carry_out(
 ) -> Result<()> {
     let leader = leader_at_start(cluster).await?;
     let route = Arc::new(route(spec, cluster, leader.unwrap_or(0)));
-    let workload = Workload::prepare(spec, cluster, route.clone(), recording.operations()).await?;
+    // One that is not waited for any more ends with the cluster's clients.
+    let workload = tokio::select! {
+        prepared = Workload::prepare(spec, cluster, route.clone(), recording.operations()) => prepared?,
+        signal = first_signal(setting.signals.clone()) => {
+            return Err(Error::Interrupted(format!("interrupted by {signal}")));
+        }
+    };
     manifest.warnings.extend_from_slice(workload.notes());
     let clock = RunClock::starting_in(lead(spec));
     manifest.leaders.start = leader;
