@@ -127,6 +127,12 @@ fn wait_for_keys(listener: &str) {
     });
 }
 
+/// How many keys of benchmarks there are, however long they are.
+fn count_of_keys(listener: &str) -> u64 {
+    let first = json(&etcdctl(listener, "get laggard/bench/ --prefix --limit 1 --write-out json").expect_code(0));
+    first["count"].as_u64().unwrap_or(0)
+}
+
 /// Checks that a benchmark has left nothing where it was started.
 fn assert_tidy(home: &Home) {
     assert_nothing_left(home.place.path());
@@ -451,6 +457,25 @@ fn ctrl_c_leaves_no_keys_no_cluster_and_nothing_half_written() {
 }
 
 #[test]
+fn ctrl_c_while_keys_are_filled_ends_that_and_removes_them() {
+    let _one = one_at_a_time();
+    let (home, foreign) = (Home::new(), Foreign::start(1, ""));
+    let listener = &foreign.endpoints[0];
+    put_users_keys(listener);
+    // The puts have no time for more than a few keys: the gets are to find all of them.
+    let options = "--operations 200000 --duration 0.1 --warm-up 0 --value-size 1";
+    let bench = started(home.command(&format!("bench --endpoints {listener} {options}")));
+    wait_until("many keys are filled", Duration::from_secs(60), || count_of_keys(listener) > 10_000);
+    signal(bench.id() as i32, Signal::SIGINT);
+    let finished = ended(bench).expect_code(130);
+    assert!(finished.stderr.contains("interrupted by SIGINT"), "{}", finished.stderr);
+    assert_only_users_keys(listener);
+    let revision = json(&etcdctl(listener, "get mine --write-out json"))["header"]["revision"].as_u64();
+    assert!(revision.is_some_and(|revision| revision < 200_000), "it went on to the last key: {revision:?}");
+    assert_tidy(&home);
+}
+
+#[test]
 fn the_next_benchmark_removes_what_a_killed_one_left() {
     let _one = one_at_a_time();
     let (home, foreign) = (Home::new(), Foreign::start(1, ""));
@@ -466,6 +491,78 @@ fn the_next_benchmark_removes_what_a_killed_one_left() {
     assert_flawless(&report, 50);
     assert_only_users_keys(&foreign.endpoints[0]);
     assert!(!home.place.results().join(".laggard-data").exists(), "its rows are left");
+}
+
+#[test]
+fn the_longest_keys_are_removed_too_and_no_others() {
+    let _one = one_at_a_time();
+    let home = Home::new();
+    let listeners = home.up("");
+    put_users_keys(&listeners[0]);
+    let longest = "bench --operations 3000 --key-size 4096 --value-size 1 --warm-up 0 --json";
+    let killed = started(home.command(&longest.replace("3000", "200000")));
+    wait_until("more keys than an answer holds", Duration::from_secs(60), || count_of_keys(&listeners[0]) > 1_500);
+    signal(killed.id() as i32, Signal::SIGKILL);
+    ended(killed);
+    let short = home.recorder("bench --operations 50 --json").expect_code(0);
+    assert!(!short.stderr.contains("keys that"), "{}", short.stderr);
+    assert_flawless(&json(&short), 50);
+    assert_only_users_keys(&listeners[0]);
+    let finished = home.recorder(longest).expect_code(0);
+    assert!(!finished.stderr.contains("keys that"), "{}", finished.stderr);
+    assert_flawless(&json(&finished), 3000);
+    assert_only_users_keys(&listeners[1]);
+    home.recorder("down").expect_code(0);
+    home.assert_nothing_left();
+}
+
+#[test]
+fn a_cluster_of_somebody_else_is_not_filled_up() {
+    let _one = one_at_a_time();
+    let (home, foreign) = (Home::new(), Foreign::start(1, "--quota-backend-bytes=134217728"));
+    let listener = &foreign.endpoints[0];
+    put_users_keys(listener);
+    let bench = |options: &str| home.recorder(&format!("bench --endpoints {listener} {options}"));
+    // It would just fit where there is nothing.
+    let refused = bench("--operations 5872 --value-size 9968").expect_code(2);
+    for part in ["would write 117.4 MB", &format!("{listener} holds"), "quota of 134.2 MB", "--operations"] {
+        assert!(refused.stderr.contains(part), "{part} in: {}", refused.stderr);
+    }
+    // A closed loop writes what it can: it is ended before the cluster refuses anything.
+    let stopped = bench("--duration 10m --value-size 10000 --concurrency 1").expect_code(1);
+    for part in ["of its quota of 134.2 MB", "etcdctl compact", "etcdctl defrag", "alarm disarm"] {
+        assert!(stopped.stderr.contains(part), "{part} in: {}", stopped.stderr);
+    }
+    assert_eq!(etcdctl(listener, "alarm list").expect_code(0).stdout, "");
+    etcdctl(listener, "put mine precious").expect_code(0);
+    assert_only_users_keys(listener);
+    assert_tidy(&home);
+}
+
+#[test]
+fn a_cluster_that_is_full_is_told_how_to_go_on() {
+    let _one = one_at_a_time();
+    // So small that a moment fills it up.
+    let (home, foreign) = (Home::new(), Foreign::start(1, "--quota-backend-bytes=4194304"));
+    let listener = &foreign.endpoints[0];
+    put_users_keys(listener);
+    let bench = |options: &str| home.recorder(&format!("bench --endpoints {listener} --value-size 1000000 {options}"));
+    let next_step = ["refuses every write", "etcdctl compact", "etcdctl defrag", "alarm disarm"];
+    // The second finds it full.
+    for (options, code) in [("--duration 60", 1), ("--duration 60", 3), ("--operations 1", 3)] {
+        let ended = bench(options).expect_code(code);
+        for part in next_step {
+            assert!(ended.stderr.contains(part), "{options}: {part} in: {}", ended.stderr);
+        }
+        assert_only_users_keys(listener);
+    }
+    let revision = json(&etcdctl(listener, "get mine --write-out json"))["header"]["revision"].to_string();
+    for step in [&format!("compact {revision} --physical"), "defrag", "alarm disarm", "put mine precious"] {
+        etcdctl(listener, step).expect_code(0);
+    }
+    bench("--operations 1 --warm-up 0").expect_code(0);
+    assert_only_users_keys(listener);
+    assert_tidy(&home);
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub mod member_status;
 pub mod network;
 pub mod offloads;
 pub mod process;
+pub mod room;
 pub mod sandbox;
 pub mod sockets;
 pub mod vantage;

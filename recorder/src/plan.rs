@@ -11,6 +11,7 @@ use run_folder::spec::{
 use crate::cli::{FaultKind, PacingKind, Places, RunCommand, SharedOptions, SlowFollowerCommand, SlowLeaderCommand};
 use crate::error::{Error, Result};
 use crate::units;
+pub(crate) use parts::KEY_BYTES_MAX;
 use parts::{attachment, effect, fault_spec, parse_target, workload};
 
 pub mod bench;

@@ -12,6 +12,7 @@ use crate::clock::{self, RunClock, ms_to_ns};
 use crate::clock_watch::ClockWatch;
 use crate::cluster::Cluster;
 use crate::cluster::containers::{self, Containers, Wanted};
+use crate::cluster::room::Room;
 use crate::describe::{self, Usage};
 use crate::error::{Error, Result};
 use crate::faults::probe::Probes;
@@ -19,6 +20,7 @@ use crate::faults::target;
 use crate::faults::timeline::{self, Injected, LEAD_NS, Over, Ready};
 use crate::machine::Members;
 use crate::plan::PlannedRun;
+use crate::plan::bench::bytes_to_write;
 use crate::progress::{PhaseCell, Progress, Standing};
 use crate::recording::samplers::Samplers;
 use crate::recording::{Finished, Recording};
@@ -144,6 +146,7 @@ async fn start(planned: &PlannedRun, members: &Members, kept: Option<Cluster>, f
                 }
                 Members::Endpoints(addressed) => {
                     let cluster = Cluster::of_endpoints(&addressed.endpoints, client_threads()).await?;
+                    Room::of(&cluster).await?.check(bytes_to_write(&planned.spec.workload)).await?;
                     check_version(cluster, planned.etcd_version.as_deref()).await
                 }
                 Members::Containers => {
@@ -197,7 +200,13 @@ async fn carry_out(
 ) -> Result<()> {
     let leader = leader_at_start(cluster).await?;
     let route = Arc::new(route(spec, cluster, leader.unwrap_or(0)));
-    let workload = Workload::prepare(spec, cluster, route.clone(), recording.operations()).await?;
+    // One that is not waited for any more ends with the cluster's clients.
+    let workload = tokio::select! {
+        prepared = Workload::prepare(spec, cluster, route.clone(), recording.operations()) => prepared?,
+        signal = first_signal(setting.signals.clone()) => {
+            return Err(Error::Interrupted(format!("interrupted by {signal}")));
+        }
+    };
     manifest.warnings.extend_from_slice(workload.notes());
     let clock = RunClock::starting_in(lead(spec));
     manifest.leaders.start = leader;
@@ -308,8 +317,18 @@ async fn first_trouble(
             }
         }
     };
+    let room = async {
+        if !cluster.is_endpoints() {
+            return std::future::pending().await;
+        }
+        match Room::of(cluster).await {
+            Ok(room) => room.run_out().await,
+            Err(error) => error,
+        }
+    };
     tokio::select! {
         error = processes => error,
+        error = room => error,
         error = failure_told(recording_failure) => error,
         error = failure_told(clock_jump) => error,
         signal = first_signal(signals) => Error::Interrupted(format!("interrupted by {signal}")),
@@ -325,7 +344,8 @@ async fn failure_told(mut told: watch::Receiver<Option<String>>) -> Error {
     }
 }
 
-async fn first_signal(mut signals: Signals) -> &'static str {
+/// Waits for the first signal.
+pub async fn first_signal(mut signals: Signals) -> &'static str {
     match signals.wait_for(Option::is_some).await {
         Ok(signal) => signal.unwrap_or("a signal"),
         Err(_) => std::future::pending().await,

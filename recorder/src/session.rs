@@ -1,5 +1,7 @@
 //! One invocation of a recording command: from the plan, through the sandbox, to the exit code.
 
+use std::time::Duration;
+
 use run_folder::RunFolder;
 use run_folder::manifest::Status;
 use run_folder::spec::{Load, RunSpec, WorkloadSpec};
@@ -12,8 +14,13 @@ use crate::error::{Error, Result, exit_code};
 use crate::machine::Members;
 use crate::plan::{PlannedRun, sweep::capacity_run};
 use crate::progress::Standing;
-use crate::workload::leftovers;
+use crate::workload::leftovers::{self, Left};
 use crate::{machine, report, run, signals, terminal};
+
+/// How long the removal of keys may go on once a signal has asked for the end.
+const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a removal of keys takes before people are told what they wait for.
+const REMOVAL_SAID_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs that are made in one sandbox, one after the other; several share a cluster.
 #[derive(Debug)]
@@ -101,36 +108,76 @@ fn record_inside(batch: &Batch, members: &Members) -> Result<()> {
     runtime.block_on(async {
         let signals = signals::install()?;
         let mut kept = None;
-        // What a killed recorder left. When that fails, nothing answers, which the run says, or it shows at the end.
-        let _ = remove_keys(batch, members).await;
-        let recorded = record_each(batch, members, &signals, &mut kept).await;
+        let begun = tokio::select! {
+            () = remove_earlier_keys(batch, members) => Ok(()),
+            signal = run::first_signal(signals.clone()) => Err(Error::Interrupted(format!("interrupted by {signal}"))),
+        };
+        let recorded = match begun {
+            Ok(()) => record_each(batch, members, &signals, &mut kept).await,
+            Err(interrupted) => Err(interrupted),
+        };
         if let Some(cluster) = kept {
             run::end_cluster(cluster).await;
         }
-        match (&recorded, remove_keys(batch, members).await) {
-            // Nobody answered, so nothing was written.
-            (_, Ok(())) | (Err(Error::Environment(_)), _) => {}
-            (_, Err(problem)) => terminal::line(format_args!("warning: {problem}")),
-        }
+        remove_own_keys(batch, members, signals, &recorded).await;
         recorded
     })
 }
 
-/// Removes the batch's keys from members that are somebody else's.
-async fn remove_keys(batch: &Batch, members: &Members) -> std::result::Result<(), String> {
-    let Members::Endpoints(addressed) = members else { return Ok(()) };
-    let Some((first, _)) = batch.runs.first() else { return Ok(()) };
-    let prefix = &first.spec.workload.key_prefix;
+/// Removes the keys that a killed recorder has left.
+async fn remove_earlier_keys(batch: &Batch, members: &Members) {
+    match remove_keys(batch, members).await {
+        // That nobody serves is said by the run.
+        Ok(()) | Err(Left::Unserved(_)) => {}
+        Err(Left::Unremoved(problem)) => terminal::line(format_args!(
+            "warning: keys that an earlier benchmark left are still in the cluster ({problem}), and may be found by this one"
+        )),
+    }
+}
+
+/// Removes the keys of the batch, however it ended; who wants an end waits a little for it.
+async fn remove_own_keys(batch: &Batch, members: &Members, signals: run::Signals, recorded: &Result<()>) {
+    let impatience = async {
+        run::first_signal(signals).await;
+        tokio::time::sleep(INTERRUPTED_TIMEOUT).await;
+    };
+    let removed = tokio::select! {
+        removed = remove_keys(batch, members) => removed,
+        () = impatience => Err(Left::Unremoved(format!("not done within {} s", INTERRUPTED_TIMEOUT.as_secs()))),
+    };
+    match (recorded, removed) {
+        // Nobody served, so nothing was written.
+        (_, Ok(())) | (Err(Error::Environment(_)), Err(Left::Unserved(_))) => {}
+        (_, Err(problem)) => {
+            let prefix = key_prefix(batch);
+            terminal::line(format_args!(
+                "warning: keys that begin with {prefix} may be left in the cluster ({problem}); the next benchmark there removes \
+                 them, and so does `etcdctl del --prefix {prefix}`"
+            ));
+        }
+    }
+}
+
+/// Removes the batch's keys from members that are somebody else's, and says so when it takes its time.
+async fn remove_keys(batch: &Batch, members: &Members) -> std::result::Result<(), Left> {
+    let (Members::Endpoints(addressed), prefix) = (members, key_prefix(batch)) else { return Ok(()) };
     if prefix.is_empty() {
         return Ok(());
     }
-    match leftovers::remove(&addressed.endpoints, prefix).await {
-        Ok(_) => Ok(()),
-        Err(problem) => Err(format!(
-            "keys that begin with {prefix} may be left in the cluster ({problem}); the next benchmark there removes them, and so \
-             does `etcdctl del --prefix {prefix}`"
-        )),
-    }
+    let mut removed = std::pin::pin!(leftovers::remove(&addressed.endpoints, prefix));
+    let removed = tokio::select! {
+        removed = &mut removed => removed,
+        () = tokio::time::sleep(REMOVAL_SAID_AFTER) => {
+            terminal::line("removing the benchmark's keys");
+            removed.await
+        }
+    };
+    removed.map(|_| ())
+}
+
+/// What the keys of the batch begin with.
+fn key_prefix(batch: &Batch) -> &str {
+    batch.runs.first().map_or("", |(first, _)| &first.spec.workload.key_prefix)
 }
 
 async fn record_each(

@@ -101,19 +101,22 @@ impl Cluster {
         if let Some(seen) = seen.first() {
             self.version.clone_from(&seen.version);
         }
-        let mut of_cluster: Option<(&str, u64)> = None;
+        let mut known: Vec<(&str, &Seen)> = Vec::new();
         for (member, answer) in self.members.iter_mut().zip(&answers) {
             let Ok(seen) = answer else { continue };
             member.id = seen.id;
-            match of_cluster {
-                Some((other, cluster_id)) if cluster_id != seen.cluster_id => {
-                    let name = &member.name;
-                    return Err(Error::usage(format!(
-                        "--endpoints: {other} and {name} belong to different clusters; name the members of one"
-                    )));
-                }
-                _ => of_cluster = Some((&member.name, seen.cluster_id)),
+            let name = member.name.as_str();
+            if let Some((other, _)) = known.iter().find(|(_, other)| other.cluster_id != seen.cluster_id) {
+                return Err(Error::usage(format!(
+                    "--endpoints: {other} and {name} belong to different clusters; name the members of one"
+                )));
             }
+            if let Some((other, _)) = known.iter().find(|(_, other)| other.id == seen.id) {
+                return Err(Error::usage(format!(
+                    "--endpoints: {other} and {name} are the same member; leave one of them out"
+                )));
+            }
+            known.push((name, seen));
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use super::parts::{
 };
 use super::{OPERATIONS_MAX, RATE_PER_S_MAX, RATE_PER_S_MIN, drawn_seed};
 use crate::cli::bench::BenchCommand;
+use crate::cluster::room;
 use crate::error::{Error, Result};
 use crate::units;
 
@@ -24,10 +25,6 @@ const TIMED_KEYS: u32 = 1000;
 const KEYS_MAX: u32 = 1_000_000;
 /// Members of a cluster that is made.
 const DEFAULT_NODES: u8 = 3;
-/// What a cluster takes before it refuses every write, where its `--quota-backend-bytes` does not say otherwise.
-const QUOTA_BYTES: u64 = 2 << 30;
-/// What is left free for the rest: the warm-ups, and what was there before.
-const QUOTA_LEFT_BYTES: u64 = 256 << 20;
 /// Kinds that write.
 const WRITING_KINDS: u64 = 2;
 
@@ -138,6 +135,21 @@ pub fn bench(typed: &BenchCommand) -> Result<Vec<RunSpec>> {
     Ok(BenchKind::ALL.map(spec).into())
 }
 
+/// Bytes that this run of a benchmark and those after it write, warm-ups apart; 0 where that is not known before.
+pub fn bytes_to_write(workload: &WorkloadSpec) -> u64 {
+    let expected = match (workload.operations, workload.rate_per_s, workload.duration_ms) {
+        (Some(operations), ..) => operations,
+        (None, Some(rate_per_s), Some(duration_ms)) => (rate_per_s * duration_ms as f64 / 1000.0) as u64,
+        _ => 0,
+    };
+    let kinds = match workload.mix {
+        Mix { put: 1.., .. } => WRITING_KINDS,
+        Mix { txn: 1.., .. } => 1,
+        _ => 0,
+    };
+    expected * kinds * (u64::from(workload.key_bytes) + u64::from(workload.value_bytes))
+}
+
 /// How long each kind is measured.
 #[derive(Debug, Clone, Copy)]
 struct Length {
@@ -199,10 +211,11 @@ impl Length {
         }
     }
 
-    /// Refuses more than a cluster takes: past its quota it refuses all writes, its users' too.
+    /// Refuses more than an empty cluster takes: past its quota it refuses all writes, its users' too. What is there already, and
+    /// what a closed loop writes in its time, shows when the cluster is asked.
     fn check_room(&self, operation_bytes: u64) -> Result<()> {
         let Some(expected) = self.expected else { return Ok(()) };
-        let room = QUOTA_BYTES - QUOTA_LEFT_BYTES;
+        let room = room::usable(room::DEFAULT_QUOTA_BYTES);
         let written = expected * (WRITING_KINDS * operation_bytes) as f64;
         if written <= room as f64 {
             return Ok(());
@@ -212,7 +225,7 @@ impl Length {
             "--operations and --value-size: puts and transactions would write {:.1} GB, and by default a cluster that holds \
              {:.1} GB refuses every write; {fitting} operations of this size fit",
             written / 1e9,
-            QUOTA_BYTES as f64 / 1e9
+            room::DEFAULT_QUOTA_BYTES as f64 / 1e9
         )))
     }
 }
@@ -264,6 +277,22 @@ mod tests {
         assert_eq!(length("--rate 100 --duration 2"), (Pacing::Constant, None, Some(2_000), 200));
         assert_eq!(length("--rate 400"), (Pacing::Even, Some(1000), Some(2_500), 1000));
         assert_eq!(length("--operations 3000000 --value-size 1"), (Pacing::Closed, Some(3_000_000), None, KEYS_MAX));
+    }
+
+    #[test]
+    fn what_will_be_written_is_known_unless_only_the_time_is() {
+        let bytes =
+            |options| planned(options).expect(options).iter().map(|spec| bytes_to_write(&spec.workload)).collect();
+        let of = |operations: u64| vec![operations * 2 * 288, 0, operations * 288];
+        for (options, operations) in [
+            ("--operations 50000", 50_000),
+            ("--rate 100 --duration 2", 200),
+            ("--rate 400 --operations 800", 800),
+            ("--duration 10s", 0),
+        ] {
+            let bytes: Vec<u64> = bytes(options);
+            assert_eq!(bytes, of(operations), "{options}");
+        }
     }
 
     #[test]

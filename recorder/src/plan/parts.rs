@@ -19,7 +19,7 @@ const KEYS_MAX: u32 = 10_000_000;
 pub(super) const DEADLINE_MS_MAX: u64 = 600_000;
 /// etcd refuses requests of more than 1.5 MiB; the rest is room for the key and the envelope.
 pub(super) const VALUE_BYTES_MAX: u32 = 1_500_000;
-pub(super) const KEY_BYTES_MAX: u32 = 4096;
+pub(crate) const KEY_BYTES_MAX: u32 = 4096;
 /// Strengths that mean no fault, whatever its kind.
 const NO_FAULT_VALUES: [&str; 6] = ["none", "0", "0us", "0ms", "0s", "0%"];
 

@@ -8,11 +8,13 @@ use etcd_client::GetOptions;
 
 use super::Workload;
 use super::in_turn::InTurn;
+use crate::plan::KEY_BYTES_MAX;
 
-/// Keys read at once, at most.
-const PAGE_KEYS_MAX: usize = 10_000;
-/// Bytes of keys read at once, at most: below what a gRPC message may hold by default.
-const PAGE_BYTES_MAX: usize = 1 << 20;
+/// Keys read at once.
+pub(super) const PAGE_KEYS: i64 = 2_000;
+/// What an answer with so many may hold: between the workload's own keys may lie those that another one has left, as long as keys
+/// can be. What gRPC takes by default is less.
+pub(super) const ANSWER_BYTES_MAX: usize = PAGE_KEYS as usize * (KEY_BYTES_MAX as usize + KEY_ENVELOPE_BYTES);
 /// What an answer says of a key besides its bytes.
 const KEY_ENVELOPE_BYTES: usize = 64;
 /// Values put at once.
@@ -21,7 +23,9 @@ const FILLERS: usize = 32;
 /// Looks at the keys, and fills those that lack a value where the workload asks for it. Returns what is to be known of the
 /// outcome, in sentences. Must be called from a task at the clients' place.
 pub(super) async fn take(workload: Arc<Workload>) -> Vec<String> {
-    let mut asked = InTurn::new(workload.clients.of_members());
+    let members = workload.clients.of_members().into_iter();
+    let members = members.map(|member| member.max_decoding_message_size(ANSWER_BYTES_MAX)).collect();
+    let mut asked = InTurn::new(members);
     let has_value = match look(&workload, &mut asked).await {
         Ok(has_value) => has_value,
         Err(problem) => {
@@ -49,11 +53,10 @@ pub(super) async fn take(workload: Arc<Workload>) -> Vec<String> {
 async fn look(workload: &Workload, asked: &mut InTurn) -> Result<Vec<bool>, String> {
     let (draws, spec) = (&workload.draws, &workload.spec);
     let mut has_value = vec![false; spec.keys as usize];
-    let page_keys = (PAGE_BYTES_MAX / (spec.key_bytes as usize + KEY_ENVELOPE_BYTES)).clamp(1, PAGE_KEYS_MAX);
     let end = just_after(draws.key(spec.keys as i32 - 1));
     let mut from = draws.key(0);
     loop {
-        let options = GetOptions::new().with_range(end.clone()).with_limit(page_keys as i64).with_keys_only();
+        let options = GetOptions::new().with_range(end.clone()).with_limit(PAGE_KEYS).with_keys_only();
         let page = asked
             .ask(|mut member| {
                 let (from, options) = (from.clone(), options.clone());
