@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use end_to_end::engine::{answers, docker, lines_of, ready};
+use end_to_end::engine::{docker, lines_of, ready};
 use end_to_end::home::{Home, etcdctl};
 use end_to_end::processes::{mentioning, signal, wait_until};
 use end_to_end::{Finished, Workplace, one_at_a_time, run};
