@@ -581,7 +581,7 @@ fn wrong_arguments_are_named_before_anything_is_done() {
         ("--endpoints localhost:2379 --nodes 5", ["--endpoints", "--nodes"]),
         ("--endpoints 192.0.2.1:2379", ["192.0.2.1", "--allow-remote"]),
         ("--hdr missing/latency.hlog", ["--hdr", "missing/latency.hlog"]),
-        ("--hdr .", ["--hdr", "is a folder"]),
+        ("--hdr .", ["--hdr", "is a directory"]),
     ] {
         let home = Home::new();
         let finished = home.recorder(&format!("bench {arguments}")).expect_code(2);
