@@ -1,12 +1,14 @@
 //! The room that a cluster of somebody else has for more data: past its quota it refuses every write, its users' too, until
 //! somebody clears up by hand.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use etcd_client::{Client, StatusResponse};
+use tokio::task::JoinSet;
 
 use super::sockets::Sockets;
-use super::{Cluster, Member, client, http};
+use super::{Cluster, client, http};
 use crate::error::{Error, Result};
 
 /// What a member takes where its `--quota-backend-bytes` does not say otherwise.
@@ -53,10 +55,12 @@ impl Room {
     /// # Errors
     /// When the clients cannot be made.
     pub async fn of(cluster: &Cluster) -> Result<Self> {
+        let asked: Vec<_> =
+            cluster.members.iter().map(|member| tokio::spawn(quota_bytes(member.client_address))).collect();
         let mut watched = Vec::new();
-        for member in &cluster.members {
+        for (member, asked) in cluster.members.iter().zip(asked) {
             let client = client(&Sockets::Own, member.client_address).await?;
-            let quota_bytes = quota_bytes(member).await.unwrap_or(DEFAULT_QUOTA_BYTES);
+            let quota_bytes = asked.await.ok().flatten().unwrap_or(DEFAULT_QUOTA_BYTES);
             watched.push(Watched { name: member.name.clone(), client, quota_bytes });
         }
         Ok(Self(watched))
@@ -88,23 +92,32 @@ impl Room {
     }
 
     /// Looks again and again, and returns why nothing more may be written once that is so.
-    pub async fn run_out(mut self) -> Error {
-        loop {
-            tokio::time::sleep(LOOK_INTERVAL).await;
-            for member in &mut self.0 {
-                // One that does not answer shows in the operations.
-                let Some(status) = member.status().await else { continue };
-                if let Some(problem) = member.problem(&status) {
-                    return Error::run(format!("{problem}, so the benchmark was ended; {NEXT_STEP}"));
-                }
+    pub async fn run_out(self) -> Error {
+        // Each by itself: one that is silent must not keep us from looking at the others.
+        let mut looks: JoinSet<_> = self.0.into_iter().map(Watched::run_out).collect();
+        while let Some(look) = looks.join_next().await {
+            if let Ok(problem) = look {
+                return Error::run(format!("{problem}, so the benchmark was ended; {NEXT_STEP}"));
             }
         }
+        std::future::pending().await
     }
 }
 
 impl Watched {
     async fn status(&mut self) -> Option<StatusResponse> {
         tokio::time::timeout(ANSWER_TIMEOUT, self.client.status()).await.ok()?.ok()
+    }
+
+    async fn run_out(mut self) -> String {
+        loop {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            // That it does not answer shows in the operations.
+            let Some(status) = self.status().await else { continue };
+            if let Some(problem) = self.problem(&status) {
+                return problem;
+            }
+        }
     }
 
     /// Why nothing more may be written.
@@ -129,8 +142,8 @@ fn db_size(status: &StatusResponse) -> u64 {
 }
 
 /// The quota that a member says it has.
-async fn quota_bytes(member: &Member) -> Option<u64> {
-    let page = http::get(&Sockets::Own, member.client_address, "/metrics");
+async fn quota_bytes(address: SocketAddr) -> Option<u64> {
+    let page = http::get(&Sockets::Own, address, "/metrics");
     let page = tokio::time::timeout(ANSWER_TIMEOUT, page).await.ok()?.ok()?;
     quota_on(&String::from_utf8_lossy(&page))
 }
