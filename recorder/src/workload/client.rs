@@ -111,10 +111,12 @@ impl Clients {
         self.kv[0].0.clone()
     }
 
-    /// The client that a worker needs for one operation. Cloning one instead of all is what a single operation can
-    /// save.
-    pub(super) fn of_operation(&self, worker: i32, member: usize) -> KvClient {
-        self.on_connection_of(worker).0[member].clone()
+    /// The client for one operation that belongs to no worker. Operations take the connections in turn, so that each carries as many as
+    /// the others however few are under way at once. Cloning one client instead of all is what a single operation can save.
+    pub(super) fn of_operation(&self, op_id: i64, member: usize) -> KvClient {
+        // Members are taken in turn by the number itself: each of them goes through all of its connections.
+        let turn = op_id.unsigned_abs() as usize / self.member_ids.len().max(1);
+        self.kv[turn % self.kv.len()].0[member].clone()
     }
 
     /// Workers take the connections in turn, so that each carries as many workers as the others, or one more.

@@ -75,7 +75,7 @@ async fn dispatch(course: Arc<Course>, mut announced: mpsc::Receiver<i64>, over_
 }
 
 async fn carry_out_one(course: Arc<Course>, due: Due, _slot: Slot, held_back: bool) {
-    let mut client = course.workload.clients.of_operation(due.worker, due.endpoint);
+    let mut client = course.workload.clients.of_operation(due.op_id, due.endpoint);
     // Announced a little ahead. Other tasks of this thread go on meanwhile.
     let mut start_ns = course.clock.now_ns();
     while start_ns < due.intended_ns {
