@@ -64,7 +64,9 @@ fn members_are_killed_and_come_back_with_what_they_missed() {
         assert!(mentioning(home.place.path(), &format!("--name={leader}")).is_empty(), "its process is left");
         let after = settled(&home, 1);
         assert_ne!(after["leader"], before["leader"]);
-        assert!(after["raft_term"].as_u64() > before["raft_term"].as_u64(), "{after}");
+        // A member tells the term of what it applied last: the new one comes with the new leader's first entry.
+        let newer = || home.status(1)["raft_term"].as_u64() > before["raft_term"].as_u64();
+        wait_until("the new term is told", ELECTION, newer);
         let gone = row(&after, &leader);
         assert_eq!((&gone["role"], &gone["raft_index"]), (&Value::from("unreachable"), &Value::Null));
         assert_eq!(gone["problem"], "its process has ended (killed by SIGKILL)");
