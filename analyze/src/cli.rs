@@ -10,6 +10,8 @@ use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
+mod severity;
+
 /// The exit codes, as `--help` shows them.
 pub const EXIT_CODES: &str = "\
 Exit codes:
@@ -141,6 +143,9 @@ enum Typed {
         #[command(flatten)]
         output: TableArgs,
     },
+    /// Tell what is lost at each value of a fault, and from which value on it is too much
+    #[command(after_help = with_exit_codes(severity::HELP))]
+    Severity(severity::SeverityArgs),
     /// Draw runs as SVG and print the file's path
     #[command(after_help = EXIT_CODES)]
     Plot {
@@ -410,6 +415,7 @@ impl From<Typed> for Command {
                 },
                 picture: format.into_picture(output),
             },
+            Typed::Severity(typed) => Self::Severity(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
         }
     }

@@ -13,10 +13,12 @@ mod compare;
 mod diagram;
 mod gather;
 mod plot;
+mod severity;
 
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
+pub use severity::Severity;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +84,8 @@ pub enum Command {
         /// The picture or its table.
         picture: Picture,
     },
+    /// `analyze severity`
+    Severity(Severity),
     /// `analyze diagram`
     Diagram(Diagram),
 }
@@ -179,6 +183,7 @@ pub fn run(command: &Command) -> Report {
         Command::Cdf { selection, output } => distributions(selection, output, &mut report),
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot { selection, kind, picture } => plot::plot(selection, *kind, picture, &mut report),
+        Command::Severity(asked) => severity::severity(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
     };
     report.failure = result.err();

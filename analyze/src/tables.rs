@@ -18,6 +18,7 @@ pub mod reigns;
 pub mod repeats;
 pub mod replication;
 pub mod runs;
+pub mod severity;
 pub mod standings;
 pub mod summary;
 pub mod throughput;

@@ -1,0 +1,231 @@
+//! The danger zone: the values of a fault at which a given share is lost, by interpolation.
+//!
+//! Between measured values the loss (the logarithm of the ratio) is taken to change linearly with the value, and the first
+//! value at which it reaches the threshold is the crossing. Nothing is extrapolated: what is reached at the mildest value
+//! already lies below it (somewhere between no fault and that value), and what is reached at none lies above the most severe one.
+//!
+//! The interval comes from what is not known of the points. Each point's mean is drawn anew, as its own mean plus its
+//! standard error times a Student t variate with the degrees of freedom of its runs (the fiducial distribution of a normal
+//! mean, R. A. Fisher, "The fiducial argument in statistical inference", Annals of Eugenics 6(4), 1935; for two values at
+//! once, as here, it covers at least what it says: the Behrens-Fisher solution). The crossing of each drawn curve is
+//! found, and the interval reaches from the 2.5 % to the 97.5 % quantile of these, those that lie below or above the
+//! measured range included. With one run at a value its within-run interval takes the place, as a normal distribution.
+
+use polars::prelude::*;
+
+use super::{Aim, Curve, Spread, frame, unit};
+use crate::stats::bootstrap::Random;
+use crate::stats::nearest_rank;
+use crate::tables::delta::Measured;
+
+pub use super::text::crossings as text;
+
+/// The share lost at which the danger zone begins, and that at which it is certain, in percent.
+pub const USUAL_PERCENT: (f64, f64) = (10.0, 50.0);
+/// Curves that are drawn for an interval.
+const DRAWS: usize = 2000;
+/// The seed of the draws: the same runs always give the same intervals.
+const SEED: u64 = 1;
+/// Half the width of a 95 % interval of a normal distribution, in standard deviations.
+const NORMAL: f64 = 1.959_964;
+
+/// Where a curve reaches a threshold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Place {
+    /// At the mildest value already.
+    Before,
+    /// In between.
+    At(f64),
+    /// At no value.
+    Beyond,
+}
+
+/// A crossing with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Crossing {
+    place: Place,
+    interval: Option<(Place, Place)>,
+}
+
+/// Finds the crossings, one row for each curve, metric and threshold. Columns:
+///
+/// - `sweep`, `family`, `target`, `fault_kind`, `kind`, `compared`, `metric`: as in [`super::table`]
+/// - `fault_unit`: ms, percent or mbit_per_s, of all values below
+/// - `threshold_percent`: the degradation; `threshold_ratio`: the ratio that it is, of a throughput below 1, of a time above
+/// - `crossing`: the fault's value at which it is reached; null where no measured values enclose it
+/// - `crossing_side`: `within` the measured values, `milder` than all of them, `beyond` all of them; null where nothing
+///   is measured
+/// - `crossing_low`, `crossing_high`: the mild and the severe end of its 95 % interval; null where that end lies outside of the measured
+///   values, which `low_side` and `high_side` tell, in the words of `crossing_side`; all null without an interval
+/// - `interval`: `between-run`; `within-run` where some value has only one run; null where some value has no interval
+/// - `values`, `value_mildest`, `value_severest`: the measured values that the curve goes through
+/// - `runs`: on the curve
+/// - `reversals`: values at which less is lost than at milder ones, see [`super::table`], with commas between; null where there are
+///   none
+/// - `leader_changed`: values with runs in which the leader changed, through which the curve does not go, with commas between; null where
+///   there are none
+///
+/// # Errors
+/// [`PolarsError`] when a summary lacks a column.
+pub fn table(runs: &[Measured], aims: &[Aim], metrics: &[&str], thresholds: (f64, f64)) -> PolarsResult<DataFrame> {
+    let curves = frame::of(runs, aims, metrics)?;
+    let thresholds = [thresholds.0, thresholds.1];
+    let found = curves.iter().flat_map(|curve| thresholds.map(|percent| (curve, percent, crossing(curve, percent))));
+    rows(&found.collect::<Vec<_>>())
+}
+
+/// Where a curve through `points` (place and loss, from mild to severe) first reaches a loss.
+fn first(points: &[(f64, f64)], threshold: f64) -> Place {
+    let Some(at) = points.iter().position(|&(_, loss)| loss >= threshold) else { return Place::Beyond };
+    if at == 0 {
+        return Place::Before;
+    }
+    let ((from, below), (to, above)) = (points[at - 1], points[at]);
+    Place::At(from + (threshold - below) / (above - below) * (to - from))
+}
+
+/// The crossing of a curve; its places are positions in the order of severity. `None` of a curve without points.
+fn crossing(curve: &Curve, percent: f64) -> Option<Crossing> {
+    let threshold = -(1.0 - percent / 100.0).ln();
+    let steady: Vec<_> = curve.steady().collect();
+    let place = |value: f64| curve.named.place(value);
+    let measured: Vec<(f64, f64)> = steady.iter().filter_map(|point| Some((place(point.value), point.loss?))).collect();
+    if measured.is_empty() {
+        return None;
+    }
+    let spreads: Option<Vec<Spread>> = steady.iter().map(|point| point.spread).collect();
+    let interval = spreads.map(|spreads| {
+        let mut normals = Normals::new();
+        let mut places: Vec<f64> = Vec::with_capacity(DRAWS);
+        let mut drawn = measured.clone();
+        for _ in 0..DRAWS {
+            for ((point, &(_, loss)), &spread) in drawn.iter_mut().zip(&measured).zip(&spreads) {
+                point.1 = loss + normals.deviation(loss, spread);
+            }
+            places.push(match first(&drawn, threshold) {
+                Place::Before => f64::NEG_INFINITY,
+                Place::At(place) => place,
+                Place::Beyond => f64::INFINITY,
+            });
+        }
+        places.sort_by(f64::total_cmp);
+        let at = |q: f64| match nearest_rank(DRAWS, q).map_or(f64::INFINITY, |rank| places[rank]) {
+            f64::NEG_INFINITY => Place::Before,
+            f64::INFINITY => Place::Beyond,
+            place => Place::At(place),
+        };
+        (at(0.025), at(0.975))
+    });
+    Some(Crossing { place: first(&measured, threshold), interval })
+}
+
+/// Normally distributed numbers, in pairs (G. E. P. Box and M. E. Muller, "A note on the generation of random normal
+/// deviates", The Annals of Mathematical Statistics 29(2), 1958).
+struct Normals {
+    random: Random,
+    spare: Option<f64>,
+}
+
+impl Normals {
+    fn new() -> Self {
+        Self { random: Random::new(SEED), spare: None }
+    }
+
+    fn next(&mut self) -> f64 {
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
+        let (radius, angle) = (1.0 - self.random.unit(), std::f64::consts::TAU * self.random.unit());
+        let radius = (-2.0 * radius.ln()).sqrt();
+        self.spare = Some(radius * angle.sin());
+        radius * angle.cos()
+    }
+
+    /// By how much the mean of a point could be elsewhere.
+    fn deviation(&mut self, loss: f64, spread: Spread) -> f64 {
+        let normal = self.next();
+        match spread {
+            Spread::Within { low, high } => normal * (if normal < 0.0 { loss - low } else { high - loss }) / NORMAL,
+            Spread::Between { error, freedom } => {
+                // Student's t is a normal variate over the root of a chi-square one's mean.
+                let square: f64 = (0..freedom).map(|_| self.next().powi(2)).sum();
+                error * normal / (square / freedom as f64).max(f64::MIN_POSITIVE).sqrt()
+            }
+        }
+    }
+}
+
+type Found<'a> = (&'a Curve, f64, Option<Crossing>);
+
+fn rows(found: &[Found<'_>]) -> PolarsResult<DataFrame> {
+    let text = |name: &str, of: &dyn Fn(&Found<'_>) -> Option<String>| {
+        Column::new(name.into(), found.iter().map(of).collect::<Vec<_>>())
+    };
+    let number = |name: &str, of: &dyn Fn(&Found<'_>) -> Option<f64>| {
+        Column::new(name.into(), found.iter().map(of).collect::<Vec<_>>())
+    };
+    let count =
+        |name: &str, of: &dyn Fn(&Found<'_>) -> u64| Column::new(name.into(), found.iter().map(of).collect::<Vec<_>>());
+    let value = |(curve, ..): &Found<'_>, place: Place| match place {
+        Place::At(place) => Some(curve.named.place(place)),
+        Place::Before | Place::Beyond => None,
+    };
+    let side = |place: Place| {
+        let side = match place {
+            Place::Before => "milder",
+            Place::At(_) => "within",
+            Place::Beyond => "beyond",
+        };
+        side.to_owned()
+    };
+    let low = |row: &Found<'_>| Some(row.2?.interval?.0);
+    let high = |row: &Found<'_>| Some(row.2?.interval?.1);
+    let interval = |(curve, _, crossing): &Found<'_>| {
+        (*crossing)?.interval?;
+        let is_within = curve.steady().any(|point| matches!(point.spread, Some(Spread::Within { .. })));
+        Some(if is_within { "within-run" } else { "between-run" }.to_owned())
+    };
+    let listed = |values: Vec<String>| Some(values.join(", ")).filter(|list| !list.is_empty());
+    let reversals = |(curve, ..): &Found<'_>| {
+        let told = (0..curve.points.len()).filter_map(|at| {
+            let reversal = curve.reversal(at)?;
+            let because = if reversal.is_by_leader { " (leader changed)" } else { "" };
+            Some(format!("{}{because}", curve.points[at].value))
+        });
+        listed(told.collect())
+    };
+    let changed = |(curve, ..): &Found<'_>| {
+        let changed = curve.points.iter().filter(|point| point.leader_changes > 0);
+        listed(changed.map(|point| point.value.to_string()).collect())
+    };
+    DataFrame::new(
+        found.len(),
+        vec![
+            text("sweep", &|(curve, ..)| curve.named.sweep.clone()),
+            text("family", &|(curve, ..)| Some(curve.named.family.clone())),
+            text("target", &|(curve, ..)| Some(curve.named.target.clone())),
+            text("fault_kind", &|(curve, ..)| Some(curve.named.fault_kind.to_owned())),
+            text("kind", &|(curve, ..)| Some(curve.named.kind.clone())),
+            text("compared", &|(curve, ..)| Some(curve.named.compared.clone())),
+            text("metric", &|(curve, ..)| Some(curve.named.metric.to_owned())),
+            text("fault_unit", &|(curve, ..)| Some(unit(curve.named.fault_kind).to_owned())),
+            number("threshold_percent", &|(_, percent, _)| Some(*percent)),
+            number("threshold_ratio", &|(curve, percent, _)| {
+                Some(super::ratio(curve.named.metric, -(1.0 - percent / 100.0).ln()))
+            }),
+            number("crossing", &|row| value(row, row.2?.place)),
+            text("crossing_side", &|row| Some(side(row.2?.place))),
+            number("crossing_low", &|row| value(row, low(row)?)),
+            text("low_side", &|row| low(row).map(side)),
+            number("crossing_high", &|row| value(row, high(row)?)),
+            text("high_side", &|row| high(row).map(side)),
+            text("interval", &interval),
+            count("values", &|(curve, ..)| curve.steady().count() as u64),
+            number("value_mildest", &|(curve, ..)| curve.steady().next().map(|point| point.value)),
+            number("value_severest", &|(curve, ..)| curve.steady().last().map(|point| point.value)),
+            count("runs", &|(curve, ..)| curve.steady().map(|point| point.runs.len() as u64).sum()),
+            text("reversals", &reversals),
+            text("leader_changed", &changed),
+        ],
+    )
+}
