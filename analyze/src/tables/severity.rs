@@ -273,10 +273,15 @@ fn curves(
         }
         curves.extend(grouped(rows));
     }
+    // The metrics of a curve belong together.
+    let others = |curve: &Curve| Named { metric: USUAL[0], ..curve.named.clone() };
+    let order: Vec<Named> = curves.iter().map(others).collect();
+    curves.sort_by_key(|curve| order.iter().position(|named| *named == others(curve)));
     Ok(curves)
 }
 
 /// What one run says.
+#[derive(Debug)]
 struct Row {
     value: f64,
     run: String,

@@ -229,3 +229,137 @@ fn rows(found: &[Found<'_>]) -> PolarsResult<DataFrame> {
         ],
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::severity::{Named, Point, between};
+
+    /// Losses at these delays, so that 10 % are lost at 23.8 ms and 50 % at 65.9 ms.
+    const PLANTED: [(f64, f64); 4] = [(10.0, 0.02), (20.0, 0.05), (50.0, 0.48), (100.0, 1.15)];
+
+    fn curve(points: Vec<Point>, fault_kind: &'static str) -> Curve {
+        let named = Named {
+            sweep: None,
+            family: "delay#_mid".to_owned(),
+            target: "leader".to_owned(),
+            fault_kind,
+            kind: "put".to_owned(),
+            compared: "during/before".to_owned(),
+            metric: "ops_per_s",
+            cohort: String::new(),
+        };
+        Curve { named, points }
+    }
+
+    fn point(value: f64, losses: &[f64]) -> Point {
+        let count = losses.len();
+        let loss = losses.iter().sum::<f64>() / count as f64;
+        let within = Spread::Within { low: loss - 0.1, high: loss + 0.1 };
+        Point {
+            value,
+            runs: vec![String::new(); count],
+            leader_changes: 0,
+            level: None,
+            loss: Some(loss),
+            spread: Some(if count > 1 { between(losses) } else { within }),
+            noise: Some(1.02),
+        }
+    }
+
+    fn truth(percent: f64) -> f64 {
+        let Place::At(at) = first(&PLANTED, -(1.0 - percent / 100.0_f64).ln()) else { panic!("no crossing") };
+        at
+    }
+
+    fn covers((low, high): (Place, Place), truth: f64) -> bool {
+        let is_above = |place: Place| matches!(place, Place::Beyond) || matches!(place, Place::At(at) if at >= truth);
+        let is_below = |place: Place| matches!(place, Place::Before) || matches!(place, Place::At(at) if at <= truth);
+        is_below(low) && is_above(high)
+    }
+
+    #[test]
+    fn intervals_cover_the_planted_crossing() {
+        // Over simulated sweeps: what runs differ by is the same at each value, or grows with it.
+        for (runs, spread, spread_more) in [(3, 0.06, 0.0), (5, 0.06, 0.0), (5, 0.02, 0.2), (3, 0.02, 0.15)] {
+            let mut normals = Normals { random: Random::new(7 + runs), spare: None };
+            let mut covered = [0_u32; 2];
+            const SWEEPS: u32 = 250;
+            for _ in 0..SWEEPS {
+                let points = PLANTED.map(|(value, loss)| {
+                    let losses: Vec<f64> =
+                        (0..runs).map(|_| loss + normals.next() * (spread + spread_more * loss)).collect();
+                    point(value, &losses)
+                });
+                let curve = curve(points.into(), "delay");
+                for (at, percent) in [10.0, 50.0].into_iter().enumerate() {
+                    let found = crossing(&curve, percent).and_then(|found| found.interval).expect("an interval");
+                    covered[at] += u32::from(covers(found, truth(percent)));
+                }
+            }
+            for covered in covered {
+                let share = f64::from(covered) / f64::from(SWEEPS);
+                assert!((0.90..=0.998).contains(&share), "{runs} runs, {spread} {spread_more}: {share}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_curve_that_is_flat_in_truth_is_seldom_called_not_monotonic() {
+        let mut normals = Normals { random: Random::new(3), spare: None };
+        let mut flagged = 0;
+        for _ in 0..400 {
+            let points = PLANTED.map(|(value, _)| point(value, &[(); 3].map(|()| 0.5 + 0.1 * normals.next())));
+            let curve = curve(points.into(), "delay");
+            flagged += u32::from((0..4).any(|at| curve.reversal(at).is_some()));
+        }
+        assert!(flagged <= 20, "{flagged} of 400");
+    }
+
+    #[test]
+    fn what_lies_outside_of_the_measured_values_is_never_extrapolated() {
+        let of = |losses: [f64; 3], percent: f64| {
+            let points = [(10.0, losses[0]), (20.0, losses[1]), (40.0, losses[2])];
+            let points = points.map(|(value, loss)| point(value, &[loss - 1e-4, loss, loss + 1e-4]));
+            crossing(&curve(points.into(), "delay"), percent).expect("a crossing")
+        };
+        let half = 2_f64.ln();
+        assert_eq!(
+            of([0.0, 0.01, 0.02], 50.0),
+            Crossing { place: Place::Beyond, interval: Some((Place::Beyond, Place::Beyond)) }
+        );
+        assert_eq!(
+            of([1.0, 1.1, 1.2], 50.0),
+            Crossing { place: Place::Before, interval: Some((Place::Before, Place::Before)) }
+        );
+        let found = of([0.0, half / 2.0, half * 1.5], 50.0);
+        let Place::At(at) = found.place else { panic!("{found:?}") };
+        assert!((at - 30.0).abs() < 0.01, "linear in the logarithm: {at}");
+        let Some((Place::At(low), Place::At(high))) = found.interval else { panic!("{found:?}") };
+        assert!(low < 30.0 && 30.0 < high && high - low < 0.1, "{low} {high}");
+        assert_eq!(crossing(&curve(Vec::new(), "delay"), 50.0), None);
+    }
+
+    #[test]
+    fn a_rate_is_worse_the_smaller_it_is() {
+        let points = [(10.0, 0.0), (5.0, 0.2), (1.0, 1.0)].map(|(value, loss)| point(value, &[loss, loss]));
+        let curve = curve(points.into(), "rate");
+        let found = rows(&[(&curve, 50.0, crossing(&curve, 50.0))]).expect("rows");
+        let at = found.column("crossing").expect("it").f64().expect("numbers").get(0).expect("a crossing");
+        assert!((at - (5.0 - 4.0 * (2_f64.ln() - 0.2) / 0.8)).abs() < 1e-9, "{at}");
+    }
+
+    #[test]
+    fn one_run_a_value_gives_an_interval_within_it() {
+        let points = PLANTED.map(|(value, loss)| point(value, &[loss]));
+        let curve = curve(points.into(), "delay");
+        let found = crossing(&curve, 50.0).expect("a crossing");
+        let Some((Place::At(low), Place::At(high))) = found.interval else { panic!("{found:?}") };
+        // A tenth of loss is 7.5 ms on this stretch.
+        assert!((low - (truth(50.0) - 7.5)).abs() < 2.0 && (high - (truth(50.0) + 7.5)).abs() < 2.0, "{low} {high}");
+        let rows = rows(&[(&curve, 50.0, Some(found))]).expect("rows");
+        assert_eq!(rows.column("interval").expect("it").str().expect("text").get(0), Some("within-run"));
+        let unknown: Vec<Point> = curve.points.into_iter().map(|point| Point { spread: None, ..point }).collect();
+        assert_eq!(crossing(&super::tests::curve(unknown, "delay"), 50.0).expect("a crossing").interval, None);
+    }
+}

@@ -264,10 +264,15 @@ impl<'a> Cells<'a> {
     }
 
     fn crossing_interval(&self, row: usize) -> String {
+        let is_falling = self.text("fault_unit", row) == "mbit_per_s";
+        let outside = |is_milder: bool, name: &str| {
+            let mark = if is_milder == is_falling { '>' } else { '<' };
+            self.number(name, row).map(|value| format!("{mark}{}", trimmed(value)))
+        };
         let end = |name: &str, side: &str| match (self.text(side, row), self.number(name, row)) {
             (_, Some(at)) => Some(number(at)),
-            ("milder", None) => Some("milder".to_owned()),
-            ("beyond", None) => Some("beyond".to_owned()),
+            ("milder", None) => outside(true, "value_mildest"),
+            ("beyond", None) => outside(false, "value_severest"),
             _ => None,
         };
         let mark = if self.text("interval", row) == "within-run" { "w" } else { " " };
