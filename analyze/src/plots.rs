@@ -18,6 +18,7 @@ pub mod delta;
 pub mod latency;
 mod panels;
 mod sections;
+pub mod severity;
 pub mod throughput;
 pub mod timeline;
 

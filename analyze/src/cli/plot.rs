@@ -40,6 +40,8 @@ enum KindArg {
     Cdf,
     /// What faults changed: ratios by label, with intervals and the noise floor
     Delta,
+    /// What is lost at each value of a fault, one line a family, with the danger zone
+    Severity,
 }
 
 impl From<KindArg> for PlotKind {
@@ -49,6 +51,7 @@ impl From<KindArg> for PlotKind {
             KindArg::Latency => Self::Latency,
             KindArg::Cdf => Self::Cdf,
             KindArg::Delta => Self::Delta,
+            KindArg::Severity => Self::Severity,
         }
     }
 }

@@ -48,6 +48,8 @@ pub enum PlotKind {
     Cdf,
     /// Effects of faults.
     Delta,
+    /// What is lost at each value of a fault.
+    Severity,
 }
 
 impl PlotKind {
@@ -58,6 +60,7 @@ impl PlotKind {
             Self::Latency => "latency",
             Self::Cdf => "cdf",
             Self::Delta => "delta",
+            Self::Severity => "severity",
         }
     }
 }
@@ -132,6 +135,7 @@ pub(super) fn plot(asked: &Plot, report: &mut Report) -> Result<()> {
         PlotKind::Latency => over_runs::latency(&asked.selection, report),
         PlotKind::Cdf => over_runs::cdf(&asked.selection, asked.scale.unwrap_or_default(), report),
         PlotKind::Delta => effects::delta(&asked.selection, report),
+        PlotKind::Severity => effects::severity(&asked.selection, report),
     }?;
     match &asked.picture {
         Picture::Table(output) => write_table(drawn, output),

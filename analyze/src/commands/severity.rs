@@ -43,14 +43,16 @@ pub(super) fn severity(asked: &Severity, report: &mut Report) -> Result<()> {
         (frame, text)
     };
     if frame.height() == 0 {
-        return Err(Error::Nothing(
-            "nothing to tell the severity of: it takes runs with a fault that has a value, as in delay 20ms; see `analyze list`".to_owned(),
-        ));
+        return Err(Error::Nothing(NOTHING.to_owned()));
     }
     delta::notes(&measured)?.iter().for_each(|note| text.note(note));
     note_saturation(&mut text, runs.iter().map(|run| &run.listed));
     output::write(&mut frame, &text, asked.output.format, &asked.output.to)
 }
+
+/// What is said where no run has a value.
+pub(super) const NOTHING: &str = "nothing to tell the severity of: it takes runs with a fault that has a value, as in delay \
+                                  20ms; see `analyze list`";
 
 /// Whom the faults of runs hit.
 pub(super) fn aims(runs: &[Run]) -> Vec<Aim> {

@@ -46,9 +46,9 @@ fn words(table: &DataFrame, name: &str) -> Vec<Option<String>> {
 
 /// Two repeats of each value, with a latency of these times what it was before.
 fn sweep(times: &[(f64, [i64; 2])]) -> (Vec<Measured>, Vec<Aim>) {
-    let runs = times.iter().flat_map(|&(value, times)| {
-        [1, 2].map(|repeat| run(value, repeat, (10, 10 * times[repeat as usize - 1]), 0))
-    });
+    let runs = times
+        .iter()
+        .flat_map(|&(value, times)| [1, 2].map(|repeat| run(value, repeat, (10, 10 * times[repeat as usize - 1]), 0)));
     runs.unzip()
 }
 

@@ -18,7 +18,7 @@ use crate::stats::bootstrap::Random;
 use crate::stats::nearest_rank;
 use crate::tables::delta::Measured;
 
-pub use super::text::crossings as text;
+pub use super::text::{crossing_in_words as in_words, crossings as text, interval_in_words};
 
 /// The share lost at which the danger zone begins, and that at which it is certain, in percent.
 pub const USUAL_PERCENT: (f64, f64) = (10.0, 50.0);
@@ -284,7 +284,7 @@ mod tests {
         for (runs, spread, spread_more) in [(3, 0.06, 0.0), (5, 0.06, 0.0), (5, 0.02, 0.2), (3, 0.02, 0.15)] {
             let mut normals = Normals { random: Random::new(7 + runs), spare: None };
             let mut covered = [0_u32; 2];
-            const SWEEPS: u32 = 250;
+            const SWEEPS: u32 = 200;
             for _ in 0..SWEEPS {
                 let points = PLANTED.map(|(value, loss)| {
                     let losses: Vec<f64> =
@@ -299,6 +299,7 @@ mod tests {
             }
             for covered in covered {
                 let share = f64::from(covered) / f64::from(SWEEPS);
+                eprintln!("{runs} runs, {spread} {spread_more}: {share}");
                 assert!((0.90..=0.998).contains(&share), "{runs} runs, {spread} {spread_more}: {share}");
             }
         }
@@ -355,8 +356,8 @@ mod tests {
         let curve = curve(points.into(), "delay");
         let found = crossing(&curve, 50.0).expect("a crossing");
         let Some((Place::At(low), Place::At(high))) = found.interval else { panic!("{found:?}") };
-        // A tenth of loss is 7.5 ms on this stretch.
-        assert!((low - (truth(50.0) - 7.5)).abs() < 2.0 && (high - (truth(50.0) + 7.5)).abs() < 2.0, "{low} {high}");
+        // A tenth of loss is 7.5 ms on this stretch, of which two points that vary leave three quarters.
+        assert!((low - (truth(50.0) - 5.6)).abs() < 1.2 && (high - (truth(50.0) + 5.6)).abs() < 1.2, "{low} {high}");
         let rows = rows(&[(&curve, 50.0, Some(found))]).expect("rows");
         assert_eq!(rows.column("interval").expect("it").str().expect("text").get(0), Some("within-run"));
         let unknown: Vec<Point> = curve.points.into_iter().map(|point| Point { spread: None, ..point }).collect();

@@ -167,6 +167,16 @@ pub fn crossings(crossings: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     Ok(text)
 }
 
+/// A crossing as `23.4 ms`, `< 10 ms` or `> 100 ms`.
+pub fn crossing_in_words(crossings: &DataFrame, row: usize) -> String {
+    Cells { frame: crossings }.crossing(row)
+}
+
+/// Its interval, as `12.5..38.0`, `<10..17.0` or, without one, `-`.
+pub fn interval_in_words(crossings: &DataFrame, row: usize) -> String {
+    Cells { frame: crossings }.crossing_interval(row).trim_end().to_owned()
+}
+
 /// The curve of each row in words.
 fn groups(frame: &DataFrame) -> PolarsResult<Vec<String>> {
     let cells = Cells::of(frame)?;
