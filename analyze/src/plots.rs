@@ -14,6 +14,7 @@ use crate::tables::throughput::PhaseRate;
 mod axis;
 mod canvas;
 pub mod cdf;
+pub mod compare;
 pub mod delta;
 pub mod latency;
 mod panels;

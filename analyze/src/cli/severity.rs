@@ -16,9 +16,9 @@ which the leader changed are points of their own, and no curve goes through them
 Lost is 1 - ratio of a throughput, and 1 - 1/ratio of a time: 50 % is half the throughput or twice the time. The danger \
 zone begins where --begins percent are lost (throughput x0.9, times x1.11) and is certain where --certain percent are \
 (x0.5, x2). Between measured values the logarithm of the ratio is taken to be linear in the fault's value; what lies outside \
-of them is told as < or >, never extrapolated. The interval is that of 2000 curves, seeded, of which each value's mean is \
-drawn by Student's t with the degrees of freedom of its runs; where a value has one run only, its within-run interval takes \
-the place, which is marked.
+of them is told as < or >, never extrapolated. The 95 % interval holds every value at which a t test over the runs \
+would not tell what is lost from the threshold; where a value has one run only, its within-run interval takes the place, \
+which is marked.
 
 A curve that loses less under a more severe fault is flagged where the two intervals lie apart, and by more than the \
 noise floor; with `leader changed` where that explains it.";

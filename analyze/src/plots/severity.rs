@@ -13,9 +13,9 @@ use crate::Result;
 use crate::tables::delta::main_kind;
 use crate::tables::severity::crossings;
 
-const WIDTH: f64 = 1000.0;
+const WIDTH: f64 = 1080.0;
 const PLOT_HEIGHT: f64 = 210.0;
-const Y_LABELS: f64 = 40.0;
+const Y_LABELS: f64 = 56.0;
 /// Room for the names of lines, at the right of each panel.
 const NAMES: f64 = 104.0;
 const STRIP: f64 = 15.0;
@@ -72,7 +72,7 @@ pub fn draw_svg(severity: &DataFrame, crossings: &DataFrame, runs: &DataFrame, s
             }
             y += row_height(kind);
         }
-        let note = "Large marks: geometric mean of the runs at a value (×: how many), bars: 95 % interval (t over runs; of one run \
+        let note = "Dashed: the shares at which the danger zone begins and is certain. Large marks: geometric mean of the runs at a value (×: how many), bars: 95 % interval (t over runs; of one run \
                     within it), arrows where it goes on; faint dots: runs. Grey band: noise floor. Marks with * are of runs in which \
                     the leader changed: no line goes through them. Danger zone: from where the smaller share is lost (thin \
                     edge) to where the larger one is (thick edge), with the 95 % intervals of both edges; an open end lies \
@@ -482,7 +482,7 @@ fn factor_ticks(panel: &Panel) -> Vec<Tick> {
     let factors: Vec<f64> = match span {
         span if span < 0.7 => vec![2.0, 1.5, 1.2, 1.1, 3.0],
         span if span < 1.8 => vec![2.0, 10.0, 4.0, 5.0, 1.5, 20.0, 40.0],
-        _ => decades(1).chain([2.0, 5.0, 20.0, 50.0]).collect(),
+        _ => decades(1).collect(),
     };
     let one = Tick { value: 0.0, label: Some("1".to_owned()) };
     let sides = factors.iter().flat_map(|factor| [(1.0, "×", factor), (-1.0, "/", factor)]);

@@ -36,11 +36,6 @@ impl Random {
         // Multiplying instead of dividing; the bias is below 2^-40 for the numbers of pieces that a run has.
         ((u128::from(mixed) * u128::from(end)) >> 64) as u64
     }
-
-    /// A number from 0 to below 1.
-    pub fn unit(&mut self) -> f64 {
-        self.below(1 << 53) as f64 / (1_u64 << 53) as f64
-    }
 }
 
 /// The acknowledged operations of one phase, by value, each with its piece of time.

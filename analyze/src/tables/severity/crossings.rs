@@ -4,28 +4,26 @@
 //! value at which it reaches the threshold is the crossing. Nothing is extrapolated: what is reached at the mildest value
 //! already lies below it (somewhere between no fault and that value), and what is reached at none lies above the most severe one.
 //!
-//! The interval comes from what is not known of the points. Each point's mean is drawn anew, as its own mean plus its
-//! standard error times a Student t variate with the degrees of freedom of its runs (the fiducial distribution of a normal
-//! mean, R. A. Fisher, "The fiducial argument in statistical inference", Annals of Eugenics 6(4), 1935; for two values at
-//! once, as here, it covers at least what it says: the Behrens-Fisher solution). The crossing of each drawn curve is
-//! found, and the interval reaches from the 2.5 % to the 97.5 % quantile of these, those that lie below or above the
-//! measured range included. With one run at a value its within-run interval takes the place, as a normal distribution.
+//! The interval of a crossing comes from inverting tests: it holds every value of the fault at which a t test would not tell the
+//! loss from the threshold. That is where the pointwise 95 % band around the interpolated line contains the threshold (as
+//! E. C. Fieller inverts a test for the interval of a ratio, "Some problems in interval estimation", Journal of the Royal
+//! Statistical Society B 16(2), 1954). Between two values the band has the variance of the weighted mean of both and the degrees of freedom of
+//! F. E. Satterthwaite ("An approximate distribution of estimates of variance components", Biometrics Bulletin 2(6), 1946). With
+//! one run at a value its within-run interval takes the place, as that of a normal distribution. Nothing is drawn at
+//! random. (Drawing each mean by Student's t, 2000 curves, was tried too: over simulated sweeps of three runs a value it contained the
+//! truth in up to 100 %, where this one has 95 %.)
 
 use polars::prelude::*;
 
 use super::{Aim, Curve, Spread, frame, unit};
-use crate::stats::bootstrap::Random;
-use crate::stats::nearest_rank;
 use crate::tables::delta::Measured;
 
 pub use super::text::{crossing_in_words as in_words, crossings as text, interval_in_words};
 
 /// The share lost at which the danger zone begins, and that at which it is certain, in percent.
 pub const USUAL_PERCENT: (f64, f64) = (10.0, 50.0);
-/// Curves that are drawn for an interval.
-const DRAWS: usize = 2000;
-/// The seed of the draws: the same runs always give the same intervals.
-const SEED: u64 = 1;
+/// Steps in which a band is followed from one measured value to the next, before its crossing is narrowed down.
+const STEPS: usize = 64;
 /// Half the width of a 95 % interval of a normal distribution, in standard deviations.
 const NORMAL: f64 = 1.959_964;
 
@@ -95,64 +93,54 @@ fn crossing(curve: &Curve, percent: f64) -> Option<Crossing> {
     }
     let spreads: Option<Vec<Spread>> = steady.iter().map(|point| point.spread).collect();
     let interval = spreads.map(|spreads| {
-        let mut normals = Normals::new();
-        let mut places: Vec<f64> = Vec::with_capacity(DRAWS);
-        let mut drawn = measured.clone();
-        for _ in 0..DRAWS {
-            for ((point, &(_, loss)), &spread) in drawn.iter_mut().zip(&measured).zip(&spreads) {
-                point.1 = loss + normals.deviation(loss, spread);
-            }
-            places.push(match first(&drawn, threshold) {
-                Place::Before => f64::NEG_INFINITY,
-                Place::At(place) => place,
-                Place::Beyond => f64::INFINITY,
-            });
-        }
-        places.sort_by(f64::total_cmp);
-        let at = |q: f64| match nearest_rank(DRAWS, q).map_or(f64::INFINITY, |rank| places[rank]) {
-            f64::NEG_INFINITY => Place::Before,
-            f64::INFINITY => Place::Beyond,
-            place => Place::At(place),
-        };
-        (at(0.025), at(0.975))
+        let line: Vec<(f64, f64, Spread)> =
+            measured.iter().zip(spreads).map(|(&(place, loss), spread)| (place, loss, spread)).collect();
+        // Where the loss could first be as large, and where it first must be.
+        (band(&line, 1.0, threshold), band(&line, -1.0, threshold))
     });
     Some(Crossing { place: first(&measured, threshold), interval })
 }
 
-/// Normally distributed numbers, in pairs (G. E. P. Box and M. E. Muller, "A note on the generation of random normal
-/// deviates", The Annals of Mathematical Statistics 29(2), 1958).
-struct Normals {
-    random: Random,
-    spare: Option<f64>,
+/// Where the upper (`side` 1) or lower (-1) end of the pointwise 95 % band around a line first reaches a loss.
+fn band(line: &[(f64, f64, Spread)], side: f64, threshold: f64) -> Place {
+    let ends = |from: usize, share: f64| {
+        let ((_, below, of_below), (_, above, of_above)) = (line[from], line[(from + 1).min(line.len() - 1)]);
+        (1.0 - share) * below + share * above + side * half([(1.0 - share, of_below), (share, of_above)])
+    };
+    if ends(0, 0.0) >= threshold {
+        return Place::Before;
+    }
+    for from in 0..line.len() - 1 {
+        let share = |step: usize| step as f64 / STEPS as f64;
+        let Some(step) = (1..=STEPS).find(|&step| ends(from, share(step)) >= threshold) else { continue };
+        let (mut low, mut high) = (share(step - 1), share(step));
+        for _ in 0..24 {
+            let middle = (low + high) / 2.0;
+            if ends(from, middle) >= threshold { high = middle } else { low = middle }
+        }
+        return Place::At(line[from].0 + high * (line[from + 1].0 - line[from].0));
+    }
+    Place::Beyond
 }
 
-impl Normals {
-    fn new() -> Self {
-        Self { random: Random::new(SEED), spare: None }
-    }
-
-    fn next(&mut self) -> f64 {
-        if let Some(spare) = self.spare.take() {
-            return spare;
-        }
-        let (radius, angle) = (1.0 - self.random.unit(), std::f64::consts::TAU * self.random.unit());
-        let radius = (-2.0 * radius.ln()).sqrt();
-        self.spare = Some(radius * angle.sin());
-        radius * angle.cos()
-    }
-
-    /// By how much the mean of a point could be elsewhere.
-    fn deviation(&mut self, loss: f64, spread: Spread) -> f64 {
-        let normal = self.next();
+/// Half the width of the 95 % interval of a weighted sum of two means.
+fn half(parts: [(f64, Spread); 2]) -> f64 {
+    let (mut variance, mut of_variance) = (0.0, 0.0);
+    for (weight, spread) in parts {
         match spread {
-            Spread::Within { low, high } => normal * (if normal < 0.0 { loss - low } else { high - loss }) / NORMAL,
             Spread::Between { error, freedom } => {
-                // Student's t is a normal variate over the root of a chi-square one's mean.
-                let square: f64 = (0..freedom).map(|_| self.next().powi(2)).sum();
-                error * normal / (square / freedom as f64).max(f64::MIN_POSITIVE).sqrt()
+                let part = (weight * error).powi(2);
+                variance += part;
+                of_variance += part.powi(2) / freedom as f64;
             }
+            Spread::Within { low, high } => variance += (weight * (high - low) / (2.0 * NORMAL)).powi(2),
         }
     }
+    if variance == 0.0 {
+        return 0.0;
+    }
+    let quantile = if of_variance > 0.0 { super::stats_t(variance.powi(2) / of_variance) } else { NORMAL };
+    quantile * variance.sqrt()
 }
 
 type Found<'a> = (&'a Curve, f64, Option<Crossing>);
@@ -267,6 +255,19 @@ mod tests {
         }
     }
 
+    /// Normally distributed numbers from a seed: twelve uniform ones of a multiplicative congruential generator, less six.
+    struct Normals(u64);
+
+    impl Normals {
+        fn next(&mut self) -> f64 {
+            let mut uniform = || {
+                self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+            };
+            (0..12).map(|_| uniform()).sum::<f64>() - 6.0
+        }
+    }
+
     fn truth(percent: f64) -> f64 {
         let Place::At(at) = first(&PLANTED, -(1.0 - percent / 100.0_f64).ln()) else { panic!("no crossing") };
         at
@@ -282,9 +283,9 @@ mod tests {
     fn intervals_cover_the_planted_crossing() {
         // Over simulated sweeps: what runs differ by is the same at each value, or grows with it.
         for (runs, spread, spread_more) in [(3, 0.06, 0.0), (5, 0.06, 0.0), (5, 0.02, 0.2), (3, 0.02, 0.15)] {
-            let mut normals = Normals { random: Random::new(7 + runs), spare: None };
+            let mut normals = Normals(7 + runs);
             let mut covered = [0_u32; 2];
-            const SWEEPS: u32 = 200;
+            const SWEEPS: u32 = 400;
             for _ in 0..SWEEPS {
                 let points = PLANTED.map(|(value, loss)| {
                     let losses: Vec<f64> =
@@ -300,14 +301,14 @@ mod tests {
             for covered in covered {
                 let share = f64::from(covered) / f64::from(SWEEPS);
                 eprintln!("{runs} runs, {spread} {spread_more}: {share}");
-                assert!((0.90..=0.998).contains(&share), "{runs} runs, {spread} {spread_more}: {share}");
+                assert!((0.90..=0.99).contains(&share), "{runs} runs, {spread} {spread_more}: {share}");
             }
         }
     }
 
     #[test]
     fn a_curve_that_is_flat_in_truth_is_seldom_called_not_monotonic() {
-        let mut normals = Normals { random: Random::new(3), spare: None };
+        let mut normals = Normals(3);
         let mut flagged = 0;
         for _ in 0..400 {
             let points = PLANTED.map(|(value, _)| point(value, &[(); 3].map(|()| 0.5 + 0.1 * normals.next())));

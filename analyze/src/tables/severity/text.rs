@@ -2,7 +2,7 @@
 
 use polars::prelude::*;
 
-use crate::output::text::{Column as Shown, TextTable, number};
+use crate::output::text::{Column as Shown, TextTable};
 use crate::tables::delta::{main_kind, ratio_in_words};
 
 /// Metrics that fit 120 characters side by side.
@@ -144,7 +144,7 @@ pub fn crossings(crossings: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     );
     text.note("at: linear in the logarithm of the ratio between measured values; < and >: outside of them, nothing is extrapolated");
     text.note(
-        "95 %: of 2000 curves drawn by Student's t over the runs of each value (w: some value has one run, within it)",
+        "95 %: values at which a t test over runs cannot tell the loss from the threshold (w: a value has one run, within it)",
     );
     for &row in &rows {
         let of = format!("{}, {}", groups[row], heading_of(cells.text("metric", row)));
@@ -207,6 +207,16 @@ fn trimmed(value: f64) -> String {
     value.to_string()
 }
 
+/// A crossing with three digits: its interval never supports more.
+fn three_digits(value: f64) -> String {
+    let decimals = match value.abs() {
+        size if size >= 100.0 => 0,
+        size if size >= 10.0 => 1,
+        _ => 2,
+    };
+    format!("{value:.decimals$}")
+}
+
 /// A share with as many digits as one reads.
 fn share(percent: f64) -> String {
     format!("{percent:.0} %")
@@ -266,7 +276,7 @@ impl<'a> Cells<'a> {
             self.value(row, name).map_or("-".to_owned(), |value| format!("{mark} {value}"))
         };
         match self.text("crossing_side", row) {
-            "within" => self.number("crossing", row).map_or("-".to_owned(), |at| self.unit(row, &number(at))),
+            "within" => self.number("crossing", row).map_or("-".to_owned(), |at| self.unit(row, &three_digits(at))),
             "milder" => outside(true, "value_mildest"),
             "beyond" => outside(false, "value_severest"),
             _ => "-".to_owned(),
@@ -280,7 +290,7 @@ impl<'a> Cells<'a> {
             self.number(name, row).map(|value| format!("{mark}{}", trimmed(value)))
         };
         let end = |name: &str, side: &str| match (self.text(side, row), self.number(name, row)) {
-            (_, Some(at)) => Some(number(at)),
+            (_, Some(at)) => Some(three_digits(at)),
             ("milder", None) => outside(true, "value_mildest"),
             ("beyond", None) => outside(false, "value_severest"),
             _ => None,
