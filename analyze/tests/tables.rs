@@ -11,6 +11,8 @@ mod compared;
 mod distributions;
 #[path = "tables/effects.rs"]
 mod effects;
+#[path = "tables/related.rs"]
+mod related;
 #[path = "tables/severities.rs"]
 mod severities;
 

@@ -48,7 +48,9 @@ pub fn draw_svg(
     }
     let overlays = overlays(curves)?;
     let title = "Effects of B against those of A";
-    let heading = Heading::new(title, &[format!("A: {a}"), format!("B: {b}"), overall.to_owned()], WIDTH);
+    // Single effects are in the picture; the sentence above it needs their number only.
+    let verdict = overall.splitn(3, ": ").take(2).collect::<Vec<_>>().join(": ");
+    let heading = Heading::new(title, &[format!("A: {a}"), format!("B: {b}"), verdict], WIDTH);
     let words: Vec<String> = rows.iter().map(Row::described).collect();
     let description = format!("A: {a}. B: {b}. {overall}. {}", words.join(" "));
     let names = rows.iter().map(|row| text_width(&row.name, NAME)).fold(60.0, f64::max);

@@ -2,6 +2,7 @@
 
 mod diagrams;
 mod planted;
+mod sets;
 mod sweeps;
 
 use std::fs;

@@ -36,7 +36,7 @@ pub fn table(a: &Listed, b: &Listed) -> PolarsResult<DataFrame> {
 }
 
 /// Lists the fields in which two sets of runs differ. Columns: `field`; `a`, `b`: the value that all runs of the set have, or how many
-/// there are and which, null where none has such a field; `varies`: whether it varies within a set. Fields that vary in the same
+/// there are and which (the first four, shortened), null where none has such a field; `varies`: whether it varies within a set. Fields that vary in the same
 /// way in both sets, and those that are another in every run, are no difference: [`varying`] names them.
 ///
 /// # Errors
@@ -46,7 +46,11 @@ pub fn of_sets(a: &[Listed], b: &[Listed]) -> PolarsResult<DataFrame> {
     let shown = |values: &[String]| match values {
         [] => None,
         [only] => Some(only.clone()),
-        several => Some(format!("{} values: {}", several.len(), several.join(" | "))),
+        several => {
+            let more = if several.len() > VALUES_MAX { " | ..." } else { "" };
+            let named: Vec<String> = several.iter().take(VALUES_MAX).map(|value| shortened(value)).collect();
+            Some(format!("{} values: {}{more}", several.len(), named.join(" | ")))
+        }
     };
     DataFrame::new(
         rows.len(),
@@ -57,6 +61,17 @@ pub fn of_sets(a: &[Listed], b: &[Listed]) -> PolarsResult<DataFrame> {
             Column::new("varies".into(), rows.iter().map(|row| row.varies()).collect::<Vec<_>>()),
         ],
     )
+}
+
+/// Values of a field that are told; of more the number.
+const VALUES_MAX: usize = 4;
+
+fn shortened(value: &str) -> String {
+    const CHARS_MAX: usize = 40;
+    match value.chars().count() > CHARS_MAX {
+        true => format!("{}...", value.chars().take(CHARS_MAX - 3).collect::<String>()),
+        false => value.to_owned(),
+    }
 }
 
 /// Names of the fields that vary within the sets without telling one from the other.

@@ -143,7 +143,22 @@ pub fn table(a: &Set, b: &Set, metrics: &[&'static str], margin: f64) -> PolarsR
     };
     let pairs: Vec<(&Effects, &Effects)> =
         of_a.iter().filter_map(|a| Some((a, of_b.iter().find(|b| is_same(a, b))?))).collect();
-    let related: Vec<Related<'_>> = pairs.into_iter().map(|(a, b)| related(a, b, margin)).collect();
+    let mut related: Vec<Related<'_>> = pairs.into_iter().map(|(a, b)| related(a, b, margin)).collect();
+    // All that is known of a label stands together, part by part.
+    let mut order: Vec<(String, bool)> = Vec::new();
+    for row in &related {
+        let label = (row.a.key.label.clone(), row.a.key.has_changed);
+        if !order.contains(&label) {
+            order.push(label);
+        }
+    }
+    let part =
+        |key: &Key| ["during/before", "after/before", "during/baseline"].iter().position(|part| *part == key.compared);
+    related.sort_by_key(|row| {
+        let key = &row.a.key;
+        let label = order.iter().position(|(label, changed)| *label == key.label && *changed == key.has_changed);
+        (label, key.kind == "all", key.kind.clone(), part(key))
+    });
     let only = |effects: &[Effects], is_paired: &dyn Fn(&str) -> bool| {
         let mut labels: Vec<String> = Vec::new();
         for effects in effects {
