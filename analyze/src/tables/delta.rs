@@ -13,11 +13,11 @@
 //!   exactly these runs determine their own numbers and nothing of what the next run would show. Nothing is called
 //!   significant from it.
 //!
-//! A table of many labels has many tests, and one in twenty of those that have nothing to find finds something. So the p
-//! values of each metric are corrected over the table by Holm's method ([`stats::intervals::holm`]): the experiments'
-//! rows of the main kind, each metric by itself. All metrics together would be no better a family: a median, a 90th percentile
-//! and a mean, of service and of response time, ask the same question of the same operations, and three repeats (two degrees of
-//! freedom) could not answer it through six hundred tests however large the effect.
+//! A sweep has many tests, and one in twenty of those that have nothing to find finds something. So the p values of each metric
+//! are corrected over each sweep in the table by Holm's method ([`stats::intervals::holm`]): the experiments' rows of the
+//! main kind, each metric by itself. All metrics together would be no better a family: a median, a 90th percentile and a mean, of
+//! service and of response time, ask the same question of the same operations, and three repeats (two degrees of freedom)
+//! could not answer it through six hundred tests however large the effect.
 //!
 //! Runs that should show nothing tell how large a ratio is without any reason, the *noise floor*: null faults, and
 //! baselines between their thirds (for ratios within a run, of `during` and `after` alike) and against each other (for

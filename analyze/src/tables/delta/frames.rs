@@ -1,5 +1,7 @@
 //! Comparisons as frames: one row a run, or one a label.
 
+use std::collections::BTreeSet;
+
 use polars::prelude::*;
 use run_folder::manifest::Role;
 
@@ -32,7 +34,8 @@ const SIGNIFICANT: f64 = 0.05;
 /// - `m_noise`: the noise floor as a factor: the largest ratio (or inverse) of runs of the cohort that should show nothing,
 ///   at least 1.01, null where there are none; `m_within_noise`: whether the ratio is no further from 1
 /// - `m_p`: two-sided p value of the t test behind a `between-run` interval of the ratio (of the difference where there is no
-///   ratio); `m_p_holm`: corrected over the table, for experiments' rows of the main kind; `m_significant`: whether
+///   ratio); `m_p_holm`: corrected over all rows of the metric and the sweep that are in
+///   the table, experiments of the main kind; `m_significant`: whether
 ///   that is below 0.05 and the ratio outside of the noise floor, never from `within-run` intervals; null where
 ///   nothing was to be tested: for controls, baselines, and other kinds
 ///
@@ -127,7 +130,12 @@ fn significance(rows: &[Row<'_>], metric: usize) -> (Vec<Option<f64>>, Vec<Optio
     let main = main_kind(&kinds);
     let is_tested = |row: &Row<'_>| row.first.run.factors.role == Role::Experiment && row.first.kind.1 == main;
     let p: Vec<Option<f64>> = rows.iter().map(|row| row.estimates[metric].p.filter(|_| is_tested(row))).collect();
-    let corrected = holm(&p);
+    let mut corrected = vec![None; rows.len()];
+    let sweep = |row: &Row<'_>| row.first.run.factors.sweep.clone();
+    for family in rows.iter().map(sweep).collect::<BTreeSet<_>>() {
+        let own: Vec<Option<f64>> = p.iter().zip(rows).map(|(p, row)| p.filter(|_| sweep(row) == family)).collect();
+        corrected.iter_mut().zip(holm(&own)).for_each(|(corrected, own)| *corrected = corrected.or(own));
+    }
     let is_significant = |(row, p): (&Row<'_>, &Option<f64>)| {
         let is_clear = p.is_some_and(|p| p < SIGNIFICANT) && row.is_within(metric) != Some(true);
         is_tested(row).then_some(is_clear)

@@ -63,7 +63,7 @@ pub fn text_by_label(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     );
     if delta.column("interval")?.str()?.iter().any(|kind| kind.is_some_and(|kind| kind != WITHIN_RUN)) {
         text.note("95 %: t interval over repeats, on the logarithm of the ratio; against baselines with their variation in it");
-        text.note("*: significant, p < 0.05 after Holm's correction over the experiments of the table, and not within the noise");
+        text.note("*: significant, p < 0.05 after Holm's correction over a sweep's experiments, and not within the noise floor");
     }
     if is_within_run.contains(&true) {
         text.note("in parentheses: within one run, by a block bootstrap in time; the next run may lie outside of it");
