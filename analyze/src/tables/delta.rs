@@ -32,6 +32,7 @@ use polars::prelude::*;
 use run_folder::manifest::Role;
 
 use super::factors::Factors;
+use super::groups::KindKey;
 use crate::phases::Phase;
 use crate::stats;
 use crate::stats::intervals::Bounded;
@@ -108,6 +109,9 @@ impl Compared {
     }
 }
 
+/// Intervals within a run, in the order of [`METRICS`].
+type Intervals = [Option<(f64, f64)>; METRICS.len()];
+
 /// The numbers of one kind of operation in one part of a run, or of several runs together.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Level {
@@ -116,7 +120,7 @@ struct Level {
     /// In the order of [`METRICS`].
     values: [Option<f64>; METRICS.len()],
     /// Their intervals within the run.
-    within: [Option<(f64, f64)>; METRICS.len()],
+    within: Intervals,
 }
 
 impl Level {
@@ -146,14 +150,14 @@ fn not_ok_share(due: u64, ok: u64) -> Option<f64> {
 }
 
 /// The numbers of one run, by kind (in the order of the summary) and phase.
-type Levels = BTreeMap<(usize, String), BTreeMap<Phase, Level>>;
+type Levels = BTreeMap<KindKey, BTreeMap<Phase, Level>>;
 
 /// One comparison of one run and kind.
 #[derive(Debug, Clone)]
 struct Comparison<'a> {
     run: &'a Measured,
     /// Place in the order of kinds, and name.
-    kind: (usize, String),
+    kind: KindKey,
     compared: Compared,
     changed: Level,
     /// What it is compared with, as one; absent where there is no baseline.
@@ -170,7 +174,7 @@ struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     fn new(
         run: &'a Measured,
-        kind: &(usize, String),
+        kind: &KindKey,
         compared: Compared,
         changed: Level,
         references: &Rc<[Level]>,
@@ -202,7 +206,7 @@ fn comparisons(runs: &[Measured]) -> PolarsResult<Vec<Comparison<'_>>> {
     runs.sort_by(|a, b| a.factors.reading_order(&b.factors).then_with(|| a.run.cmp(&b.run)));
     let levels = runs.iter().map(|run| levels(run)).collect::<PolarsResult<Vec<_>>>()?;
     // The baselines of each cohort and kind, with the names of their runs.
-    let mut baselines: BTreeMap<(&str, &(usize, String)), Vec<(&str, Level)>> = BTreeMap::new();
+    let mut baselines: BTreeMap<(&str, &KindKey), Vec<(&str, Level)>> = BTreeMap::new();
     for (run, levels) in runs.iter().zip(&levels).filter(|(run, _)| is_reference(run)) {
         for (kind, phases) in levels {
             let all = phases.get(&Phase::All).map(|&level| (run.run.as_str(), level));
@@ -289,7 +293,7 @@ fn levels(run: &Measured) -> PolarsResult<Levels> {
 }
 
 /// The intervals of [`within`], by kind and phase.
-fn intervals(within: &DataFrame) -> PolarsResult<BTreeMap<(&str, &str), [Option<(f64, f64)>; METRICS.len()]>> {
+fn intervals(within: &DataFrame) -> PolarsResult<BTreeMap<(&str, &str), Intervals>> {
     if within.height() == 0 {
         return Ok(BTreeMap::new());
     }

@@ -3,7 +3,7 @@
 use polars::prelude::*;
 use run_folder::operation::{Kind, Outcome};
 
-use super::METRICS;
+use super::{Intervals, METRICS};
 use crate::phases::Phase;
 use crate::stats::QUANTILES;
 use crate::stats::bootstrap::Random;
@@ -109,9 +109,6 @@ pub fn within(operations: &DataFrame, facts: &Facts, has_all: bool) -> PolarsRes
     }
     DataFrame::new(rows.len(), columns)
 }
-
-/// In the order of [`METRICS`].
-type Intervals = [Interval; METRICS.len()];
 
 /// The operations of one kind and phase, by pieces of time.
 #[derive(Debug, Clone, Default)]
