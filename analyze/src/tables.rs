@@ -19,6 +19,7 @@ pub mod repeats;
 pub mod replication;
 pub mod runs;
 pub mod severity;
+mod spread;
 pub mod standings;
 pub mod summary;
 pub mod throughput;

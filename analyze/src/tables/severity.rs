@@ -6,15 +6,19 @@
 //! inverse of the other, both lose the same. On the logarithm of the ratio both are `1 - exp(-loss)`.
 //!
 //! The run is the replicate: [`super::delta::by_run`] has one ratio for each, repeats are pooled as geometric means with t
-//! intervals on their logarithms. With one run at a value its interval is that within the run, and is labelled so. Runs in
+//! intervals on their logarithms; full runs share their baselines, by which these intervals are wider (Welch's). With one
+//! run at a value, or one baseline, its interval is that within the run, and is labelled so. Runs in
 //! which the leader changed make points of their own, which no curve goes through.
+
+use std::collections::BTreeMap;
 
 use polars::prelude::*;
 use run_folder::manifest::Role;
 use run_folder::spec::{Direction, FaultSpec, Scope};
 
-use super::delta::METRICS;
+use super::delta::{METRICS, Measured};
 use super::runs::Listed;
+use super::spread::{self, Spread, half_width};
 use crate::stats;
 
 pub mod crossings;
@@ -26,6 +30,9 @@ pub use text::text;
 
 /// The metrics that are looked at unless others are asked for.
 pub const USUAL: [&str; 3] = ["ops_per_s", "response_p50_ms", "response_p99_ms"];
+
+/// How the comparison of full runs is called.
+const FULL: &str = "during/baseline";
 
 /// Of a throughput of nothing the logarithm is taken as if this share were left: it has none itself.
 const LEAST_SHARE: f64 = 0.001;
@@ -109,18 +116,18 @@ impl Named {
 
 /// How sure the loss at one value is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Spread {
-    /// Standard error of the mean over runs, and its degrees of freedom.
-    Between { error: f64, freedom: usize },
-    /// Ends of the interval within the one run.
+enum Sure {
+    /// By what several runs differ.
+    Between(Spread),
+    /// Ends of the interval within runs: there is one run, or one baseline.
     Within { low: f64, high: f64 },
 }
 
-impl Spread {
+impl Sure {
     /// The name in tables.
     fn as_str(self) -> &'static str {
         match self {
-            Self::Between { .. } => "between-run",
+            Self::Between(_) => "between-run",
             Self::Within { .. } => "within-run",
         }
     }
@@ -136,28 +143,9 @@ struct Point {
     level: Option<f64>,
     /// Absent where one of the runs has no ratio.
     loss: Option<f64>,
-    spread: Option<Spread>,
+    sure: Option<Sure>,
     /// The noise floor, a factor.
     noise: Option<f64>,
-}
-
-impl Point {
-    /// The 95 % interval of the loss.
-    fn interval(&self) -> Option<(f64, f64)> {
-        match self.spread? {
-            Spread::Within { low, high } => Some((low, high)),
-            Spread::Between { error, freedom } => {
-                let half = stats_t(freedom as f64) * error;
-                self.loss.map(|loss| (loss - half, loss + half))
-            }
-        }
-    }
-}
-
-/// The 97.5 % quantile of Student's t distribution.
-pub(super) fn stats_t(freedom: f64) -> f64 {
-    use statrs::distribution::{ContinuousCDF, StudentsT};
-    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
 }
 
 /// The points of one curve, from mild to severe; where the leader changed in some runs of a value, these come second.
@@ -165,6 +153,8 @@ pub(super) fn stats_t(freedom: f64) -> f64 {
 struct Curve {
     named: Named,
     points: Vec<Point>,
+    /// By what the baselines differ, which all points of a full curve are compared with.
+    shared: Option<Spread>,
 }
 
 /// A point that loses less than one of a milder fault.
@@ -177,6 +167,18 @@ struct Reversal {
 }
 
 impl Curve {
+    /// The 95 % interval of the loss at a point.
+    fn interval(&self, point: &Point) -> Option<(f64, f64)> {
+        match point.sure? {
+            Sure::Within { low, high } => Some((low, high)),
+            Sure::Between(spread) => {
+                let parts: Vec<Spread> = [spread].into_iter().chain(self.shared).collect();
+                let half = half_width(&parts);
+                point.loss.map(|loss| (loss - half, loss + half))
+            }
+        }
+    }
+
     /// The points that the curve goes through: those that are known, of runs in which the leader did not change.
     fn steady(&self) -> impl Iterator<Item = &Point> {
         self.points.iter().filter(|point| point.leader_changes == 0 && point.loss.is_some())
@@ -186,12 +188,12 @@ impl Curve {
     /// noise floor.
     fn reversal(&self, at: usize) -> Option<Reversal> {
         let point = &self.points[at];
-        let (loss, (_, high)) = (point.loss?, point.interval()?);
+        let (loss, (_, high)) = (point.loss?, self.interval(point)?);
         let floor = point.noise.map_or(0.0, f64::ln);
         let is_below = |other: f64, low: f64| low > high && other - loss > floor;
         let milder = self.points[..at].iter().filter(|other| other.value != point.value);
         let worse = milder.filter_map(|other| {
-            let (of_other, (low, _)) = (other.loss?, other.interval()?);
+            let (of_other, (low, _)) = (other.loss?, self.interval(other)?);
             is_below(of_other, low).then_some((of_other, other))
         });
         let is_by_leader = |other: &Point| point.leader_changes + other.leader_changes > 0;
@@ -222,32 +224,30 @@ fn percent(loss: f64) -> f64 {
     100.0 * (1.0 - (-loss).exp())
 }
 
-/// Puts the rows of [`super::delta::by_run`] together to curves, in their order. Rows of baselines and controls are passed
-/// over, as are those of runs that no aim is known of.
-fn curves(
-    by_run: &DataFrame,
-    aims: &[Aim],
-    cohorts: &[(String, String)],
-    metrics: &[&str],
-) -> PolarsResult<Vec<Curve>> {
+/// Puts the rows of [`super::delta::by_run`] of these runs together to curves, in their order. Rows of baselines and controls
+/// are passed over, as are those of runs that no aim is known of.
+fn curves(runs: &[Measured], aims: &[Aim], metrics: &[&str]) -> PolarsResult<Vec<Curve>> {
+    let by_run = &super::delta::by_run(runs)?;
     let text = |name: &str| -> PolarsResult<&StringChunked> { by_run.column(name)?.str() };
     let (run, family, sweep) = (text("run")?, text("family")?, text("sweep")?);
     let (role, kind, compared) = (text("role")?, text("kind")?, text("compared")?);
     let value = by_run.column("fault_value")?.f64()?;
     let changes = by_run.column("leader_changes")?.u64()?;
+    let aims: BTreeMap<&str, &Aim> = aims.iter().map(|aim| (aim.run.as_str(), aim)).collect();
+    let cohorts: BTreeMap<&str, &str> =
+        runs.iter().map(|run| (run.run.as_str(), run.factors.cohort.as_str())).collect();
     let mut curves: Vec<Curve> = Vec::new();
     for metric in super::severity::metrics().filter(|metric| metrics.contains(metric)) {
         let number =
             |suffix: &str| -> PolarsResult<&Float64Chunked> { by_run.column(&format!("{metric}{suffix}"))?.f64() };
         let (level, ratios, noise) = (number("")?, number("_ratio")?, number("_noise")?);
-        let (low, high) = (number("_ratio_low").ok(), number("_ratio_high").ok());
+        let (low, high) = (number("_ratio_low")?, number("_ratio_high")?);
         let mut rows: Vec<(Named, Row)> = Vec::new();
         for row in 0..by_run.height() {
             let (Some(name), Some(value)) = (run.get(row), value.get(row)) else { continue };
             let is_effect =
                 role.get(row) == Some(Role::Experiment.as_str()) && compared.get(row) != Some("after/before");
-            let Some(aim) = aims.iter().find(|aim| aim.run == name).filter(|_| is_effect) else { continue };
-            let cohort = cohorts.iter().find(|(known, _)| known == name).map(|(_, cohort)| cohort.clone());
+            let Some(aim) = aims.get(name).filter(|_| is_effect) else { continue };
             let named = Named {
                 sweep: sweep.get(row).map(str::to_owned),
                 family: family.get(row).unwrap_or_default().to_owned(),
@@ -256,22 +256,30 @@ fn curves(
                 kind: kind.get(row).unwrap_or_default().to_owned(),
                 compared: compared.get(row).unwrap_or_default().to_owned(),
                 metric,
-                cohort: cohort.unwrap_or_default(),
+                cohort: cohorts.get(name).copied().unwrap_or_default().to_owned(),
             };
-            let bound = |ends: Option<&Float64Chunked>| Some(loss(metric, ends?.get(row)?));
-            let within = bound(low).zip(bound(high)).map(|(a, b)| (a.min(b), a.max(b)));
+            let ends = low.get(row).zip(high.get(row)).map(|(low, high)| (loss(metric, low), loss(metric, high)));
             let found = Row {
                 value,
                 run: name.to_owned(),
                 leader_changes: changes.get(row).unwrap_or(0),
                 level: level.get(row),
                 loss: ratios.get(row).map(|ratio| loss(metric, ratio)),
-                within,
+                within: ends.map(|(a, b)| (a.min(b), a.max(b))),
                 noise: noise.get(row),
             };
             rows.push((named, found));
         }
-        curves.extend(grouped(rows));
+        for (named, rows) in grouped(rows) {
+            let is_full = named.compared == FULL;
+            let shared = match is_full {
+                true => spread::of_baselines(runs, &named.cohort, &named.kind, metric)?,
+                false => None,
+            };
+            // What one baseline differs by is not known, so that runs that are compared with it tell no more than one.
+            let has_between = !is_full || shared.is_some();
+            curves.push(curve(named, rows, has_between, shared));
+        }
     }
     // The metrics of a curve belong together.
     let others = |curve: &Curve| Named { metric: USUAL[0], ..curve.named.clone() };
@@ -292,7 +300,7 @@ struct Row {
     noise: Option<f64>,
 }
 
-fn grouped(rows: Vec<(Named, Row)>) -> Vec<Curve> {
+fn grouped(rows: Vec<(Named, Row)>) -> Vec<(Named, Vec<Row>)> {
     let mut groups: Vec<(Named, Vec<Row>)> = Vec::new();
     for (named, row) in rows {
         match groups.iter_mut().find(|(known, _)| *known == named) {
@@ -300,42 +308,38 @@ fn grouped(rows: Vec<(Named, Row)>) -> Vec<Curve> {
             None => groups.push((named, vec![row])),
         }
     }
-    let of_group = |(named, mut rows): (Named, Vec<Row>)| {
-        let place = |row: &Row| (named.place(row.value), row.leader_changes > 0);
-        rows.sort_by(|a, b| {
-            let ((a, by_a), (b, by_b)) = (place(a), place(b));
-            a.total_cmp(&b).then(by_a.cmp(&by_b))
-        });
-        let points = rows.chunk_by(|a, b| place(a) == place(b)).map(point).collect();
-        Curve { named, points }
-    };
-    groups.into_iter().map(of_group).collect()
+    groups
+}
+
+fn curve(named: Named, mut rows: Vec<Row>, has_between: bool, shared: Option<Spread>) -> Curve {
+    let place = |row: &Row| (named.place(row.value), row.leader_changes > 0);
+    rows.sort_by(|a, b| {
+        let ((a, by_a), (b, by_b)) = (place(a), place(b));
+        a.total_cmp(&b).then(by_a.cmp(&by_b))
+    });
+    let points = rows.chunk_by(|a, b| place(a) == place(b)).map(|rows| point(rows, has_between)).collect();
+    Curve { named, points, shared }
 }
 
 /// The runs of one value as one point.
-fn point(rows: &[Row]) -> Point {
+fn point(rows: &[Row], has_between: bool) -> Point {
     let losses: Option<Vec<f64>> = rows.iter().map(|row| row.loss).collect();
     let levels: Option<Vec<f64>> = rows.iter().map(|row| row.level).collect();
-    let spread = match (&losses, rows) {
-        (Some(_), [only]) => only.within.map(|(low, high)| Spread::Within { low, high }),
-        (Some(losses), _) => Some(between(losses)),
-        (None, _) => None,
-    };
+    let spread = losses.as_deref().filter(|_| has_between).and_then(Spread::of);
     Point {
         value: rows[0].value,
         runs: rows.iter().map(|row| row.run.clone()).collect(),
         leader_changes: rows.iter().map(|row| row.leader_changes).sum(),
         level: levels.and_then(|levels| stats::geometric_mean(&levels)),
+        sure: losses.as_ref().and_then(|_| spread.map(Sure::Between).or_else(|| within(rows))),
         loss: losses.map(|losses| losses.iter().sum::<f64>() / losses.len() as f64),
-        spread,
         noise: rows[0].noise,
     }
 }
 
-/// The standard error of the mean of several losses.
-fn between(losses: &[f64]) -> Spread {
-    let (count, freedom) = (losses.len() as f64, losses.len() - 1);
-    let mean = losses.iter().sum::<f64>() / count;
-    let variance = losses.iter().map(|loss| (loss - mean).powi(2)).sum::<f64>() / freedom as f64;
-    Spread::Between { error: (variance / count).sqrt(), freedom }
+/// The interval within runs, of several the mean of theirs: no narrower for being several, since they share a baseline.
+fn within(rows: &[Row]) -> Option<Sure> {
+    let ends: Vec<(f64, f64)> = rows.iter().map(|row| row.within).collect::<Option<_>>()?;
+    let mean = |of: fn(&(f64, f64)) -> f64| ends.iter().map(of).sum::<f64>() / ends.len() as f64;
+    Some(Sure::Within { low: mean(|ends| ends.0), high: mean(|ends| ends.1) })
 }

@@ -31,7 +31,7 @@ fn run(label: &str, repeat: usize, during_ms: i64, leader_changes: usize) -> Mea
         condition: label.to_owned(),
     };
     let summary = summary::table(&operations(&rows), &facts).expect("a summary");
-    Measured { run: name, factors, leader_changes, is_shown: true, summary }
+    Measured { run: name, factors, leader_changes, is_shown: true, summary, within: DataFrame::empty() }
 }
 
 fn set(name: &str, labels: &[(&str, i64)], repeats: usize) -> Set {

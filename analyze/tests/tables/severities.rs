@@ -30,7 +30,7 @@ fn run(value: f64, repeat: u32, (from_ms, to_ms): (i64, i64), leader_changes: us
     };
     let summary = summary::table(&operations(&rows), &facts).expect("a summary");
     let aim = Aim { run: name.clone(), target: "leader".to_owned(), fault_kind: "delay" };
-    (Measured { run: name, factors, leader_changes, is_shown: true, summary }, aim)
+    (Measured { run: name, factors, leader_changes, is_shown: true, summary, within: DataFrame::empty() }, aim)
 }
 
 const P50: [&str; 1] = ["response_p50_ms"];

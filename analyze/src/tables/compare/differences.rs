@@ -98,8 +98,10 @@ impl Field {
 
 fn compared(a: &[Listed], b: &[Listed]) -> Vec<Field> {
     // Not having a field counts as a value of its own, shown as nothing.
-    let all = |runs: &[Listed]| runs.iter().map(|run| fields(run).into_iter().collect::<BTreeMap<_, _>>()).collect();
-    let (of_a, of_b): (Vec<BTreeMap<String, String>>, Vec<BTreeMap<String, String>>) = (all(a), all(b));
+    let all = |runs: &[Listed]| {
+        runs.iter().map(|run| fields(run).into_iter().collect()).collect::<Vec<BTreeMap<String, String>>>()
+    };
+    let (of_a, of_b) = (all(a), all(b));
     let names: BTreeSet<&String> = of_a.iter().chain(&of_b).flat_map(BTreeMap::keys).collect();
     let values = |runs: &[BTreeMap<String, String>], name: &str| -> BTreeSet<String> {
         runs.iter().map(|run| run.get(name).cloned().unwrap_or_default()).collect()

@@ -1,20 +1,22 @@
 //! Whether two sets of runs agree, label by label: effects of repeats put in relation, with intervals between runs.
 //!
 //! Each run gives one effect; the effects of a label's repeats are taken on the logarithm. The ratio of two labels has the
-//! interval of Welch's t test (B. L. Welch, "The generalization of 'Student's' problem when several different population
+//! interval of Welch's t test, wider by what the baselines differ by that full runs of a set share (B. L. Welch, "The generalization of 'Student's' problem when several different population
 //! variances are involved", Biometrika 34(1/2), 1947). Where a label has one run in a set, its within-run interval takes the
 //! place of that between runs, and what is said is labelled so. Intervals of differences are put together from those of
 //! the two sides (G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures: a general
 //! approach", Statistics in Medicine 27(10), 2008).
+
+use std::collections::BTreeMap;
 
 use polars::prelude::*;
 use run_folder::manifest::Role;
 
 use super::Verdict;
 use crate::phases::Phase;
-use crate::stats;
+use crate::stats::intervals::Bounded;
 use crate::tables::delta::{self, Measured};
-use crate::tables::severity::stats_t;
+use crate::tables::spread::{self, Spread, half_width};
 
 mod text;
 
@@ -72,6 +74,9 @@ struct Effects {
     effects: Vec<f64>,
     /// Of a single run the interval within it.
     within: Option<(f64, f64)>,
+    /// Whether the runs share what they are compared with, and what that could differ by.
+    has_shared: bool,
+    shared: Option<Spread>,
     noise: Option<f64>,
 }
 
@@ -80,20 +85,30 @@ impl Effects {
         self.effects.iter().map(|effect| effect.ln()).sum::<f64>() / self.effects.len() as f64
     }
 
-    /// Squared standard error of the mean on the logarithm, and its degrees of freedom.
-    fn error(&self) -> Option<(f64, f64)> {
-        let count = self.effects.len() as f64;
+    /// What the mean on the logarithm could differ by: what its runs do, and what the baselines that they share do.
+    fn spreads(&self) -> Option<Vec<Spread>> {
+        let logs: Vec<f64> = self.effects.iter().map(|effect| effect.ln()).collect();
+        let own = Spread::of(&logs)?;
+        // What one baseline differs by is not known.
+        match self.has_shared {
+            true => Some(vec![own, self.shared?]),
+            false => Some(vec![own]),
+        }
+    }
+
+    /// The mean on the logarithm, with its 95 % interval.
+    fn bounded(&self) -> Bounded {
         let mean = self.mean();
-        let sum: f64 = self.effects.iter().map(|effect| (effect.ln() - mean).powi(2)).sum();
-        (count > 1.0).then(|| (sum / (count - 1.0) / count, count - 1.0))
+        let interval = match self.spreads() {
+            Some(spreads) => Some((mean - half_width(&spreads), mean + half_width(&spreads))),
+            None => self.within.map(|(low, high)| (low.ln(), high.ln())),
+        };
+        Bounded { value: mean, interval }
     }
 
     /// The 95 % interval of the effect.
     fn interval(&self) -> Option<(f64, f64)> {
-        match self.error() {
-            Some(_) => stats::ratio_interval(&self.effects),
-            None => self.within,
-        }
+        self.bounded().interval.map(|(low, high)| (low.exp(), high.exp()))
     }
 }
 
@@ -199,16 +214,19 @@ fn matched(a: &[Effects], b: &[Effects]) -> Matched {
 fn effects(measured: &[Measured], metrics: &[&'static str]) -> PolarsResult<Vec<Effects>> {
     let by_run = delta::by_run(measured)?;
     let text = |name: &str| -> PolarsResult<&StringChunked> { by_run.column(name)?.str() };
-    let (label, family) = (text("label")?, text("family")?);
+    let (name, label, family) = (text("run")?, text("label")?, text("family")?);
     let (role, kind, compared) = (text("role")?, text("kind")?, text("compared")?);
     let value = by_run.column("fault_value")?.f64()?;
     let changes = by_run.column("leader_changes")?.u64()?;
+    let cohorts: BTreeMap<&str, &str> =
+        measured.iter().map(|run| (run.run.as_str(), run.factors.cohort.as_str())).collect();
+    let mut known = BTreeMap::new();
     let mut found: Vec<Effects> = Vec::new();
     for &metric in metrics {
         let number =
             |suffix: &str| -> PolarsResult<&Float64Chunked> { by_run.column(&format!("{metric}{suffix}"))?.f64() };
         let (ratio, noise) = (number("_ratio")?, number("_noise")?);
-        let (low, high) = (number("_ratio_low").ok(), number("_ratio_high").ok());
+        let (low, high) = (number("_ratio_low")?, number("_ratio_high")?);
         for row in (0..by_run.height()).filter(|&row| role.get(row) != Some(Role::Baseline.as_str())) {
             let Some(effect) = ratio.get(row).filter(|&ratio| ratio > 0.0) else { continue };
             let key = Key {
@@ -218,14 +236,26 @@ fn effects(measured: &[Measured], metrics: &[&'static str]) -> PolarsResult<Vec<
                 compared: compared.get(row).unwrap_or_default().to_owned(),
                 metric,
             };
-            let bound = |ends: Option<&Float64Chunked>| ends?.get(row);
+            let has_shared = key.compared == "during/baseline";
+            let cohort = name.get(row).and_then(|name| cohorts.get(name)).copied().filter(|_| has_shared);
+            let shared = match cohort.map(|cohort| (cohort, key.kind.clone(), metric)) {
+                Some(of) if !known.contains_key(&of) => {
+                    let shared = spread::of_baselines(measured, of.0, &of.1, metric)?;
+                    known.insert(of, shared);
+                    shared
+                }
+                Some(of) => known[&of],
+                None => None,
+            };
             let effects = Effects {
                 key,
                 family: family.get(row).unwrap_or_default().to_owned(),
                 value: value.get(row),
                 leader_changes: changes.get(row).unwrap_or(0),
                 effects: vec![effect],
-                within: bound(low).zip(bound(high)),
+                within: low.get(row).zip(high.get(row)),
+                has_shared,
+                shared,
                 noise: noise.get(row),
             };
             push(&mut found, effects);
@@ -283,6 +313,8 @@ fn levels(measured: &Measured, phase: Phase, metrics: &[&'static str]) -> Polars
                 leader_changes: measured.leader_changes as u64,
                 effects: vec![level],
                 within: None,
+                has_shared: false,
+                shared: None,
                 noise: None,
             });
         }
@@ -303,47 +335,29 @@ fn push(found: &mut Vec<Effects>, one: Effects) {
 }
 
 fn related<'a>(a: &'a Effects, b: &'a Effects, margin: f64) -> Related<'a> {
-    let (of_a, of_b) = (a.mean(), b.mean());
-    let (ratio, difference) = ((of_b - of_a).exp(), of_b.exp() - of_a.exp());
-    let sides = a.interval().zip(b.interval());
-    let logs = |(low, high): (f64, f64)| (low.ln(), high.ln());
-    let (log_interval, sort) = match (a.error(), b.error()) {
-        (Some(error_a), Some(error_b)) => (Some(welch(of_b - of_a, error_a, error_b)), Some("between-run")),
-        _ => match sides {
-            Some((side_a, side_b)) => {
-                (Some(of_difference((of_a, logs(side_a)), (of_b, logs(side_b)))), Some("within-run"))
-            }
-            None => (None, None),
-        },
+    let (of_a, of_b) = (a.bounded(), b.bounded());
+    let (interval, sort) = match (a.spreads(), b.spreads()) {
+        (Some(spreads_a), Some(spreads_b)) => {
+            let half = half_width(&[spreads_a, spreads_b].concat());
+            let difference = of_b.value - of_a.value;
+            (Some((difference - half, difference + half)), Some("between-run"))
+        }
+        _ => {
+            let interval = of_b.less(of_a).interval;
+            (interval, interval.map(|_| "within-run"))
+        }
     };
-    let between = sides.map(|(side_a, side_b)| of_difference((of_a.exp(), side_a), (of_b.exp(), side_b)));
-    let noise = a.noise.into_iter().chain(b.noise).fold(margin, f64::max);
+    let exp = |of: Bounded, effects: &Effects| Bounded { value: of.value.exp(), interval: effects.interval() };
+    let difference = exp(of_b, b).less(exp(of_a, a));
     Related {
         a,
         b,
-        ratio,
-        interval: log_interval.map(|(low, high)| (low.exp(), high.exp())),
+        ratio: (of_b.value - of_a.value).exp(),
+        interval: interval.map(|(low, high)| (low.exp(), high.exp())),
         sort,
-        difference: (difference, between),
-        margin: noise,
+        difference: (difference.value, difference.interval),
+        margin: a.noise.into_iter().chain(b.noise).fold(margin, f64::max),
     }
-}
-
-/// Welch's 95 % interval of a difference of means, each with its squared standard error and degrees of freedom.
-fn welch(difference: f64, (error_a, freedom_a): (f64, f64), (error_b, freedom_b): (f64, f64)) -> (f64, f64) {
-    let error = error_a + error_b;
-    if error == 0.0 {
-        return (difference, difference);
-    }
-    let freedom = error.powi(2) / (error_a.powi(2) / freedom_a + error_b.powi(2) / freedom_b);
-    let half = stats_t(freedom) * error.sqrt();
-    (difference - half, difference + half)
-}
-
-/// The interval of `b - a` from those of both.
-fn of_difference((a, (a_low, a_high)): (f64, (f64, f64)), (b, (b_low, b_high)): (f64, (f64, f64))) -> (f64, f64) {
-    let difference = b - a;
-    (difference - (b - b_low).hypot(a_high - a), difference + (b_high - b).hypot(a - a_low))
 }
 
 fn frame(rows: &[Related<'_>], (a, b): (&str, &str)) -> PolarsResult<DataFrame> {

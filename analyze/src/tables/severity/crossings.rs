@@ -15,8 +15,9 @@
 
 use polars::prelude::*;
 
-use super::{Aim, Curve, Spread, frame, unit};
+use super::{Aim, Curve, Sure, curves, unit};
 use crate::tables::delta::Measured;
+use crate::tables::spread::{Spread, half_width};
 
 pub use super::text::{crossing_in_words as in_words, crossings as text, interval_in_words};
 
@@ -66,7 +67,7 @@ struct Crossing {
 /// # Errors
 /// [`PolarsError`] when a summary lacks a column.
 pub fn table(runs: &[Measured], aims: &[Aim], metrics: &[&str], thresholds: (f64, f64)) -> PolarsResult<DataFrame> {
-    let curves = frame::of(runs, aims, metrics)?;
+    let curves = curves(runs, aims, metrics)?;
     let thresholds = [thresholds.0, thresholds.1];
     let found = curves.iter().flat_map(|curve| thresholds.map(|percent| (curve, percent, crossing(curve, percent))));
     rows(&found.collect::<Vec<_>>())
@@ -91,56 +92,61 @@ fn crossing(curve: &Curve, percent: f64) -> Option<Crossing> {
     if measured.is_empty() {
         return None;
     }
-    let spreads: Option<Vec<Spread>> = steady.iter().map(|point| point.spread).collect();
-    let interval = spreads.map(|spreads| {
-        let line: Vec<(f64, f64, Spread)> =
-            measured.iter().zip(spreads).map(|(&(place, loss), spread)| (place, loss, spread)).collect();
+    let sure: Option<Vec<Sure>> = steady.iter().map(|point| point.sure).collect();
+    let interval = sure.map(|sure| {
+        let points = measured.iter().zip(sure).map(|(&(place, loss), sure)| (place, loss, sure)).collect();
+        let line = Line { points, shared: curve.shared };
         // Where the loss could first be as large, and where it first must be.
-        (band(&line, 1.0, threshold), band(&line, -1.0, threshold))
+        (line.reaches(1.0, threshold), line.reaches(-1.0, threshold))
     });
     Some(Crossing { place: first(&measured, threshold), interval })
 }
 
-/// Where the upper (`side` 1) or lower (-1) end of the pointwise 95 % band around a line first reaches a loss.
-fn band(line: &[(f64, f64, Spread)], side: f64, threshold: f64) -> Place {
-    let ends = |from: usize, share: f64| {
-        let ((_, below, of_below), (_, above, of_above)) = (line[from], line[(from + 1).min(line.len() - 1)]);
-        (1.0 - share) * below + share * above + side * half([(1.0 - share, of_below), (share, of_above)])
-    };
-    if ends(0, 0.0) >= threshold {
-        return Place::Before;
-    }
-    for from in 0..line.len() - 1 {
-        let share = |step: usize| step as f64 / STEPS as f64;
-        let Some(step) = (1..=STEPS).find(|&step| ends(from, share(step)) >= threshold) else { continue };
-        let (mut low, mut high) = (share(step - 1), share(step));
-        for _ in 0..24 {
-            let middle = (low + high) / 2.0;
-            if ends(from, middle) >= threshold { high = middle } else { low = middle }
-        }
-        return Place::At(line[from].0 + high * (line[from + 1].0 - line[from].0));
-    }
-    Place::Beyond
+/// A line through points (place, loss, and how sure that is), and what all of them have in common.
+struct Line {
+    points: Vec<(f64, f64, Sure)>,
+    shared: Option<Spread>,
 }
 
-/// Half the width of the 95 % interval of a weighted sum of two means.
-fn half(parts: [(f64, Spread); 2]) -> f64 {
-    let (mut variance, mut of_variance) = (0.0, 0.0);
-    for (weight, spread) in parts {
-        match spread {
-            Spread::Between { error, freedom } => {
-                let part = (weight * error).powi(2);
-                variance += part;
-                of_variance += part.powi(2) / freedom as f64;
+impl Line {
+    /// The upper (`side` 1) or lower (-1) end of the 95 % interval of the loss, at this share of the way from one point to the next.
+    fn end(&self, from: usize, share: f64, side: f64) -> f64 {
+        let next = (from + 1).min(self.points.len() - 1);
+        let ((_, below, of_below), (_, above, of_above)) = (self.points[from], self.points[next]);
+        let part = |weight: f64, sure: Sure| match sure {
+            Sure::Between(spread) => spread.weighted(weight),
+            // The half width of a normal distribution's interval.
+            Sure::Within { low, high } => {
+                Spread { variance: (weight * (high - low) / (2.0 * NORMAL)).powi(2), freedom: f64::INFINITY }
             }
-            Spread::Within { low, high } => variance += (weight * (high - low) / (2.0 * NORMAL)).powi(2),
+        };
+        let is_between = |sure: Sure| matches!(sure, Sure::Between(_));
+        // Intervals within runs have the baselines' part in them.
+        let shared = self.shared.filter(|_| is_between(of_below) && is_between(of_above));
+        let parts: Vec<Spread> =
+            [part(1.0 - share, of_below), part(share, of_above)].into_iter().chain(shared).collect();
+        (1.0 - share) * below + share * above + side * half_width(&parts)
+    }
+
+    /// Where that end first reaches a loss.
+    fn reaches(&self, side: f64, threshold: f64) -> Place {
+        if self.end(0, 0.0, side) >= threshold {
+            return Place::Before;
         }
+        for from in 0..self.points.len() - 1 {
+            let share = |step: usize| step as f64 / STEPS as f64;
+            let reaches = |share: f64| self.end(from, share, side) >= threshold;
+            let Some(step) = (1..=STEPS).find(|&step| reaches(share(step))) else { continue };
+            let (mut low, mut high) = (share(step - 1), share(step));
+            for _ in 0..24 {
+                let middle = (low + high) / 2.0;
+                if reaches(middle) { high = middle } else { low = middle }
+            }
+            let (from, to) = (self.points[from].0, self.points[from + 1].0);
+            return Place::At(from + high * (to - from));
+        }
+        Place::Beyond
     }
-    if variance == 0.0 {
-        return 0.0;
-    }
-    let quantile = if of_variance > 0.0 { super::stats_t(variance.powi(2) / of_variance) } else { NORMAL };
-    quantile * variance.sqrt()
 }
 
 type Found<'a> = (&'a Curve, f64, Option<Crossing>);
@@ -170,7 +176,7 @@ fn rows(found: &[Found<'_>]) -> PolarsResult<DataFrame> {
     let high = |row: &Found<'_>| Some(row.2?.interval?.1);
     let interval = |(curve, _, crossing): &Found<'_>| {
         (*crossing)?.interval?;
-        let is_within = curve.steady().any(|point| matches!(point.spread, Some(Spread::Within { .. })));
+        let is_within = curve.steady().any(|point| matches!(point.sure, Some(Sure::Within { .. })));
         Some(if is_within { "within-run" } else { "between-run" }.to_owned())
     };
     let listed = |values: Vec<String>| Some(values.join(", ")).filter(|list| !list.is_empty());
@@ -221,7 +227,7 @@ fn rows(found: &[Found<'_>]) -> PolarsResult<DataFrame> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::severity::{Named, Point, between};
+    use crate::tables::severity::{Named, Point};
 
     /// Losses at these delays, so that 10 % are lost at 23.8 ms and 50 % at 65.9 ms.
     const PLANTED: [(f64, f64); 4] = [(10.0, 0.02), (20.0, 0.05), (50.0, 0.48), (100.0, 1.15)];
@@ -237,20 +243,20 @@ mod tests {
             metric: "ops_per_s",
             cohort: String::new(),
         };
-        Curve { named, points }
+        Curve { named, points, shared: None }
     }
 
     fn point(value: f64, losses: &[f64]) -> Point {
         let count = losses.len();
         let loss = losses.iter().sum::<f64>() / count as f64;
-        let within = Spread::Within { low: loss - 0.1, high: loss + 0.1 };
+        let within = Sure::Within { low: loss - 0.1, high: loss + 0.1 };
         Point {
             value,
             runs: vec![String::new(); count],
             leader_changes: 0,
             level: None,
             loss: Some(loss),
-            spread: Some(if count > 1 { between(losses) } else { within }),
+            sure: Some(Spread::of(losses).map_or(within, Sure::Between)),
             noise: Some(1.02),
         }
     }
@@ -300,10 +306,27 @@ mod tests {
             }
             for covered in covered {
                 let share = f64::from(covered) / f64::from(SWEEPS);
-                eprintln!("{runs} runs, {spread} {spread_more}: {share}");
                 assert!((0.90..=0.99).contains(&share), "{runs} runs, {spread} {spread_more}: {share}");
             }
         }
+    }
+
+    #[test]
+    fn intervals_cover_where_all_runs_share_their_baselines() {
+        let mut normals = Normals(11);
+        let mut covered = 0_u32;
+        const SWEEPS: u32 = 400;
+        for _ in 0..SWEEPS {
+            let baselines: Vec<f64> = (0..4).map(|_| 0.1 * normals.next()).collect();
+            let off = baselines.iter().sum::<f64>() / 4.0;
+            let points =
+                PLANTED.map(|(value, loss)| point(value, &[(); 3].map(|()| loss - off + 0.03 * normals.next())));
+            let curve = Curve { shared: Spread::of(&baselines), ..curve(points.into(), "delay") };
+            let found = crossing(&curve, 50.0).and_then(|found| found.interval).expect("an interval");
+            covered += u32::from(covers(found, truth(50.0)));
+        }
+        let share = f64::from(covered) / f64::from(SWEEPS);
+        assert!((0.90..=0.99).contains(&share), "{share}");
     }
 
     #[test]
@@ -361,7 +384,7 @@ mod tests {
         assert!((low - (truth(50.0) - 5.6)).abs() < 1.2 && (high - (truth(50.0) + 5.6)).abs() < 1.2, "{low} {high}");
         let rows = rows(&[(&curve, 50.0, Some(found))]).expect("rows");
         assert_eq!(rows.column("interval").expect("it").str().expect("text").get(0), Some("within-run"));
-        let unknown: Vec<Point> = curve.points.into_iter().map(|point| Point { spread: None, ..point }).collect();
+        let unknown: Vec<Point> = curve.points.into_iter().map(|point| Point { sure: None, ..point }).collect();
         assert_eq!(crossing(&super::tests::curve(unknown, "delay"), 50.0).expect("a crossing").interval, None);
     }
 }

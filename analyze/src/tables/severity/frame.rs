@@ -3,7 +3,7 @@
 use polars::prelude::*;
 
 use super::{Aim, Curve, Point, curves, percent, ratio, unit};
-use crate::tables::delta::{self, Measured};
+use crate::tables::delta::Measured;
 
 /// Tells what is lost at each value of a fault, one row for each curve, metric and value. `runs` are the measured runs and
 /// what they are compared with, `aims` those of the runs with a fault, `metrics` some of [`super::metrics`]. Columns:
@@ -27,13 +27,7 @@ use crate::tables::delta::{self, Measured};
 /// # Errors
 /// [`PolarsError`] when a summary lacks a column.
 pub fn table(runs: &[Measured], aims: &[Aim], metrics: &[&str]) -> PolarsResult<DataFrame> {
-    frame(&of(runs, aims, metrics)?)
-}
-
-/// The curves of runs.
-pub(super) fn of(runs: &[Measured], aims: &[Aim], metrics: &[&str]) -> PolarsResult<Vec<Curve>> {
-    let cohorts: Vec<_> = runs.iter().map(|run| (run.run.clone(), run.factors.cohort.clone())).collect();
-    curves(&delta::by_run(runs)?, aims, &cohorts, metrics)
+    frame(&curves(runs, aims, metrics)?)
 }
 
 fn frame(curves: &[Curve]) -> PolarsResult<DataFrame> {
@@ -52,13 +46,14 @@ fn frame(curves: &[Curve]) -> PolarsResult<DataFrame> {
         Column::new(name.into(), cells.collect::<Vec<_>>())
     };
     let ends = |curve: &Curve, point: &Point| {
-        let (a, b) =
-            point.interval().map(|(low, high)| (ratio(curve.named.metric, low), ratio(curve.named.metric, high)))?;
+        let (a, b) = curve
+            .interval(point)
+            .map(|(low, high)| (ratio(curve.named.metric, low), ratio(curve.named.metric, high)))?;
         Some((a.min(b), a.max(b)))
     };
     let within = |point: &Point| Some(point.loss?.abs() <= point.noise?.ln());
     let reversals: Vec<_> = rows.iter().map(|(curve, at)| curve.reversal(*at)).collect();
-    let can_tell = |(curve, at): &(&Curve, usize)| curve.points[*at].interval().is_some();
+    let can_tell = |(curve, at): &(&Curve, usize)| curve.interval(&curve.points[*at]).is_some();
     let is_reversal = rows.iter().zip(&reversals).map(|(row, reversal)| can_tell(row).then_some(reversal.is_some()));
     let because =
         reversals.iter().map(|reversal| Some("leader changed").filter(|_| reversal.is_some_and(|it| it.is_by_leader)));
@@ -81,10 +76,10 @@ fn frame(curves: &[Curve]) -> PolarsResult<DataFrame> {
             number("ratio", &|curve, point| Some(ratio(curve.named.metric, point.loss?))),
             number("ratio_low", &|curve, point| Some(ends(curve, point)?.0)),
             number("ratio_high", &|curve, point| Some(ends(curve, point)?.1)),
-            text("interval", &|_, point| Some(point.spread?.as_str().to_owned())),
+            text("interval", &|_, point| Some(point.sure?.as_str().to_owned())),
             number("degradation_percent", &|_, point| point.loss.map(percent)),
-            number("degradation_low_percent", &|_, point| Some(percent(point.interval()?.0))),
-            number("degradation_high_percent", &|_, point| Some(percent(point.interval()?.1))),
+            number("degradation_low_percent", &|curve, point| Some(percent(curve.interval(point)?.0))),
+            number("degradation_high_percent", &|curve, point| Some(percent(curve.interval(point)?.1))),
             number("noise", &|_, point| point.noise),
             Column::new(
                 "within_noise".into(),

@@ -35,10 +35,10 @@ pub fn text(severity: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     let groups = groups(severity)?;
     let same = |point: usize, metric: &str| {
         (0..severity.height()).find(|&row| {
-            let is_same = |name: &&str| cells.text(name, row) == cells.text(name, point);
+            let is_same = |name: &str| cells.text(name, row) == cells.text(name, point);
             cells.text("metric", row) == metric
                 && groups[row] == groups[point]
-                && ["kind", "compared", "run_names"].iter().all(|name| is_same(&name))
+                && ["kind", "compared", "run_names"].iter().all(|name| is_same(name))
         })
     };
     let mut columns = vec![
@@ -102,7 +102,7 @@ pub fn crossings(crossings: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     let cells = Cells::of(crossings)?;
     let main = main_kind(crossings.column("kind")?.str()?);
     // Both thresholds of a curve are neighbours.
-    let is_first = |row: &usize| row % 2 == 0 && cells.text("kind", *row) == main;
+    let is_first = |row: &usize| row.is_multiple_of(2) && cells.text("kind", *row) == main;
     let rows: Vec<usize> = (0..crossings.height()).filter(is_first).collect();
     let groups = groups(crossings)?;
     let column = |name: &str, of: &dyn Fn(usize) -> String| {
