@@ -129,7 +129,7 @@ fn sweeps_patterns_and_folders_against_each_other() {
         "{out}"
     );
     assert!(is_narrow(&out), "{out}");
-    assert!(!out.contains("differ:"), "the same made twice: {out}");
+    assert!(!out.contains("\ndiffer: "), "the same made twice: {out}");
     assert!(out.contains("\ndelay20_full\nduring/baseline  ops_per_s        3, 3"), "{out}");
     assert!(out.contains("do not differ in what was asked"), "{out}");
     let (_, again, _) = compare(&[FIRST, SECOND]);
@@ -166,7 +166,7 @@ fn sweeps_patterns_and_folders_against_each_other() {
     sweep(other.path(), FIRST, 0, 3);
     let (code, out, err) = compare(&[FIRST, other.path().to_str().expect("a path")]);
     assert!(code == 0 && out.contains("B: results folder "), "{out}{err}");
-    assert!(!out.contains("differ:"), "{out}");
+    assert!(!out.contains("\ndiffer: "), "{out}");
 
     // Nothing in common, nothing there, nothing finished.
     let (code, out, err) = compare(&["delay*_mid", "delay*_full"]);
