@@ -13,10 +13,12 @@ mod compare;
 mod diagram;
 mod gather;
 mod plot;
+mod report;
 
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
+pub use report::{ReportPage, page};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +86,8 @@ pub enum Command {
     },
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze report`
+    Report(ReportPage),
 }
 
 /// How and where to write a table.
@@ -180,6 +184,7 @@ pub fn run(command: &Command) -> Report {
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot { selection, kind, picture } => plot::plot(selection, *kind, picture, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Report(asked) => report::report(asked, &mut report),
     };
     report.failure = result.err();
     report

@@ -23,7 +23,7 @@ mod noise;
 mod text;
 
 pub use frames::{by_label, by_run};
-pub(super) use text::ratio as ratio_in_words;
+pub use text::ratio as ratio_in_words;
 pub use text::{text_by_label, text_by_run};
 
 /// The numbers that are compared, as their columns are named in the summary. All but the first are latencies.
