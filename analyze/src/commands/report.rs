@@ -14,10 +14,10 @@ use super::gather::{as_if_faulted, map, opened};
 use super::{PlotOutput, Report, plot};
 use crate::load::{self, Capacity, Run, Selection, SweepChoice};
 use crate::output::{self, Destination};
-use crate::plots::{self, PlottedLeaderChange, PlottedRun};
+use crate::plots;
 use crate::report::{self, Part, ReportedRun};
 use crate::tables::delta::Measured;
-use crate::tables::{cdf, latency, runs, summary, throughput};
+use crate::tables::{cdf, latency, summary, throughput};
 use crate::{Error, Result};
 
 /// What `analyze report` writes.
@@ -100,25 +100,7 @@ struct Reported {
 fn reported(run: &Run, bin_ns: i64) -> Result<Reported> {
     let operations = run.operations(&reads())?;
     let facts = run.facts(&operations)?;
-    let manifest = &run.listed.manifest;
-    let member = |index: i64| usize::try_from(index).map_or("?", |index| manifest.member_name(index)).to_owned();
-    let leader_changes = run.leader_changes(&facts)?.into_iter().map(|change| PlottedLeaderChange {
-        at_s: change.time_ns as f64 / 1e9,
-        from: member(change.from),
-        to: member(change.to),
-    });
-    let plotted = PlottedRun {
-        run: facts.run.clone(),
-        label: facts.label.clone(),
-        factors: run.factors.clone(),
-        fault: runs::fault_in_words(&run.listed),
-        workload: runs::workload_in_words(&manifest.spec.workload),
-        window_s: facts.phases.window().map(|window| window.seconds()),
-        end_s: facts.phases.end_ns() as f64 / 1e9,
-        leader_changes: leader_changes.collect(),
-        rates: throughput::by_phase(&operations, &facts)?,
-        table: DataFrame::empty(),
-    };
+    let plotted = plot::plotted(run, &operations, &facts, DataFrame::empty())?;
     let own = summary::table(&operations, &facts)?;
     let compared = match run.factors.fault {
         Some(_) => own.clone(),

@@ -4,6 +4,7 @@ use maud::html;
 use polars::prelude::*;
 
 use crate::Result;
+use crate::plots::cdf::Scale;
 use crate::plots::{self, PlottedRun};
 use crate::report::figures::Numbers;
 use crate::report::{Part, Section};
@@ -32,7 +33,7 @@ pub(super) fn latency(part: &Part, numbers: &Numbers) -> Result<Option<Section>>
 }
 
 pub(super) fn distributions(part: &Part, numbers: &Numbers) -> Result<Option<Section>> {
-    let svg = plots::cdf::draw_svg(&part.plotted(|run| &run.cdf), &part.references, &part.subject())?;
+    let svg = plots::cdf::draw_svg(&part.plotted(|run| &run.cdf), &part.references, Scale::default(), &part.subject())?;
     let content = numbers.figure(&svg, &html! {
         "Distribution of response time by phase. Upwards run the percentiles, at equal distances for each nine, so that \
          the slowest operations are as easy to read as the others."
