@@ -14,15 +14,17 @@ const NOWRAP_CHARS_MAX: usize = 34;
 /// Renders a table under `caption`: headings as such, the first cell of a row as what names it, groups as bodies of their
 /// own. Numbers stand right. A cell whose text ends with `~`, which stands for an effect within the noise, is marked by a
 /// class and says so. Hints, which are about the command line, are left out.
-pub fn table(table: &TextTable, caption: &Markup) -> Markup {
+///
+/// The caption stands outside of the box, where it does not scroll away; `id` ties the two together.
+pub fn table(table: &TextTable, id: &str, caption: &Markup) -> Markup {
     let spans = table.spans();
     let has_spans = spans.iter().any(|(_, above)| !above.is_empty());
     let is_grouped = table.rows.iter().any(|(group, _)| group.is_some());
     html! {
         @for lead in leads(&table.leads) { p { (lead) } }
-        div .scroll tabindex="0" role="group" aria-label="Table, scrolls sideways" {
-            table {
-                caption { (caption) }
+        p .caption id=(id) { (caption) }
+        div .scroll tabindex="0" role="group" aria-labelledby=(id) {
+            table aria-labelledby=(id) {
                 thead {
                     @if has_spans { tr {
                         @for (columns, above) in &spans { (span(columns, above)) }
@@ -127,7 +129,7 @@ mod tests {
         ];
         let mut text = TextTable::new(&frame, &columns, Some("group")).expect("a table");
         edit(&mut text);
-        format!("<div>{}</div>", table(&text, &html! { "caption" }).into_string())
+        format!("<div>{}</div>", table(&text, "t", &html! { "caption" }).into_string())
     }
 
     #[test]

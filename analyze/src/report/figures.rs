@@ -32,9 +32,8 @@ impl Numbers {
     /// A table with `caption` above.
     pub(super) fn table(&self, table: &TextTable, caption: &Markup) -> Markup {
         let number = next(&self.tables);
-        html! { div .table id={ "table-" (number) } {
-            (html::table(table, &html! { b { "Table " (number) ". " } (caption) }))
-        } }
+        let id = format!("table-{number}");
+        html! { div .table { (html::table(table, &id, &html! { b { "Table " (number) ". " } (caption) })) } }
     }
 }
 

@@ -3,10 +3,11 @@
 use maud::{Markup, html};
 
 use super::evidence;
-use crate::Result;
 use crate::report::figures::Numbers;
+use crate::report::words::counted;
 use crate::report::{Part, ReportedRun, Section};
 use crate::tables::{runs, summary};
+use crate::{Result, output};
 
 pub(super) fn section(part: &Part, numbers: &Numbers) -> Result<Option<Section>> {
     let listed: Vec<_> = part.runs.iter().map(|run| run.listed.clone()).collect();
@@ -22,22 +23,22 @@ pub(super) fn section(part: &Part, numbers: &Numbers) -> Result<Option<Section>>
 
 /// A run, folded.
 fn details(run: &ReportedRun) -> Result<Markup> {
-    let manifest = &run.listed.manifest;
+    let (name, manifest) = (&run.listed.run, &run.listed.manifest);
     let table = summary::text(&run.summary, false)?;
     let changes = run.plotted.leader_changes.len();
     Ok(html! {
-        details .run id={ "run-" (run.listed.run) } {
+        details .run id={ "run-" (name) } {
             summary {
-                b { (run.listed.run) }
+                b { (name) }
                 " " (run.plotted.fault)
                 @if changes > 0 { " " span .flag { "leader changed" } }
                 @if runs::client_saturated(manifest).is_some() { " " span .flag { "client saturated" } }
                 @if !manifest.warnings.is_empty() {
-                    " " span .flag { (crate::report::words::counted(manifest.warnings.len(), "warning")) }
+                    " " span .flag { (counted(manifest.warnings.len(), "warning")) }
                 }
             }
             (evidence::of(run))
-            (crate::output::html::table(&table, &html! { "Counts and percentiles of " (run.listed.run) }))
+            (output::html::table(&table, &format!("numbers-{name}"), &html! { "Counts and percentiles of " (name) }))
         }
     })
 }
