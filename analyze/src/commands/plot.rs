@@ -189,6 +189,12 @@ fn svg_path(to: &PlotOutput, selection: &Selection, kind: PlotKind) -> Result<Pa
         PlotOutput::BesideRuns => &selection.dir,
     };
     let (dir, subject) = match RunFolder::open(dir) {
+        // Beside a bundle, with its name: it may not be the only one there.
+        _ if dir.is_file() => {
+            let bundle = dir.file_name().unwrap_or_default().to_string_lossy();
+            let bundle = as_file_name(bundle.split('.').next().unwrap_or_default());
+            (dir.parent().unwrap_or(Path::new("")).to_path_buf(), format!("{bundle}_{}", file_name(selection)))
+        }
         // A recording stays as it was recorded: the picture of one run goes beside it, not into it.
         Ok(run) if run.manifest_json().exists() => (
             dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf(),
@@ -211,8 +217,12 @@ fn file_name(selection: &Selection) -> String {
         None => Vec::new(),
     };
     words.extend(selection.patterns.iter().map(load::Pattern::as_str));
+    as_file_name(&words.join("_"))
+}
+
+fn as_file_name(text: &str) -> String {
     let mut name = String::new();
-    for c in words.join("_").chars() {
+    for c in text.chars() {
         let c = if c.is_ascii_alphanumeric() || "-+=,.".contains(c) { c } else { '_' };
         if c != '_' || !name.ends_with('_') {
             name.push(c);
