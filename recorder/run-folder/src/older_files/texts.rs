@@ -38,6 +38,9 @@ fn metadata(folder: &RunFolder, manifest: &Manifest) -> String {
     let name = |index: Option<usize>| index.map_or("none", |index| manifest.member_name(index)).to_owned();
     let endpoints: Vec<_> = manifest.cluster.members.iter().map(|member| member.client_url.as_str()).collect();
     let targets: Vec<_> = manifest.fault_targets.iter().map(|&index| manifest.member_name(index)).collect();
+    // What was hit in a recorded run stands beside its fault; of an imported one, at most its name is known.
+    let asked = spec.fault.as_ref().filter(|_| manifest.imported.is_some()).map(|fault| fault.target.to_string());
+    let target = if targets.is_empty() { asked.unwrap_or_else(|| "none".to_owned()) } else { targets.join(",") };
     // Plain seconds, as the older scripts took them.
     let seconds = |ms: Option<u64>| ms.map_or("none".to_owned(), |ms| (ms as f64 / 1000.0).to_string());
     let fault = spec.fault.as_ref();
@@ -48,7 +51,7 @@ fn metadata(folder: &RunFolder, manifest: &Manifest) -> String {
         ("status", "", one_line(&manifest.status.to_string())),
         ("endpoints", "cluster.members", endpoints.join(",")),
         ("leader", "leaders", name(manifest.leaders.injection.or(manifest.leaders.start))),
-        ("target", "spec.fault.target", if targets.is_empty() { "none".to_owned() } else { targets.join(",") }),
+        ("target", "spec.fault.target", target),
         ("fault", "spec.fault", fault.map_or("none".to_owned(), |fault| fault.effect.to_string())),
         ("inject_at", "spec.fault.at_ms", seconds(fault.map(|fault| fault.at_ms))),
         ("inject_for", "spec.fault.for_ms", seconds(fault.and_then(|fault| fault.for_ms))),
