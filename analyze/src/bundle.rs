@@ -17,6 +17,7 @@
 //! [`read`].
 
 mod contents;
+mod interrupt;
 mod read;
 mod texts;
 mod unpacked;

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use tar::{Archive, EntryType};
 
 use super::contents::{BundledFile, Contents, Place, place, refused};
+use super::interrupt::is_interrupted;
 use super::{BUFFER_BYTES, BUNDLE_JSON, MAGIC, SHA256SUMS, TOP, hex};
 use crate::{Error, Result};
 
@@ -93,6 +94,9 @@ pub(super) fn read(
             if count == 0 {
                 break;
             }
+            if is_interrupted() {
+                return Err(Error::bundle(bundle, "interrupted"));
+            }
             digest.update(&buffer[..count]);
             if let Some(to) = &mut to {
                 to.write_all(&buffer[..count]).map_err(cannot_unpack(bundle))?;
@@ -105,7 +109,6 @@ pub(super) fn read(
         }
     }
     entries.end()?;
-    drop(entries);
     // What is behind the archive's end must be padding; reading it also has zstd compare its own checksum.
     let mut rest = archive.into_inner().take(PADDING_BYTES_MAX as u64 + 1);
     let mut padding = Vec::new();

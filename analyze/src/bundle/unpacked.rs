@@ -1,6 +1,6 @@
 //! Bundles in the place of folders: unpacked once into a temporary folder, which goes when the command is over.
 //!
-//! What a command leaves when it is killed is removed by the next one that opens a bundle: each temporary folder has a
+//! It goes before the command does when that is interrupted. What a command leaves when it is killed is removed by the next one that opens a bundle: each temporary folder has a
 //! file that its process keeps locked, and the system lets go of a lock when its process ends in whatever way.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use run_folder::DEFAULT_RESULTS_DIR;
 use tempfile::TempDir;
 
 use super::contents::Place;
-use super::read;
+use super::{interrupt, read};
 use crate::{Error, Result};
 
 const PREFIX: &str = "laggard-bundle-";
@@ -95,6 +95,12 @@ pub fn results(path: &Path) -> Result<PathBuf> {
 }
 
 fn unpack(bundle: &Path) -> Result<Unpacked> {
+    interrupt::watch(|| {
+        let mut open = open();
+        open.bundles.clear();
+        // Whoever asks for a bundle now waits for the end.
+        std::mem::forget(open);
+    });
     let parent = std::env::temp_dir();
     remove_left_over(&parent);
     let cannot_make = |error: std::io::Error| {

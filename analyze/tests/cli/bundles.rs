@@ -474,6 +474,37 @@ fn a_bomb_takes_neither_disk_nor_memory() {
     assert!(message.contains("would unpack to more than 200 times as many"), "{message}");
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupted_command_leaves_no_temporary_folder() {
+    use std::io::Write;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Stdio;
+
+    let place = Place::with_sweep();
+    place.bundle(&[], "all.tar.zst");
+    for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_analyze"));
+        command.args(["cdf", "--dir", "all.tar.zst", "--format", "csv"]).current_dir(place.path(""));
+        let mut running = command.env("TMPDIR", place.temporary()).stdout(Stdio::piped()).spawn().expect("the program");
+        // More is written than a pipe holds, so the program waits for its reader.
+        let mut first = [0; 10];
+        running.stdout.as_mut().expect("a pipe").read_exact(&mut first).expect("data");
+        assert_eq!(fs::read_dir(place.temporary()).expect("a folder").count(), 1, "the bundle is unpacked");
+        let sent = Command::new("kill").args([&format!("-{name}"), &running.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+        assert_eq!(running.wait().expect("it ends").signal(), Some(number));
+        assert_eq!(fs::read_dir(place.temporary()).expect("a folder").count(), 0, "after {name}");
+    }
+    // What is left after `kill -9` goes with the next bundle, once nobody can be about to lock it.
+    let left = place.temporary().join("laggard-bundle-left");
+    fs::create_dir(&left).expect("a folder");
+    fs::File::create(left.join(".lock")).and_then(|mut lock| lock.write_all(b"")).expect("a file");
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    fs::File::open(&left).and_then(|dir| dir.set_modified(hour_ago)).expect("its time can be set");
+    assert_eq!(place.run(&["list", "--dir", "all.tar.zst"]).0, 0);
+}
+
 #[test]
 fn a_bundle_is_not_bundled_again() {
     let place = Place::with_two_runs();
