@@ -70,7 +70,12 @@ fn numbers_are_those_of_the_files_and_what_they_are_is_said() {
     let place = Workplace::new();
     run(&mut place.analyze(&format!("import {}", fixtures().display()))).expect_code(0);
     let summary = run(&mut place.analyze("summary --pattern slow* --format json")).expect_code(0);
-    for expected in ["response time is service time there", "coordinated omission", "as asked, not measured"] {
+    for expected in [
+        "response time is service time there",
+        "coordinated omission",
+        "as asked, not measured",
+        "half a second of guard",
+    ] {
         assert!(summary.stderr.contains(expected), "{}", summary.stderr);
     }
     let rows: Vec<Value> = serde_json::from_str(&summary.stdout).expect("valid JSON");

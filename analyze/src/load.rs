@@ -12,7 +12,6 @@ use run_folder::manifest::Role;
 use run_folder::sample::metric;
 use run_folder::{RunFolder, Status, reader};
 
-use crate::phases::Phases;
 use crate::tables::Facts;
 use crate::tables::factors::Factors;
 use crate::tables::imported;
@@ -176,7 +175,7 @@ impl Run {
         Ok(Facts {
             run: self.listed.run.clone(),
             label: self.listed.label.clone(),
-            phases: Phases::derive(&imported::edges(&self.listed), workload.warm_up_ms, end_ns),
+            phases: imported::phases(&self.listed, end_ns),
             deadline_ms: workload.deadline_ms as f64,
             members: manifest.cluster.members.iter().map(|member| member.name.clone()).collect(),
         })

@@ -18,8 +18,8 @@ What no file says stays missing: members that were asked, ids, terms, revisions,
 is not known, so their response time is their service time, and waiting before they were sent cannot be seen \
 (coordinated omission): such runs carry a note wherever numbers are printed. What failed counts as unknown, for it may have \
 been done. The fault is taken from metadata.txt or a label such as loss20_mid, delay100_full or slowleader_mid20ms; a \
-window is shown only where metadata.txt, or you with --inject-at and --inject-for, say when it was, and its edges are \
-as asked, not as measured. throughput.csv without latency.log is refused: counts are no operations.
+window is shown only where metadata.txt, or you with --inject-at and --inject-for, say when it was; its edges are \
+as asked, not as measured, so half a second on both sides of each counts for neither part. throughput.csv without latency.log is refused: counts are no operations.
 
 Lines that cannot be read, or lie outside of the run's time, are named and refuse the folder; --lenient leaves them out \
 and says how many.";

@@ -1,23 +1,28 @@
 //! What is different about runs that were made of older files: see [`run_folder::manifest::Imported`].
 
-use std::borrow::Cow;
-
 use run_folder::FaultEvent;
 
 use super::runs::Listed;
+use crate::phases::Phases;
 
-/// The faults of a run with the edges that phases are derived from: the measured ones of recorded runs. Of imported runs
-/// nobody measured any; there the edges that were asked for stand in, where both are known.
-pub fn edges(run: &Listed) -> Cow<'_, [FaultEvent]> {
+/// How far the edges that older files tell may be from the real ones, in nanoseconds. Scripts count from their own start, which is
+/// somewhat before their first operation, and ran programs to inject and to heal.
+const GUARD_NS: i64 = 500_000_000;
+
+/// The phases of a run whose workload ended at `end_ns`. Of imported runs nobody measured the edges of a fault; there the
+/// ones that were asked for stand in, with wide guard bands, where both are known.
+pub fn phases(run: &Listed, end_ns: i64) -> Phases {
+    let warm_up_ms = run.manifest.spec.workload.warm_up_ms;
     if run.manifest.imported.is_none() {
-        return Cow::Borrowed(&run.faults);
+        return Phases::derive(&run.faults, warm_up_ms, end_ns);
     }
     let asked = |fault: &FaultEvent| {
         let window = fault.asked_clear_ns.map(|clear_ns| (fault.asked_ns, clear_ns));
         let (applied_ns, cleared_ns) = window.unzip();
         FaultEvent { applied_ns, cleared_ns, ..fault.clone() }
     };
-    Cow::Owned(run.faults.iter().map(asked).collect())
+    let faults: Vec<FaultEvent> = run.faults.iter().map(asked).collect();
+    Phases::derive(&faults, warm_up_ms, end_ns).with_guard(GUARD_NS)
 }
 
 const NAMED_MAX: usize = 3;
@@ -35,7 +40,7 @@ pub fn note<'a>(runs: impl IntoIterator<Item = &'a Listed>) -> Option<String> {
         format!(
             "imported from older files: {named}{more}. When their operations were due is not known: response time is \
              service time there, and waiting before sending cannot be seen (coordinated omission). Edges of faults are \
-             as asked, not measured; whether the leader changed is not known"
+             as asked, not measured, with half a second of guard on both sides; whether the leader changed is not known"
         )
     })
 }

@@ -144,8 +144,7 @@ fn said(text: &str) -> Option<String> {
 
 /// The phases of a run, from its manifest and its faults.
 pub fn phases(run: &Listed) -> Phases {
-    let manifest = &run.manifest;
-    Phases::derive(&imported::edges(run), manifest.spec.workload.warm_up_ms, manifest.clock.workload_end_ns)
+    imported::phases(run, run.manifest.clock.workload_end_ns)
 }
 
 /// The fault of a run in words, with its measured window, as in `delay 20ms on etcd1 (follower), egress, 40.0 s to
