@@ -8,6 +8,7 @@
 //! What never happens here: a cluster is not contacted, a recording is not changed, tables do not read files, plots do
 //! not compute, and a run that is not finished is not analysed without saying so.
 
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod diagrams;
