@@ -55,20 +55,26 @@ pub fn text(frame: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     let (runs, checks, results) = (column("run")?, column("check")?, column("result")?);
     let (guarantees, examples, details) = (column("guarantee")?, column("examples")?, column("detail")?);
     let counts = frame.column("violations")?.u64()?;
+    // What cannot be told for one reason in many runs is said once.
+    let mut untold: Vec<(String, String, Vec<String>)> = Vec::new();
     for row in 0..frame.height() {
         let cell = |column: &StringChunked| column.get(row).unwrap_or_default().to_owned();
         let (run, check, result) = (cell(&runs), cell(&checks), cell(&results));
         if result == Verdict::Violated.as_str() {
-            text.note(&format!(
-                "{run}: {check} is violated {} times: {}",
-                counts.get(row).unwrap_or(0),
-                cell(&guarantees)
-            ));
+            text.note(&format!("{run}: {check} is violated {} times: {}", counts.get(row).unwrap_or(0), cell(&guarantees)));
             cell(&examples).lines().for_each(|example| text.note(&format!("  {example}")));
         }
         if result == Verdict::NotCheckable.as_str() {
-            text.note(&format!("{run}: {check} cannot be told: {}", cell(&details)));
+            let why = cell(&details);
+            match untold.iter_mut().find(|(other, its, _)| *other == check && *its == why) {
+                Some((.., of)) => of.push(run),
+                None => untold.push((check, why, vec![run])),
+            }
         }
+    }
+    for (check, why, of) in untold {
+        let of = if of.len() > 1 { format!("{} runs, the first {}", of.len(), of[0]) } else { of[0].clone() };
+        text.note(&format!("{check} cannot be told: {why} ({of})"));
     }
     Ok(text)
 }
