@@ -61,7 +61,11 @@ pub fn text(frame: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
         let cell = |column: &StringChunked| column.get(row).unwrap_or_default().to_owned();
         let (run, check, result) = (cell(&runs), cell(&checks), cell(&results));
         if result == Verdict::Violated.as_str() {
-            text.note(&format!("{run}: {check} is violated {} times: {}", counts.get(row).unwrap_or(0), cell(&guarantees)));
+            text.note(&format!(
+                "{run}: {check} is violated {} times: {}",
+                counts.get(row).unwrap_or(0),
+                cell(&guarantees)
+            ));
             cell(&examples).lines().for_each(|example| text.note(&format!("  {example}")));
         }
         if result == Verdict::NotCheckable.as_str() {
