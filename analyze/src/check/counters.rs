@@ -193,8 +193,8 @@ pub(super) fn littles_law(
     }
     let (mut on, mut violations, mut details) = (Counted::default(), Violations::default(), Vec::new());
     for &(phase, from_ns, to_ns) in windows {
-        let within = applied.iter().filter(|p| p.member == furthest && (from_ns..to_ns).contains(&p.time_ns));
-        let (Some(first), Some(last)) = (within.clone().next(), within.last()) else { continue };
+        let mut within = applied.iter().filter(|p| p.member == furthest && (from_ns..to_ns).contains(&p.time_ns));
+        let (Some(first), Some(last)) = (within.next(), within.next_back()) else { continue };
         if last.time_ns - first.time_ns < STRETCH_NS_MIN {
             continue;
         }
