@@ -49,6 +49,8 @@ leader, and how far they are. A leader counts while a majority names it. Message
 
 mermaid: paste it between ```mermaid and ``` into Markdown. graphviz: `dot -Tsvg`.";
 
+mod report;
+
 fn with_exit_codes(help: &str) -> String {
     format!("{help}\n\n{EXIT_CODES}")
 }
@@ -155,6 +157,9 @@ enum Typed {
     /// Check whether what the cluster answered can be right, and whether recordings are whole
     #[command(after_help = with_exit_codes(check::HELP))]
     Check(check::CheckArgs),
+    /// Write everything about runs into one HTML file that needs nothing else, and print its path
+    #[command(after_help = with_exit_codes(report::HELP))]
+    Report(report::ReportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -360,6 +365,7 @@ impl From<Typed> for Command {
             Typed::Plot(typed) => Self::Plot(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
             Typed::Check(typed) => Self::Check(typed.into()),
+            Typed::Report(typed) => Self::Report(typed.into()),
         }
     }
 }

@@ -12,12 +12,14 @@ mod compare;
 mod diagram;
 mod gather;
 mod plot;
+mod report;
 
 pub use check::Check;
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
+pub use report::{ReportPage, page};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +82,8 @@ pub enum Command {
     Diagram(Diagram),
     /// `analyze check`
     Check(Check),
+    /// `analyze report`
+    Report(ReportPage),
 }
 
 /// How and where to write a table.
@@ -137,6 +141,7 @@ pub fn run(command: &Command) -> Report {
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
         Command::Check(asked) => check::check(asked, &mut report),
+        Command::Report(asked) => report::report(asked, &mut report),
     };
     report.failure = result.err();
     report
