@@ -14,6 +14,7 @@ mod diagram;
 mod gather;
 mod import;
 mod plot;
+mod report;
 
 pub use bundle::Bundle;
 pub use compare::Comparison;
@@ -21,6 +22,7 @@ pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use import::Import;
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
+pub use report::{ReportPage, page};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +83,8 @@ pub enum Command {
     Plot(Plot),
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze report`
+    Report(ReportPage),
     /// `analyze bundle`
     Bundle(Bundle),
     /// `analyze import`
@@ -141,6 +145,7 @@ pub fn run(command: &Command) -> Report {
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Report(asked) => report::report(asked, &mut report),
         Command::Bundle(asked) => bundle::bundle(asked, &mut report),
         Command::Import(asked) => import::import(asked, &mut report),
     };

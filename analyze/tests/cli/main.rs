@@ -3,6 +3,7 @@
 mod bundles;
 mod diagrams;
 mod planted;
+mod report;
 mod sweeps;
 
 use std::fs;
