@@ -10,6 +10,8 @@ use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
+mod gate;
+
 /// The exit codes, as `--help` shows them.
 pub const EXIT_CODES: &str = "\
 Exit codes:
@@ -17,6 +19,8 @@ Exit codes:
   1  some run could not be read, or the result could not be written
   2  the command line is wrong
   3  there is nothing to analyse: no such folder, no run matches, or none is finished
+  4  gate: a rule does not hold; check: a check fails
+  5  gate, check: nothing fails, but something cannot be told
 
 Data goes to standard output, everything else to standard error.";
 
@@ -159,6 +163,8 @@ enum Typed {
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
+    /// Hold rules against runs, as in `during.put.p99 <= 3 * before`; the exit code says whether they hold
+    Gate(gate::GateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -411,6 +417,7 @@ impl From<Typed> for Command {
                 picture: format.into_picture(output),
             },
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
+            Typed::Gate(typed) => Self::Gate(typed.into()),
         }
     }
 }

@@ -11,11 +11,13 @@ use crate::{Error, Result};
 
 mod compare;
 mod diagram;
+mod gate;
 mod gather;
 mod plot;
 
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
+pub use gate::{Gate, GateFormat};
 use gather::{all, map, measured, opened, tables_of_runs};
 
 /// What is to be done.
@@ -84,6 +86,8 @@ pub enum Command {
     },
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze gate`
+    Gate(Gate),
 }
 
 /// How and where to write a table.
@@ -155,6 +159,8 @@ pub struct Report {
     pub unreadable: Vec<Error>,
     /// Why there are no data, where there are none.
     pub failure: Option<Error>,
+    /// The exit code that a verdict asks for, where everything could be read and written.
+    pub verdict: Option<u8>,
 }
 
 impl Report {
@@ -163,7 +169,7 @@ impl Report {
         match &self.failure {
             _ if !self.unreadable.is_empty() => 1,
             Some(failure) => failure.exit_code(),
-            None => 0,
+            None => self.verdict.unwrap_or(0),
         }
     }
 }
@@ -180,6 +186,7 @@ pub fn run(command: &Command) -> Report {
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot { selection, kind, picture } => plot::plot(selection, *kind, picture, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Gate(asked) => gate::gate(asked, &mut report),
     };
     report.failure = result.err();
     report

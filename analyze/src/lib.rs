@@ -12,6 +12,7 @@ pub mod cli;
 pub mod commands;
 pub mod diagrams;
 mod error;
+pub mod gate;
 pub mod load;
 pub mod output;
 pub mod phases;

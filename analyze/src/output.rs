@@ -12,6 +12,7 @@ use polars::prelude::*;
 use crate::{Error, Result};
 
 mod json;
+pub mod markdown;
 pub mod text;
 
 /// How a table is written.

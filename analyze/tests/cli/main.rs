@@ -1,6 +1,7 @@
 //! The real program on planted folders: what it prints, where it prints it, and the exit code.
 
 mod diagrams;
+mod gate;
 mod planted;
 mod sweeps;
 
