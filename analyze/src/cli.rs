@@ -10,6 +10,7 @@ use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
+mod columns;
 mod gate;
 
 /// The exit codes, as `--help` shows them.
@@ -165,6 +166,8 @@ enum Typed {
     Diagram(DiagramArgs),
     /// Hold rules against runs, as in `during.put.p99 <= 3 * before`; the exit code says whether they hold
     Gate(gate::GateArgs),
+    /// Say what the columns of every table mean, and in which unit they are
+    Columns(columns::ColumnsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -418,6 +421,7 @@ impl From<Typed> for Command {
             },
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
             Typed::Gate(typed) => Self::Gate(typed.into()),
+            Typed::Columns(typed) => Self::Columns(typed.into()),
         }
     }
 }

@@ -9,12 +9,14 @@ use crate::tables::runs::Listed;
 use crate::tables::{cdf, delta, runs, summary, throughput};
 use crate::{Error, Result};
 
+mod columns;
 mod compare;
 mod diagram;
 mod gate;
 mod gather;
 mod plot;
 
+pub use columns::{Columns, ColumnsFormat};
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
 pub use gate::{Gate, GateFormat};
@@ -88,6 +90,8 @@ pub enum Command {
     Diagram(Diagram),
     /// `analyze gate`
     Gate(Gate),
+    /// `analyze columns`
+    Columns(Columns),
 }
 
 /// How and where to write a table.
@@ -187,6 +191,7 @@ pub fn run(command: &Command) -> Report {
         Command::Plot { selection, kind, picture } => plot::plot(selection, *kind, picture, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
         Command::Gate(asked) => gate::gate(asked, &mut report),
+        Command::Columns(asked) => columns::columns(asked),
     };
     report.failure = result.err();
     report
