@@ -12,6 +12,7 @@ use super::rule::{Limit, Of, Op, Quantity, Reference, Rule, Source, Unit};
 use crate::output::text::number;
 use crate::phases::Phase;
 use crate::stats;
+use crate::stats::intervals::{student, welch};
 use crate::tables::delta::{self, Measured};
 use crate::tables::factors::Factors;
 
@@ -211,6 +212,8 @@ struct Level {
 struct Reading {
     level: Level,
     reference: Option<Level>,
+    /// Of each baseline, where it is compared with these.
+    baselines: Vec<f64>,
 }
 
 fn judge_group<'a>(rule: &'a Rule, group: &[&Measured], all: &[Measured], within: &Within) -> PolarsResult<Judged<'a>> {
@@ -314,22 +317,26 @@ fn read(rule: &Rule, run: &Measured, all: &[Measured]) -> PolarsResult<Result<Re
         Ok(level) => level,
         Err(why) => return Ok(Err(why)),
     };
-    let reference = match rule.condition.limit {
-        Limit::Number(_) => None,
-        Limit::Relative { to: Reference::Phase(phase), .. } => match self::level(quantity, phase, run)? {
-            Ok(level) => Some(level),
-            Err(why) => return Ok(Err(why)),
-        },
-        Limit::Relative { to: Reference::Baseline, .. } => match baseline(quantity, run, all)? {
-            Ok(level) => Some(level),
-            Err(why) => return Ok(Err(why)),
-        },
+    let to = match rule.condition.limit {
+        Limit::Number(_) => return Ok(Ok(Reading { level, reference: None, baselines: Vec::new() })),
+        Limit::Relative { to, .. } => to,
     };
-    Ok(Ok(Reading { level, reference }))
+    Ok(match to {
+        Reference::Phase(phase) => self::level(quantity, phase, run)?.map(|reference| Reading {
+            level,
+            reference: Some(reference),
+            baselines: Vec::new(),
+        }),
+        Reference::Baseline => baselines(quantity, run, all)?.map(|levels| Reading {
+            level,
+            reference: Some(together(quantity, &levels)),
+            baselines: levels.iter().map(|level| level.value).collect(),
+        }),
+    })
 }
 
-/// The baselines of a run's cohort together.
-fn baseline(quantity: &Quantity, run: &Measured, all: &[Measured]) -> PolarsResult<Result<Level, String>> {
+/// The baselines of a run's cohort.
+fn baselines(quantity: &Quantity, run: &Measured, all: &[Measured]) -> PolarsResult<Result<Vec<Level>, String>> {
     let mut levels = Vec::new();
     let is_of = |other: &&Measured| other.factors.cohort == run.factors.cohort && other.run != run.run;
     for other in all.iter().filter(|other| delta::is_reference(other)).filter(is_of) {
@@ -342,7 +349,7 @@ fn baseline(quantity: &Quantity, run: &Measured, all: &[Measured]) -> PolarsResu
                 .to_owned(),
         ));
     }
-    Ok(Ok(together(quantity, &levels)))
+    Ok(Ok(levels))
 }
 
 /// Levels of several runs as one.
@@ -425,27 +432,36 @@ impl Pooled {
             // Means of shares and counts have no ratio whose logarithm could be taken run by run: many of them are 0.
             (Some(_), Unit::Share | Unit::Count) => None,
             (None, _) => stats::ratio_interval(&levels.iter().map(|level| level.value).collect::<Vec<_>>()),
-            (Some(references), _) => {
-                let ratios = levels.iter().zip(references).map(|(level, of)| level.value / of.value);
-                let ratios: Vec<f64> = ratios.filter(|ratio| ratio.is_finite()).collect();
-                let all = (ratios.len() == levels.len()).then(|| stats::ratio_interval(&ratios)).flatten();
-                // That of the ratio, in the unit of the quantity.
-                all.zip(reference).map(|((low, high), reference)| (low * reference.value, high * reference.value))
-            }
+            // That of the ratio, in the unit of the quantity.
+            (Some(references), _) => ratio_interval(readings, references)
+                .zip(reference)
+                .map(|((low, high), reference)| (low * reference.value, high * reference.value)),
         };
         Self { level: together(quantity, &levels), reference, interval }
     }
 }
 
+/// 95 % interval of the ratio of each run to its own reference, or of all of them to the baselines, as in [`delta`].
+fn ratio_interval(readings: &[Reading], references: &[Level]) -> Option<(f64, f64)> {
+    let logs = |values: &mut dyn Iterator<Item = f64>| -> Option<Vec<f64>> {
+        values.map(|value| (value > 0.0).then(|| value.ln())).collect()
+    };
+    let values = logs(&mut readings.iter().map(|reading| reading.level.value))?;
+    let tested = match readings[0].baselines[..] {
+        [] => {
+            let references = logs(&mut references.iter().map(|reference| reference.value))?;
+            student(&values.iter().zip(&references).map(|(value, of)| value - of).collect::<Vec<_>>())?
+        }
+        _ => welch(&values, &logs(&mut readings[0].baselines.iter().copied())?)?,
+    };
+    Some((tested.low.exp(), tested.high.exp()))
+}
+
 /// 95 % t interval of the mean over runs of a number that may be 0, within what such a number can be.
 fn mean_interval(levels: &[Level], unit: Unit) -> Option<(f64, f64)> {
-    // The interval of a geometric mean is that of the mean of logarithms: what is put into the exponent is its own.
-    let exponents: Vec<f64> = levels.iter().map(|level| level.value).collect();
-    let most = exponents.iter().copied().fold(1.0, f64::max);
-    let scaled: Vec<f64> = exponents.iter().map(|value| (value / most).exp()).collect();
-    let (low, high) = stats::ratio_interval(&scaled)?;
-    let high_max = if unit == Unit::Share { 1.0 } else { f64::INFINITY };
-    Some(((low.ln() * most).max(0.0), (high.ln() * most).min(high_max)))
+    let tested = student(&levels.iter().map(|level| level.value).collect::<Vec<_>>())?;
+    let most = if unit == Unit::Share { 1.0 } else { f64::INFINITY };
+    Some((tested.low.max(0.0), tested.high.min(most)))
 }
 
 /// Within-run intervals of the ratios of single runs: [`delta::by_run`].
@@ -466,8 +482,13 @@ impl Within {
             _ => return Ok(None),
         };
         let Some(reference) = reference else { return Ok(None) };
-        let column = |end: &str| self.0.column(&format!("{}_ratio_{end}", quantity.column));
-        let (Ok(low), Ok(high)) = (column("low"), column("high")) else { return Ok(None) };
+        if !delta::METRICS.contains(&quantity.column.as_str()) {
+            return Ok(None);
+        }
+        let column = |end: &str| -> PolarsResult<&Float64Chunked> {
+            self.0.column(&format!("{}_ratio_{end}", quantity.column))?.f64()
+        };
+        let (low, high) = (column("low")?, column("high")?);
         let text = |name: &str| -> PolarsResult<&StringChunked> { self.0.column(name)?.str() };
         let (runs, kinds, parts) = (text("run")?, text("kind")?, text("compared")?);
         let main = delta::main_kind(run.summary.column("kind")?.str()?);
@@ -476,7 +497,9 @@ impl Within {
             runs.get(*row) == Some(&run.run) && kinds.get(*row) == Some(kind) && parts.get(*row) == Some(compared)
         };
         let Some(row) = (0..self.0.height()).find(is_it) else { return Ok(None) };
-        let (low, high) = (low.f64()?.get(row), high.f64()?.get(row));
-        Ok(low.zip(high).map(|(low, high)| (low * reference.value, high * reference.value, IntervalOf::WithinRun)))
+        Ok(low
+            .get(row)
+            .zip(high.get(row))
+            .map(|(low, high)| (low * reference.value, high * reference.value, IntervalOf::WithinRun)))
     }
 }

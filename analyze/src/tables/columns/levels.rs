@@ -42,9 +42,13 @@ const GROUP: &[Documented] = &[
     column(
         "phase",
         "text",
-        "warm_up, before, during, after by the measured edges of the fault; all is without the warm-up",
+        "warm_up, before, during, after by the measured edges of the fault; edge: too near to one of them; all is without the warm-up",
     ),
-    column("length_s", "s", "length of the phase; null where it is not known"),
+    column(
+        "length_s",
+        "s",
+        "length of the phase without the guard bands at edges, of edge that of the bands; null where it is not known",
+    ),
 ];
 
 const COUNTS: &[Documented] = &[
@@ -53,7 +57,16 @@ const COUNTS: &[Documented] = &[
     column("failed", "count", "operations that were certainly not done"),
     column("unknown", "count", "operations that may have been done"),
     column("unsent", "count", "operations that were never sent"),
-    column("ops_per_s", "ops/s", "ok per second of the phase"),
+    column(
+        "in_flight",
+        "count",
+        "operations due in the time of the phase and still under way at its end; those of before count in edge; null for edge",
+    ),
+    column(
+        "ops_per_s",
+        "ops/s",
+        "acknowledged operations due in the time of the phase, per second of it; null for edge",
+    ),
 ];
 
 const SUMMARY_TIMES: &[Documented] = &[

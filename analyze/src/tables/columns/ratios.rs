@@ -29,21 +29,33 @@ const DELTA_WHAT: &[Documented] = &[
     column("runs", "count", "repeats that are pooled; with --by label only"),
     column("leader_changes", "count", "changes of leader after time 0, over all runs of the row"),
     column("baselines", "count", "runs that it is compared with; null where a run is compared with itself"),
+    column(
+        "interval",
+        "text",
+        "what the intervals of the row are: between-run, within-run, or null where there are none",
+    ),
     column("ok", "count", "acknowledged operations under (or after) the fault"),
     column("ok_reference", "count", "acknowledged operations in what it is compared with"),
-    column("not_ok_share", "share", "operations not acknowledged, of those due"),
-    column("not_ok_share_reference", "share", "the same of what it is compared with"),
-    column("not_ok_share_ratio", "factor", "ratio of the two; null where the reference is 0"),
 ];
 
 const DELTA_NUMBERS: &[Documented] = &[
     column("{metric}", "as its name says", "the value under (or after) the fault; of repeats the geometric mean"),
     column("{metric}_reference", "as its name says", "what it is compared with; of several the geometric mean"),
-    column("{metric}_ratio", "factor", "ratio of the two; of repeats the geometric mean of their ratios"),
-    column("{metric}_ratio_low", "factor", "lower end of its 95 % t interval over repeats; with --by label only"),
-    column("{metric}_ratio_high", "factor", "upper end likewise; null with one run"),
+    column("{metric}_difference", "as its name says", "value less reference; of several the mean"),
+    column("{metric}_difference_low", "as its name says", "lower end of its 95 % interval; null where there is none"),
+    column("{metric}_difference_high", "as its name says", "upper end"),
+    column(
+        "{metric}_ratio",
+        "factor",
+        "value by reference; of repeats the geometric mean; null where the reference is 0",
+    ),
+    column("{metric}_ratio_low", "factor", "lower end of its 95 % interval: over repeats or, with one run, within it"),
+    column("{metric}_ratio_high", "factor", "upper end"),
     column("{metric}_noise", "factor", "noise floor: the largest ratio, or its inverse, of runs that should show none"),
     column("{metric}_within_noise", "yes/no", "whether the ratio is no further from 1 than the noise floor"),
+    column("{metric}_p", "share", "two-sided p value of the t test behind a between-run interval"),
+    column("{metric}_p_holm", "share", "the same by Holm's correction over the sweep's experiments"),
+    column("{metric}_significant", "yes/no", "whether that is below 0.05 and the ratio outside of the noise floor"),
 ];
 
 pub(super) const COMPARE: DocumentedTable = DocumentedTable {
