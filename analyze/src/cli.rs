@@ -50,6 +50,8 @@ leader, and how far they are. A leader counts while a majority names it. Message
 
 mermaid: paste it between ```mermaid and ``` into Markdown. graphviz: `dot -Tsvg`.";
 
+mod report;
+
 fn with_exit_codes(help: &str) -> String {
     format!("{help}\n\n{EXIT_CODES}")
 }
@@ -157,6 +159,9 @@ enum Typed {
     Gate(gate::GateArgs),
     /// Say what the columns of every table mean, and in which unit they are
     Columns(columns::ColumnsArgs),
+    /// Write everything about runs into one HTML file that needs nothing else, and print its path
+    #[command(after_help = with_exit_codes(report::HELP))]
+    Report(report::ReportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -363,6 +368,7 @@ impl From<Typed> for Command {
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
             Typed::Gate(typed) => Self::Gate(typed.into()),
             Typed::Columns(typed) => Self::Columns(typed.into()),
+            Typed::Report(typed) => Self::Report(typed.into()),
         }
     }
 }

@@ -13,6 +13,7 @@ mod diagram;
 mod gate;
 mod gather;
 mod plot;
+mod report;
 
 pub use columns::{Columns, ColumnsFormat};
 pub use compare::Comparison;
@@ -20,6 +21,7 @@ pub use diagram::{Diagram, Language};
 pub use gate::{Gate, GateFormat};
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
+pub use report::{ReportPage, page};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +86,8 @@ pub enum Command {
     Gate(Gate),
     /// `analyze columns`
     Columns(Columns),
+    /// `analyze report`
+    Report(ReportPage),
 }
 
 /// How and where to write a table.
@@ -142,6 +146,7 @@ pub fn run(command: &Command) -> Report {
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
         Command::Gate(asked) => gate::gate(asked, &mut report),
         Command::Columns(asked) => columns::columns(asked),
+        Command::Report(asked) => report::report(asked, &mut report),
     };
     report.failure = result.err();
     report

@@ -4,6 +4,7 @@ mod columns;
 mod diagrams;
 mod gate;
 mod planted;
+mod report;
 mod sweeps;
 
 use std::fs;
