@@ -12,6 +12,8 @@ use crate::tables::throughput::By;
 
 mod bundle;
 mod check;
+mod columns;
+mod gate;
 mod import;
 mod plot;
 
@@ -22,8 +24,8 @@ Exit codes:
   1  some run could not be read, or the result could not be written
   2  the command line is wrong
   3  there is nothing to analyse: no such folder, no run matches, or none is finished
-  4  gate, check: a rule is broken, or a guarantee is violated
-  5  gate, check: nothing failed, and something cannot be told
+  4  gate: a rule does not hold; check: a guarantee is violated
+  5  gate, check: nothing fails, but something cannot be told
 
 Data goes to standard output, everything else to standard error.";
 
@@ -159,6 +161,10 @@ enum Typed {
     /// Check whether what the cluster answered can be right, and whether recordings are whole
     #[command(after_help = with_exit_codes(check::HELP))]
     Check(check::CheckArgs),
+    /// Hold rules against runs, as in `during.put.p99 <= 3 * before`; the exit code says whether they hold
+    Gate(gate::GateArgs),
+    /// Say what the columns of every table mean, and in which unit they are
+    Columns(columns::ColumnsArgs),
     /// Write everything about runs into one HTML file that needs nothing else, and print its path
     #[command(after_help = with_exit_codes(report::HELP))]
     Report(report::ReportArgs),
@@ -373,6 +379,8 @@ impl From<Typed> for Command {
             Typed::Plot(typed) => Self::Plot(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
             Typed::Check(typed) => Self::Check(typed.into()),
+            Typed::Gate(typed) => Self::Gate(typed.into()),
+            Typed::Columns(typed) => Self::Columns(typed.into()),
             Typed::Report(typed) => Self::Report(typed.into()),
             Typed::Bundle(typed) => Self::Bundle(typed.into()),
             Typed::Import(typed) => Self::Import(typed.into()),

@@ -10,8 +10,10 @@ use crate::{Error, Result};
 
 mod bundle;
 mod check;
+mod columns;
 mod compare;
 mod diagram;
+mod gate;
 mod gather;
 mod import;
 mod plot;
@@ -19,8 +21,10 @@ mod report;
 
 pub use bundle::Bundle;
 pub use check::Check;
+pub use columns::{Columns, ColumnsFormat};
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
+pub use gate::{Gate, GateFormat};
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use import::Import;
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
@@ -87,6 +91,10 @@ pub enum Command {
     Diagram(Diagram),
     /// `analyze check`
     Check(Check),
+    /// `analyze gate`
+    Gate(Gate),
+    /// `analyze columns`
+    Columns(Columns),
     /// `analyze report`
     Report(ReportPage),
     /// `analyze bundle`
@@ -152,6 +160,8 @@ pub fn run(command: &Command) -> Report {
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
         Command::Check(asked) => check::check(asked, &mut report),
+        Command::Gate(asked) => gate::gate(asked, &mut report),
+        Command::Columns(asked) => columns::columns(asked),
         Command::Report(asked) => report::report(asked, &mut report),
         Command::Bundle(asked) => bundle::bundle(asked, &mut report),
         Command::Import(asked) => import::import(asked, &mut report),

@@ -9,6 +9,7 @@ use crate::phases::Phases;
 
 pub mod cdf;
 pub mod check;
+pub mod columns;
 pub mod compare;
 pub mod delta;
 pub mod factors;
