@@ -10,7 +10,12 @@ use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
+mod bundle;
+mod check;
+mod columns;
 mod compare;
+mod gate;
+mod import;
 mod plot;
 mod severity;
 
@@ -21,6 +26,8 @@ Exit codes:
   1  some run could not be read, or the result could not be written
   2  the command line is wrong
   3  there is nothing to analyse: no such folder, no run matches, or none is finished
+  4  gate: a rule does not hold; check: a guarantee is violated
+  5  gate, check: nothing fails, but something cannot be told
 
 Data goes to standard output, everything else to standard error.";
 
@@ -129,9 +136,22 @@ enum Typed {
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
+    /// Check whether what the cluster answered can be right, and whether recordings are whole
+    #[command(after_help = with_exit_codes(check::HELP))]
+    Check(check::CheckArgs),
+    /// Hold rules against runs, as in `during.put.p99 <= 3 * before`; the exit code says whether they hold
+    Gate(gate::GateArgs),
+    /// Say what the columns of every table mean, and in which unit they are
+    Columns(columns::ColumnsArgs),
     /// Write everything about runs into one HTML file that needs nothing else, and print its path
     #[command(after_help = with_exit_codes(report::HELP))]
     Report(report::ReportArgs),
+    /// Put runs into one checksummed file, which every command takes in the place of a folder; or check one
+    #[command(after_help = with_exit_codes(bundle::HELP))]
+    Bundle(bundle::BundleArgs),
+    /// Make run folders of what the older shell scripts wrote, and print their paths
+    #[command(after_help = with_exit_codes(import::HELP))]
+    Import(import::ImportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -142,10 +162,10 @@ struct DiagramArgs {
     /// In which language; default: mermaid, and svg where --output ends in .svg
     #[arg(long, value_enum)]
     format: Option<LanguageArg>,
-    /// The run to draw: a run folder, or its name within --dir; without it the textbook's diagram is drawn
+    /// The run to draw: a run folder, its name within --dir, or BUNDLE:NAME; without it the textbook's diagram is drawn
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
-    /// Folder that holds the run folders
+    /// Folder that holds the run folders, or a bundle
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
     /// Take a failed run, where its files are whole
@@ -158,7 +178,7 @@ struct DiagramArgs {
 
 #[derive(Debug, Args)]
 struct SelectionArgs {
-    /// Folder that holds the run folders; or one run folder
+    /// Folder that holds the run folders; or one run folder, or a bundle
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
     /// Take only runs whose label matches, as in 'loss*_mid'; can be given several times
@@ -326,7 +346,12 @@ impl From<Typed> for Command {
             Typed::Plot(typed) => Self::Plot(typed.into()),
             Typed::Severity(typed) => Self::Severity(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
+            Typed::Check(typed) => Self::Check(typed.into()),
+            Typed::Gate(typed) => Self::Gate(typed.into()),
+            Typed::Columns(typed) => Self::Columns(typed.into()),
             Typed::Report(typed) => Self::Report(typed.into()),
+            Typed::Bundle(typed) => Self::Bundle(typed.into()),
+            Typed::Import(typed) => Self::Import(typed.into()),
         }
     }
 }
