@@ -10,6 +10,10 @@ use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
+mod causes;
+mod recovery;
+mod verdict;
+
 /// The exit codes, as `--help` shows them.
 pub const EXIT_CODES: &str = "\
 Exit codes:
@@ -156,6 +160,15 @@ enum Typed {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Say how runs came back after their faults: recovery times, operations lost, gaps without a write
+    #[command(after_help = with_exit_codes(recovery::HELP))]
+    Recovery(recovery::RecoveryArgs),
+    /// Show what the members' samples say under a fault: fsync, links, raft lag, elections, CPU
+    #[command(after_help = with_exit_codes(causes::HELP))]
+    Causes(causes::CausesArgs),
+    /// Say in one sentence what a fault did, by run, label or sweep
+    #[command(after_help = with_exit_codes(verdict::HELP))]
+    Verdict(verdict::VerdictArgs),
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
@@ -410,6 +423,9 @@ impl From<Typed> for Command {
                 },
                 picture: format.into_picture(output),
             },
+            Typed::Recovery(typed) => Self::Recovery(typed.into()),
+            Typed::Causes(typed) => Self::Causes(typed.into()),
+            Typed::Verdict(typed) => Self::Verdict(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
         }
     }

@@ -9,13 +9,20 @@ use crate::tables::runs::Listed;
 use crate::tables::{cdf, delta, runs, summary, throughput};
 use crate::{Error, Result};
 
+mod causes;
 mod compare;
 mod diagram;
 mod gather;
 mod plot;
+mod recovery;
+mod verdict;
 
+pub use causes::Causes;
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
+pub use recovery::Recovery;
+pub use verdict::{Verdict, VerdictBy};
+
 use gather::{all, map, measured, opened, tables_of_runs};
 
 /// What is to be done.
@@ -84,6 +91,12 @@ pub enum Command {
     },
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze recovery`
+    Recovery(Recovery),
+    /// `analyze causes`
+    Causes(Causes),
+    /// `analyze verdict`
+    Verdict(Verdict),
 }
 
 /// How and where to write a table.
@@ -180,6 +193,9 @@ pub fn run(command: &Command) -> Report {
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot { selection, kind, picture } => plot::plot(selection, *kind, picture, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Recovery(asked) => recovery::recovery(asked, &mut report),
+        Command::Causes(asked) => causes::causes(asked, &mut report),
+        Command::Verdict(asked) => verdict::verdict(asked, &mut report),
     };
     report.failure = result.err();
     report

@@ -84,7 +84,7 @@ pub(super) fn measure(run: &Run, is_shown: bool) -> Result<Measured> {
 }
 
 /// The facts with which a run without a fault is compared with itself.
-fn as_if_faulted(run: &Run, facts: Facts) -> Facts {
+pub(super) fn as_if_faulted(run: &Run, facts: Facts) -> Facts {
     if run.factors.fault.is_some() {
         return facts;
     }
