@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{Command, Comparison, DeltaBy, Diagram, Language, Picture, PlotKind, PlotOutput, TableOutput};
+use crate::commands::{Command, Comparison, DeltaBy, Diagram, Language, TableOutput};
 use crate::diagrams::Subject;
 use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
 mod causes;
+mod plot;
 mod recovery;
 mod verdict;
 
@@ -147,19 +148,7 @@ enum Typed {
     },
     /// Draw runs as SVG and print the file's path
     #[command(after_help = EXIT_CODES)]
-    Plot {
-        #[command(flatten)]
-        runs: AnalysedArgs,
-        /// What to draw
-        #[arg(long, value_enum, default_value = "throughput")]
-        kind: KindArg,
-        /// The picture, or the table that is behind it
-        #[arg(long, value_enum, default_value = "svg")]
-        format: PlotFormatArg,
-        /// File to write; a picture goes to DIR/plots/ unless told otherwise, a table to standard output
-        #[arg(long, short, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
+    Plot(plot::PlotArgs),
     /// Say how runs came back after their faults: recovery times, operations lost, gaps without a write
     #[command(after_help = with_exit_codes(recovery::HELP))]
     Recovery(recovery::RecoveryArgs),
@@ -268,37 +257,11 @@ enum FormatArg {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum PlotFormatArg {
-    /// The picture
-    Svg,
-    /// The table behind it, for people
-    Table,
-    /// The table behind it, as an array of objects
-    Json,
-    /// The table behind it, with a header
-    Csv,
-    /// The table behind it, as Apache Parquet
-    Parquet,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
 enum ByArg {
     /// Nothing: one row a second
     Run,
     /// Members: one row a second and member asked
     Member,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum KindArg {
-    /// Acknowledged operations per second, one line a run
-    Throughput,
-    /// Response and service time over time, one panel a run or, with many repeats, a label
-    Latency,
-    /// Distributions of response time before, during and after the fault, one panel a label
-    Cdf,
-    /// What faults changed: ratios by label, with intervals and the noise floor
-    Delta,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -340,19 +303,6 @@ impl From<FormatArg> for Format {
             FormatArg::Json => Self::Json,
             FormatArg::Csv => Self::Csv,
             FormatArg::Parquet => Self::Parquet,
-        }
-    }
-}
-
-impl PlotFormatArg {
-    fn into_picture(self, output: Option<PathBuf>) -> Picture {
-        let table = |format| Picture::Table(TableOutput { format, to: Destination::new(output.clone()) });
-        match self {
-            Self::Svg => Picture::Svg(output.map_or(PlotOutput::BesideRuns, PlotOutput::File)),
-            Self::Table => table(Format::Table),
-            Self::Json => table(Format::Json),
-            Self::Csv => table(Format::Csv),
-            Self::Parquet => table(Format::Parquet),
         }
     }
 }
@@ -413,16 +363,7 @@ impl From<Typed> for Command {
                 comparison: Comparison { a, b, dir, margin, include_failed },
                 output: output.into_output(),
             },
-            Typed::Plot { runs, kind, format, output } => Self::Plot {
-                selection: runs.into(),
-                kind: match kind {
-                    KindArg::Throughput => PlotKind::Throughput,
-                    KindArg::Latency => PlotKind::Latency,
-                    KindArg::Cdf => PlotKind::Cdf,
-                    KindArg::Delta => PlotKind::Delta,
-                },
-                picture: format.into_picture(output),
-            },
+            Typed::Plot(typed) => Self::Plot(typed.into()),
             Typed::Recovery(typed) => Self::Recovery(typed.into()),
             Typed::Causes(typed) => Self::Causes(typed.into()),
             Typed::Verdict(typed) => Self::Verdict(typed.into()),
