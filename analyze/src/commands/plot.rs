@@ -21,6 +21,7 @@ use crate::{Error, Result};
 
 mod effects;
 mod over_runs;
+mod recovery;
 
 /// What `analyze plot` draws.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +49,8 @@ pub enum PlotKind {
     Cdf,
     /// Effects of faults.
     Delta,
+    /// The time around the end of faults.
+    Recovery,
 }
 
 impl PlotKind {
@@ -58,6 +61,7 @@ impl PlotKind {
             Self::Latency => "latency",
             Self::Cdf => "cdf",
             Self::Delta => "delta",
+            Self::Recovery => "recovery",
         }
     }
 }
@@ -132,6 +136,7 @@ pub(super) fn plot(asked: &Plot, report: &mut Report) -> Result<()> {
         PlotKind::Latency => over_runs::latency(&asked.selection, report),
         PlotKind::Cdf => over_runs::cdf(&asked.selection, asked.scale.unwrap_or_default(), report),
         PlotKind::Delta => effects::delta(&asked.selection, report),
+        PlotKind::Recovery => recovery::recovery(&asked.selection, report),
     }?;
     match &asked.picture {
         Picture::Table(output) => write_table(drawn, output),

@@ -6,6 +6,7 @@ use run_folder::spec::Pacing;
 use super::gather::{all, as_if_faulted, map, opened};
 use super::{DeltaBy, Report, TableOutput, note_saturation};
 use crate::load::{self, Capacity, Run, Selection};
+use crate::tables::Facts;
 use crate::tables::factors::Factors;
 use crate::tables::recovery::{self, Context, Rule};
 use crate::{Result, output};
@@ -52,18 +53,22 @@ pub(super) type Recovered = (Factors, DataFrame);
 pub(super) fn recoveries(runs: &[Run], rule: &Rule, report: &mut Report) -> Result<Vec<Recovered>> {
     let mut recovered = map(runs, report, |run| {
         let operations = run.operations(&recovery::READS)?;
-        let facts = run.facts(&operations)?;
-        let context = Context {
-            factors: &run.factors,
-            leader_changes: run.leader_changes(&facts)?.len(),
-            is_open_loop: run.listed.manifest.spec.workload.pacing != Pacing::Closed,
-        };
-        let table = recovery::table(&operations, &as_if_faulted(run, facts), &context, rule)?;
-        Ok((run.factors.clone(), table))
+        let facts = as_if_faulted(run, run.facts(&operations)?);
+        Ok((run.factors.clone(), of_run(run, &operations, &facts, rule)?))
     })?;
     // Repeats stay in order of time.
     recovered.sort_by(|(a, _), (b, _)| a.reading_order(b));
     Ok(recovered)
+}
+
+/// The recovery of one run; `facts` as if there had been a fault.
+pub(super) fn of_run(run: &Run, operations: &DataFrame, facts: &Facts, rule: &Rule) -> Result<DataFrame> {
+    let context = Context {
+        factors: &run.factors,
+        leader_changes: run.leader_changes(facts)?.len(),
+        is_open_loop: run.listed.manifest.spec.workload.pacing != Pacing::Closed,
+    };
+    Ok(recovery::table(operations, facts, &context, rule)?)
 }
 
 /// Runs below each other, in reading order.

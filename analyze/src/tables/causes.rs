@@ -210,9 +210,7 @@ fn of_member(sampled: &Sampled, member: usize, scene: &Scene<'_>, rows: &mut Vec
     add("status_p50_ms", &|from_ns, to_ns| {
         Some(sampled.quantile(metric::STATUS_TIME_US, index, from_ns, to_ns, 0.5)? / 1e3)
     });
-    for (name, gauge) in [("proposals_pending_max", "etcd_server_proposals_pending")] {
-        add(name, &|from_ns, to_ns| sampled.max(gauge, index, from_ns, to_ns));
-    }
+    add("proposals_pending_max", &|from_ns, to_ns| sampled.max("etcd_server_proposals_pending", index, from_ns, to_ns));
     for (name, counter) in [
         ("proposals_failed_per_s", "etcd_server_proposals_failed_total"),
         ("slow_applies_per_s", "etcd_server_slow_apply_total"),

@@ -7,7 +7,8 @@
 //! before, and than one operation; never more than half of them are let off. Without that, half of all bins of a healthy
 //! Poisson workload of 200 operations a second would be below 95 %, and a healthy run would never have recovered.
 //!
-//! Throughput has *recovered* at the first moment with which a bin begins that is not low, such that for as long as must be held
+//! Throughput has *recovered* at the first moment with which a bin begins that is not low (nor is any beginning of it: what
+//! had waited and is acknowledged at once does not make up for the time before it), such that for as long as must be held
 //! no bin lacks more than a fifth, which is a standstill of a tenth of a second, and the whole of that time has the share that
 //! was asked for, less two standard deviations. A moment is looked for every 10 ms. What is held is 2 s by default: longer than etcd's election timeout of 1 s, so that a cluster that is about to elect does not
 //! pass for a healthy one, and short beside what is usually recorded after a fault.

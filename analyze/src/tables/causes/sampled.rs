@@ -7,10 +7,13 @@ use polars::prelude::*;
 /// Values that a quantile of a histogram must be made of.
 const OBSERVATIONS_MIN: f64 = 20.0;
 
+/// Values and their times, by label.
+type Labels = BTreeMap<String, Vec<(i64, f64)>>;
+
 /// Every metric of every member, label by label.
 #[derive(Debug, Default)]
 pub(super) struct Sampled {
-    series: BTreeMap<(String, Option<i8>), BTreeMap<String, Vec<(i64, f64)>>>,
+    series: BTreeMap<(String, Option<i8>), Labels>,
 }
 
 impl Sampled {

@@ -18,7 +18,7 @@ const STEPS_PER_BIN: i64 = 2;
 /// - `run`, `label`
 /// - `since_s`, `until_s`: the step, after the fault's end; negative before it
 /// - `ops_per_s`: acknowledged in the step; `share`: of what was acknowledged per second before the fault
-/// - `is_low`: whether the bin that begins here is low, see [`super`]; null at the end, where there is no whole bin
+/// - `is_low`: whether one of the two bins that hold the step is low, see [`super`]
 /// - `under_way`: operations due and not ended, at the beginning of the step
 ///
 /// # Errors
@@ -40,13 +40,17 @@ pub fn table(operations: &DataFrame, facts: &Facts, rule: &Rule) -> PolarsResult
             if at_ns + step_ns > end_ns {
                 break;
             }
+            let is_low = |from_ns: i64| {
+                let to_ns = from_ns + level.bin_ns;
+                to_ns <= end_ns && level.is_low(count(&taken.acknowledged_ns, from_ns, to_ns))
+            };
             let ops_per_s = ops(step_ns) as f64 / (step_ns as f64 / 1e9);
             steps.push(Step {
                 since_s: (at_ns - window.to_ns) as f64 / 1e9,
                 until_s: (at_ns + step_ns - window.to_ns) as f64 / 1e9,
                 ops_per_s,
                 share: ops_per_s / level.per_s,
-                is_low: (at_ns + level.bin_ns <= end_ns).then(|| level.is_low(ops(level.bin_ns))),
+                is_low: is_low(at_ns) || is_low(at_ns - step_ns),
                 under_way,
             });
         }
@@ -72,6 +76,6 @@ struct Step {
     until_s: f64,
     ops_per_s: f64,
     share: f64,
-    is_low: Option<bool>,
+    is_low: bool,
     under_way: i64,
 }

@@ -33,9 +33,9 @@ use crate::tables::{Facts, groups, integers, outcomes, writes};
 ///   as over the whole time before, and stayed so; likewise
 /// - `backlog_drained_s`: from the fault's end until no more operations were due and not ended than before; open loops
 ///   only; likewise. `backlog_before` (99th percentile), `backlog_at_end` (at the fault's end)
-/// - `ops_lost`: operations missing in low bins, from the fault's beginning to the end of the time for which the recovered
-///   level was held (where censored, to the end); `ops_caught_up`: those above the level in bins of that time that have more than
-///   noise explains; `ops_missing`: what is missing in sum, negative where there were more than before
+/// - `ops_lost`: operations missing in low bins, from the fault's beginning to its recovery (where censored, to the end);
+///   `ops_caught_up`: those above the level, to the end of the time for which that was held, in bins that have more than noise
+///   explains; `ops_missing`: what is missing in sum by then, negative where there were more than before
 /// - `residual_ops_per_s_ratio`, `residual_response_p50_ratio`, `residual_response_p99_ratio`: after the recovery (where
 ///   censored, in the last time of the length that must be held) divided by before; of throughput the median bin, which does
 ///   not contain what was caught up; response times over all operations due, null where the quantile has no answer
@@ -189,7 +189,7 @@ impl Row {
             level.bins(&taken.acknowledged_ns, window.from_ns, until_ns).any(|ops| level.is_low(ops))
                 || until_ns > window.to_ns && row.why.is_none(),
         );
-        row.set("ops_lost", Some(area.lost));
+        row.set("ops_lost", Some(Area::of(&level, &taken.acknowledged_ns, window.from_ns, until_ns).lost));
         row.set("ops_caught_up", Some(area.caught_up));
         row.set("ops_missing", Some(area.missing));
         if row.why.is_none() {

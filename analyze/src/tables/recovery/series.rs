@@ -80,8 +80,8 @@ impl Level {
         ops as f64 > self.per_bin + self.let_off + 1e-9
     }
 
-    /// The first moment from `from_ns` on from which the level is held: the bin that begins there is not low, no later one lacks
-    /// more than a standstill explains, and the whole time has enough. Where there is none until `to_ns`, since when no bin was
+    /// The first moment from `from_ns` on from which the level is held: the bin that begins there is not low, nor any beginning of
+    /// it, no later one lacks more than a standstill explains, and the whole time has enough. Where there is none until `to_ns`, since when no bin was
     /// low any more.
     pub(super) fn held(&self, acknowledged_ns: &[i64], from_ns: i64, to_ns: i64) -> Result<i64, i64> {
         // Moments at which a bin begins that is not low, as long as no later one ended that.
@@ -98,7 +98,7 @@ impl Level {
             }
             while let Some(&start_ns) = starts_ns.front().filter(|&&start_ns| start_ns + self.hold_ns <= end_ns) {
                 let held = count(acknowledged_ns, start_ns, start_ns + self.hold_ns);
-                if held as f64 >= self.hold_least - 1e-9 {
+                if held as f64 >= self.hold_least - 1e-9 && self.is_start(acknowledged_ns, start_ns) {
                     return Ok(start_ns);
                 }
                 starts_ns.pop_front();
@@ -107,7 +107,17 @@ impl Level {
         }
         // Where not even one bin was seen, nothing is known; where the last one was low, it was until the end.
         let is_unseen = from_ns + self.bin_ns > to_ns;
-        Err(starts_ns.front().copied().unwrap_or(if is_unseen { from_ns } else { to_ns.max(from_ns) }))
+        let start_ns = starts_ns.into_iter().find(|&start_ns| self.is_start(acknowledged_ns, start_ns));
+        Err(start_ns.unwrap_or(if is_unseen { from_ns } else { to_ns.max(from_ns) }))
+    }
+
+    /// Whether no beginning of the bin lacks more than noise explains: all that had waited, acknowledged at once at the end of a
+    /// standstill, makes up for it in number only.
+    fn is_start(&self, acknowledged_ns: &[i64], start_ns: i64) -> bool {
+        let first = acknowledged_ns.partition_point(|&at_ns| at_ns < start_ns);
+        let inside = acknowledged_ns[first..].iter().take_while(|&&at_ns| at_ns < start_ns + self.bin_ns);
+        let missing = |(ops, at_ns): (usize, &i64)| self.per_s * (at_ns - start_ns) as f64 / NS_PER_S - ops as f64;
+        inside.enumerate().map(missing).all(|missing| missing <= self.let_off)
     }
 
     /// How long a level must be held.

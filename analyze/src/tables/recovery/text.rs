@@ -166,12 +166,11 @@ fn notes(text: &mut TextTable, rule: &Rule, main: &Main) {
         rule.share_percent, rule.hold_s
     ));
     text.note(
-        "  response times: no worse than in the worst bin before; backlog: no more due and unanswered than before",
+        "  p50, p99: response times as in the worst bin before; backlog: no more due and unanswered than before;",
     );
+    text.note("  write: the first acknowledgement of one that was sent after the fault's end");
     text.note("> : not seen within the recording, and so certainly longer. lost, made up: against the level before");
-    text.note(
-        "after: throughput after the recovery, relative to before. < 50 %: seconds under half of the level before",
-    );
+    text.note("after: throughput after the recovery, relative to before; <50 %: under half of it. ldr: leader changes");
     text.note("runs without a fault are taken as if there had been one in their middle third: they show the noise");
 }
 

@@ -87,6 +87,9 @@ fn numbers(group: &[&Story], tables: &Tables<'_>, is_by_run: bool) -> PolarsResu
     Ok(Numbers::of(&kind, compared, recovery.iter().find(is_kind), &causes, group))
 }
 
+/// How columns of an effect begin, and where it is.
+type NamedEffect = (&'static str, fn(&Numbers) -> &Effect);
+
 fn frame(groups: &[Vec<&Story>], tables: &Tables<'_>, is_by_run: bool) -> PolarsResult<DataFrame> {
     let rows: Vec<(&Story, Numbers)> =
         groups.iter().map(|group| Ok((group[0], numbers(group, tables, is_by_run)?))).collect::<PolarsResult<_>>()?;
@@ -120,7 +123,7 @@ fn frame(groups: &[Vec<&Story>], tables: &Tables<'_>, is_by_run: bool) -> Polars
         text("compared", &|_, numbers| numbers.compared.clone()),
         count("runs", &|_, numbers| Some(numbers.runs)),
     ]);
-    let effects: [(&str, fn(&Numbers) -> &Effect); 3] = [
+    let effects: [NamedEffect; 3] = [
         ("throughput", |numbers| &numbers.throughput),
         ("response_p50", |numbers| &numbers.p50),
         ("response_p99", |numbers| &numbers.p99),
