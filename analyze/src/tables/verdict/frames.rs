@@ -16,7 +16,7 @@ use crate::tables::delta::main_kind;
 /// - `compared`: as in [`crate::tables::delta`]; null where there is nothing to compare with
 /// - `runs`: 1
 /// - `throughput_ratio`, `response_p50_ratio`, `response_p99_ratio`: under the fault, relative to before or to the baselines;
-///   each with `_low` and `_high`, the 95 % interval, and `_within_noise`
+///   each with `_low` and `_high`, the 95 % interval, `_within_noise` and `_significant` (null where it was not tested)
 /// - `interval`: whether the intervals are `between-run` or `within-run`; null where there are none
 /// - `not_ok_share`: operations not acknowledged under the fault, of those due
 /// - `has_effect`: whether any of these is beyond the noise floor, or unknown to be within; null where nothing is compared
@@ -134,6 +134,7 @@ fn frame(groups: &[Vec<&Story>], tables: &Tables<'_>, is_by_run: bool) -> Polars
             number(&format!("{name}_ratio_low"), &|_, numbers| of(numbers).low),
             number(&format!("{name}_ratio_high"), &|_, numbers| of(numbers).high),
             flag(&format!("{name}_within_noise"), &|numbers| of(numbers).is_within_noise),
+            flag(&format!("{name}_significant"), &|numbers| of(numbers).is_significant),
         ]);
     }
     let interval = |numbers: &Numbers| {

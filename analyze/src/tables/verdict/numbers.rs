@@ -11,6 +11,8 @@ pub(super) struct Effect {
     /// Whether the interval is one over repeats, and not one from within a run.
     pub(super) is_between: bool,
     pub(super) is_within_noise: Option<bool>,
+    /// As Holm's test over the sweep has it; absent where nothing was tested.
+    pub(super) is_significant: Option<bool>,
 }
 
 impl Effect {
@@ -25,12 +27,23 @@ impl Effect {
             high,
             is_between,
             is_within_noise: row.flag(&format!("{metric}_within_noise")),
+            is_significant: row.flag(&format!("{metric}_significant")),
         }
     }
 
     /// Beyond what runs show without a reason, as far as that is known.
     pub(super) fn is_beyond_noise(&self) -> bool {
         self.ratio.is_some() && self.is_within_noise != Some(true)
+    }
+
+    /// Why it may be nothing, as far as that is known.
+    pub(super) fn doubt(&self) -> Option<&'static str> {
+        match (self.is_within_noise, self.is_significant) {
+            (Some(true), _) => Some("(within the noise floor)"),
+            // Of a single run nothing is significant, which its interval says already.
+            (_, Some(false)) if self.is_between => Some("(not significant)"),
+            _ => None,
+        }
     }
 }
 

@@ -53,7 +53,7 @@ fn effects(numbers: &Numbers) -> String {
         (Some(_), _) => {
             words.push(format!("{subject}p99 {}", ratio(&numbers.p99)));
             // A tail that is always long hides what the middle shows.
-            if !numbers.p99.is_beyond_noise() && numbers.p50.is_beyond_noise() {
+            if numbers.p99.doubt().is_some() && numbers.p50.is_beyond_noise() {
                 words.push(format!("p50 {}", ratio(&numbers.p50)));
             }
         }
@@ -77,8 +77,6 @@ fn percent(share: f64) -> String {
     if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
-const WITHIN: &str = "(within the noise floor)";
-
 fn ratio(effect: &Effect) -> String {
     let Some(value) = effect.ratio else { return "unknown".to_owned() };
     let mut words = format!("x{}", ratio_in_words(value));
@@ -86,10 +84,7 @@ fn ratio(effect: &Effect) -> String {
         words += &format!(" [{}, {}]", ratio_in_words(low), ratio_in_words(high));
         words += if effect.is_between { "" } else { " within-run" };
     }
-    if effect.is_within_noise == Some(true) {
-        words += &format!(" {WITHIN}");
-    }
-    words
+    words + &doubt(effect)
 }
 
 fn throughput(effect: &Effect) -> String {
@@ -106,8 +101,11 @@ fn throughput(effect: &Effect) -> String {
         }
         _ => String::new(),
     };
-    let within = if effect.is_within_noise == Some(true) { format!(" {WITHIN}") } else { String::new() };
-    format!("throughput {} %{interval}{within}", signed(percent))
+    format!("throughput {} %{interval}{}", signed(percent), doubt(effect))
+}
+
+fn doubt(effect: &Effect) -> String {
+    effect.doubt().map_or(String::new(), |doubt| format!(" {doubt}"))
 }
 
 fn signed(percent: f64) -> String {
