@@ -49,6 +49,8 @@ leader, and how far they are. A leader counts while a majority names it. Message
 
 mermaid: paste it between ```mermaid and ``` into Markdown. graphviz: `dot -Tsvg`.";
 
+mod report;
+
 fn with_exit_codes(help: &str) -> String {
     format!("{help}\n\n{EXIT_CODES}")
 }
@@ -161,6 +163,9 @@ enum Typed {
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
+    /// Write everything about runs into one HTML file that needs nothing else, and print its path
+    #[command(after_help = with_exit_codes(report::HELP))]
+    Report(report::ReportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -368,6 +373,7 @@ impl From<Typed> for Command {
             Typed::Causes(typed) => Self::Causes(typed.into()),
             Typed::Verdict(typed) => Self::Verdict(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
+            Typed::Report(typed) => Self::Report(typed.into()),
         }
     }
 }

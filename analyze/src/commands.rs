@@ -13,6 +13,7 @@ mod diagram;
 mod gather;
 mod plot;
 mod recovery;
+mod report;
 mod verdict;
 
 pub use causes::Causes;
@@ -23,6 +24,7 @@ pub use verdict::{Verdict, VerdictBy};
 
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
+pub use report::{ReportPage, page};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +91,8 @@ pub enum Command {
     Causes(Causes),
     /// `analyze verdict`
     Verdict(Verdict),
+    /// `analyze report`
+    Report(ReportPage),
 }
 
 /// How and where to write a table.
@@ -146,6 +150,7 @@ pub fn run(command: &Command) -> Report {
         Command::Recovery(asked) => recovery::recovery(asked, &mut report),
         Command::Causes(asked) => causes::causes(asked, &mut report),
         Command::Verdict(asked) => verdict::verdict(asked, &mut report),
+        Command::Report(asked) => report::report(asked, &mut report),
     };
     report.failure = result.err();
     report

@@ -112,7 +112,7 @@ fn common_notes(text: &mut TextTable, delta: &DataFrame) -> PolarsResult<()> {
         false => format!("~: within the noise floor, the largest ratio without a cause: {}", floors.join(", ")),
     });
     text.note("not ok: operations not acknowledged, of those due");
-    text.note("more columns: --wide; all of them at full precision: --format csv");
+    text.hint("more columns: --wide; all of them at full precision: --format csv");
     Ok(())
 }
 
@@ -174,7 +174,7 @@ fn has_changes(delta: &DataFrame) -> PolarsResult<bool> {
 }
 
 /// A ratio with as many digits as one compares: `0.012`, `0.87`, `12.3`, `145`.
-pub(in crate::tables) fn ratio(value: f64) -> String {
+pub fn ratio(value: f64) -> String {
     let decimals = match value {
         0.0 => return "0".to_owned(),
         ..0.001 => return "<0.001".to_owned(),
