@@ -18,6 +18,7 @@ pub mod compare;
 pub mod delta;
 pub mod latency;
 mod panels;
+pub mod recovery;
 mod sections;
 pub mod severity;
 pub mod throughput;

@@ -21,6 +21,7 @@ use crate::{Error, Result};
 
 mod effects;
 mod over_runs;
+mod recovery;
 
 pub(super) use over_runs::plotted;
 
@@ -50,6 +51,8 @@ pub enum PlotKind {
     Cdf,
     /// Effects of faults.
     Delta,
+    /// The time around the end of faults.
+    Recovery,
     /// What is lost at each value of a fault.
     Severity,
 }
@@ -62,6 +65,7 @@ impl PlotKind {
             Self::Latency => "latency",
             Self::Cdf => "cdf",
             Self::Delta => "delta",
+            Self::Recovery => "recovery",
             Self::Severity => "severity",
         }
     }
@@ -137,6 +141,7 @@ pub(super) fn plot(asked: &Plot, report: &mut Report) -> Result<()> {
         PlotKind::Latency => over_runs::latency(&asked.selection, report),
         PlotKind::Cdf => over_runs::cdf(&asked.selection, asked.scale.unwrap_or_default(), report),
         PlotKind::Delta => effects::delta(&asked.selection, report),
+        PlotKind::Recovery => recovery::recovery(&asked.selection, report),
         PlotKind::Severity => effects::severity(&asked.selection, report),
     }?;
     match &asked.picture {
