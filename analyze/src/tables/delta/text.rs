@@ -2,15 +2,12 @@
 
 use polars::prelude::*;
 
-use super::main_kind;
+use super::{WITHIN_RUN, main_kind};
 use crate::output::text::{Column as Shown, TextTable};
 
 /// The metrics that fit 120 characters.
 const SHOWN: [(&str, &str); 3] =
     [("ops_per_s", "throughput"), ("response_p50_ms", "response p50"), ("response_p99_ms", "response p99")];
-
-/// The name of intervals that tell nothing of the next run.
-const WITHIN_RUN: &str = super::estimate::Kind::WithinRun.as_str();
 
 /// The table of [`super::by_label`] for people: ratios with their intervals, families apart; all columns with `wide`.
 ///
