@@ -27,7 +27,7 @@ const COMPARED: [(&str, &str, RGBColor, bool); 3] = [
 ];
 const SIGNIFICANT: Font = Font::new(15.0, INK).bold();
 const FLOOR: RGBColor = RGBColor(0xDE, 0xDE, 0xDE);
-const WITHIN_NOISE: RGBColor = RGBColor(0x8C, 0x8C, 0x8C);
+const WITHIN_NOISE: RGBColor = RGBColor(0x9C, 0x9C, 0x9C);
 
 /// Draws [`crate::tables::delta::by_label`], a row for each label; the ratios of single runs, from
 /// [`crate::tables::delta::by_run`], stand behind as small dots. Of several kinds of operation only their total is
