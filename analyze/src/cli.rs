@@ -26,10 +26,13 @@ const DELTA_HELP: &str = "\
 A run with a part before its fault is compared with that part. A run whose fault lasts all the time is compared with \
 the baselines of its sweep (outside of sweeps: runs without a fault) that have the same workload and cluster; they are \
 found in --dir also when --pattern does not name them. Repeats of a label are pooled: geometric mean of the runs' \
-ratios, 95 % t interval on their logarithm. Runs in which the leader changed are pooled apart.
+ratios, 95 % t interval on their logarithm (against baselines Welch's, with their variation in it). With one run the interval \
+is within-run, a block bootstrap in time, and shown in parentheses: the next run may lie outside of it. Runs in which the \
+leader changed are pooled apart.
 
 The noise floor is the largest ratio among runs that should show none: baselines between their own thirds and against \
-each other, and null faults. Ratios within it are marked with ~.";
+each other, and null faults. Ratios within it are marked with ~. Significant ones are marked with *: p < 0.05 after Holm's correction \
+over a sweep's experiments, and outside of the noise floor.";
 
 const COMPARE_HELP: &str = "\
 Effects of the two runs (during and after the fault relative to before; the level itself where there is no before) are \
@@ -45,6 +48,8 @@ Of a run is drawn what its samples show, with its own times: members are asked t
 leader, and how far they are. A leader counts while a majority names it. Messages and votes are not recorded.
 
 mermaid: paste it between ```mermaid and ``` into Markdown. graphviz: `dot -Tsvg`.";
+
+mod report;
 
 fn with_exit_codes(help: &str) -> String {
     format!("{help}\n\n{EXIT_CODES}")
@@ -149,6 +154,9 @@ enum Typed {
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
+    /// Write everything about runs into one HTML file that needs nothing else, and print its path
+    #[command(after_help = with_exit_codes(report::HELP))]
+    Report(report::ReportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -280,7 +288,7 @@ enum LanguageArg {
 enum DeltaByArg {
     /// A label: its repeats pooled, with 95 % intervals
     Label,
-    /// A run: both sides of each ratio
+    /// A run: both sides of each ratio; --wide with within-run intervals
     Run,
 }
 
@@ -353,6 +361,7 @@ impl From<Typed> for Command {
             },
             Typed::Plot(typed) => Self::Plot(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
+            Typed::Report(typed) => Self::Report(typed.into()),
         }
     }
 }

@@ -11,11 +11,13 @@ mod compare;
 mod diagram;
 mod gather;
 mod plot;
+mod report;
 
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
+pub use report::{ReportPage, page};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +78,8 @@ pub enum Command {
     Plot(Plot),
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze report`
+    Report(ReportPage),
 }
 
 /// How and where to write a table.
@@ -130,6 +134,7 @@ pub fn run(command: &Command) -> Report {
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Report(asked) => report::report(asked, &mut report),
     };
     report.failure = result.err();
     report

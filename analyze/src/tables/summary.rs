@@ -175,7 +175,7 @@ pub fn text(summary: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     text.note(
         "milliseconds, over ok operations; \"of due\": response time over all that were due, >= where no answer came",
     );
-    text.note("more columns: --wide; all of them at full precision: --format csv");
+    text.hint("more columns: --wide; all of them at full precision: --format csv");
     Ok(text)
 }
 

@@ -2,6 +2,7 @@
 
 mod diagrams;
 mod planted;
+mod report;
 mod sweeps;
 
 use std::fs;

@@ -91,6 +91,7 @@ pub fn text_by_run(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     columns.push(Shown::new("lost", "not ok").right());
     let mut text = TextTable::new(&shown, &columns, Some("run"))?;
     text.note("from: before the fault, or the baselines where it lasts all the time; to: under (or after) the fault");
+    text.note("95 % intervals, within each run: --wide; those over repeats: --by label");
     common_notes(&mut text, delta)?;
     Ok(text)
 }
@@ -109,7 +110,7 @@ fn common_notes(text: &mut TextTable, delta: &DataFrame) -> PolarsResult<()> {
         false => format!("~: within the noise floor, the largest ratio without a cause: {}", floors.join(", ")),
     });
     text.note("not ok: operations not acknowledged, of those due");
-    text.note("more columns: --wide; all of them at full precision: --format csv");
+    text.hint("more columns: --wide; all of them at full precision: --format csv");
     Ok(())
 }
 
@@ -171,7 +172,7 @@ fn has_changes(delta: &DataFrame) -> PolarsResult<bool> {
 }
 
 /// A ratio with as many digits as one compares: `0.012`, `0.87`, `12.3`, `145`.
-pub(in crate::tables) fn ratio(value: f64) -> String {
+pub fn ratio(value: f64) -> String {
     let decimals = match value {
         0.0 => return "0".to_owned(),
         ..0.001 => return "<0.001".to_owned(),
