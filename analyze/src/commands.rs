@@ -1,21 +1,28 @@
 //! The commands, each on one screen: find runs, make a table of each, put the tables together, write the result.
 
+use crate::bundle::Session;
 use crate::load::{self, Capacity, List, Selection};
 use crate::output::text::TextTable;
 use crate::output::{self, Destination, Format};
 use crate::tables::runs::Listed;
-use crate::tables::{cdf, delta, runs, summary, throughput};
+use crate::tables::{cdf, delta, imported, runs, summary, throughput};
 use crate::{Error, Result};
 
+mod bundle;
+mod check;
 mod compare;
 mod diagram;
 mod gather;
+mod import;
 mod plot;
 mod report;
 
+pub use bundle::Bundle;
+pub use check::Check;
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
+pub use import::Import;
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
 pub use report::{ReportPage, page};
 
@@ -78,8 +85,14 @@ pub enum Command {
     Plot(Plot),
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze check`
+    Check(Check),
     /// `analyze report`
     Report(ReportPage),
+    /// `analyze bundle`
+    Bundle(Bundle),
+    /// `analyze import`
+    Import(Import),
 }
 
 /// How and where to write a table.
@@ -109,6 +122,8 @@ pub struct Report {
     pub unreadable: Vec<Error>,
     /// Why there are no data, where there are none.
     pub failure: Option<Error>,
+    /// The exit code of a command that judges, when its judgement is not a good one.
+    pub verdict: Option<u8>,
 }
 
 impl Report {
@@ -117,7 +132,7 @@ impl Report {
         match &self.failure {
             _ if !self.unreadable.is_empty() => 1,
             Some(failure) => failure.exit_code(),
-            None => 0,
+            None => self.verdict.unwrap_or(0),
         }
     }
 }
@@ -125,6 +140,8 @@ impl Report {
 /// Carries a command out. Data are written; everything else is in the report.
 pub fn run(command: &Command) -> Report {
     let mut report = Report::default();
+    // Bundles that are opened in the place of folders stay until the command is over.
+    let _bundles = Session::new();
     let result = match command {
         Command::List { selection, wide, output } => list(selection, *wide, output, &mut report),
         Command::Summary { selection, wide, output } => summarise(selection, *wide, output, &mut report),
@@ -134,7 +151,10 @@ pub fn run(command: &Command) -> Report {
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Check(asked) => check::check(asked, &mut report),
         Command::Report(asked) => report::report(asked, &mut report),
+        Command::Bundle(asked) => bundle::bundle(asked, &mut report),
+        Command::Import(asked) => import::import(asked, &mut report),
     };
     report.failure = result.err();
     report
@@ -150,6 +170,7 @@ fn list(selection: &Selection, wide: bool, output: &TableOutput, report: &mut Re
     let List { runs: listed, left_out, unreadable } = load::list(&load::find(selection)?);
     report.left_out = left_out;
     report.unreadable = unreadable;
+    report.left_out.extend(imported::note(&listed));
     let mut frame = runs::table(&listed)?;
     let mut text = runs::text(&frame, wide)?;
     note_saturation(&mut text, listed.iter());

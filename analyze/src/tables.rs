@@ -8,10 +8,12 @@ use run_folder::operation::Outcome;
 use crate::phases::Phases;
 
 pub mod cdf;
+pub mod check;
 pub mod compare;
 pub mod delta;
 pub mod factors;
 mod groups;
+pub mod imported;
 pub mod latency;
 pub mod leaders;
 pub mod reigns;

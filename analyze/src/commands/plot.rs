@@ -238,19 +238,24 @@ pub(super) fn results_dir(dir: &Path) -> PathBuf {
         Ok(run) if run.manifest_json().exists() => {
             dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf()
         }
+        // Beside a bundle.
+        _ if dir.is_file() => dir.parent().unwrap_or(Path::new("")).to_path_buf(),
         _ => dir.to_path_buf(),
     }
 }
 
 const NAME_CHARS_MAX: usize = 100;
 
-/// The patterns as part of a file name that is valid on every system.
+/// The patterns, and the bundle's name, as part of a file name that is valid on every system.
 pub(super) fn file_name(selection: &Selection) -> String {
-    let mut words: Vec<&str> = match &selection.sweep {
-        Some(SweepChoice::Id(id)) => vec![id],
-        Some(SweepChoice::Latest) => vec!["latest"],
-        None => Vec::new(),
-    };
+    // There may be several bundles in a folder.
+    let bundle = selection.dir.file_name().filter(|_| selection.dir.is_file()).unwrap_or_default().to_string_lossy();
+    let mut words: Vec<&str> = bundle.split('.').next().filter(|name| !name.is_empty()).into_iter().collect();
+    words.extend(match &selection.sweep {
+        Some(SweepChoice::Id(id)) => Some(id.as_str()),
+        Some(SweepChoice::Latest) => Some("latest"),
+        None => None,
+    });
     words.extend(selection.patterns.iter().map(load::Pattern::as_str));
     let mut name = String::new();
     for c in words.join("_").chars() {

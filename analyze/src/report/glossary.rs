@@ -51,16 +51,6 @@ const WORDS: &[(&str, &str)] = &[
         "before, during, after",
         "The phases of a run, cut at the measured edges of the fault. A run whose fault lasts all the time has only a during.",
     ),
-    (
-        "edge",
-        "Operations that cannot be told to be of one side of an edge of the fault: due within milliseconds of it, or due before \
-         the fault and still under way when it began. They count in the whole run only.",
-    ),
-    (
-        "significant",
-        "p < 0.05 in a t test over the repeats, after Holm's correction for all experiments of the sweep, and outside of the noise \
-         floor; marked with *. Of one run nothing is.",
-    ),
     ("label, repeat", "Runs of one label ask for the same experiment; each is a repeat."),
     ("family", "Labels that differ in the fault's value alone, as in delay10_mid and delay100_mid."),
     ("sweep", "Runs that were planned together and recorded one after the other, in shuffled order."),
@@ -83,6 +73,16 @@ const WORDS: &[(&str, &str)] = &[
         "noise floor",
         "The largest ratio among runs that should show none. Smaller effects are greyed and marked with ~: they may be the \
          machine's mood.",
+    ),
+    (
+        "significant",
+        "An effect that chance alone would show in fewer than one of twenty sweeps like this one, and that is larger than the \
+         noise floor. Marked with *.",
+    ),
+    (
+        "guard band, edge",
+        "A few milliseconds around the beginning and the end of a fault in which nobody knows what an operation met. Such \
+         operations belong to the phase edge, and to no other.",
     ),
     (
         "censored",

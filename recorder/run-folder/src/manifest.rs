@@ -26,6 +26,9 @@ pub struct Manifest {
     /// Name of the run folder that this run repeats by `recorder reproduce`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reproduces: Option<String>,
+    /// Where the run comes from, when it was not recorded but made of older files by `analyze import`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
     /// How the run stands.
     pub status: Status,
     /// How the times in the tables relate to the wall clock.
@@ -42,8 +45,36 @@ pub struct Manifest {
     pub generator: Option<Generator>,
     /// Number of rows in each table.
     pub rows: Rows,
+    /// What the key-value store said of itself before the first operation and after the last; absent in folders of older
+    /// recorders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
     /// What a reader of the results should know, in sentences.
     pub warnings: Vec<String>,
+}
+
+/// What is known of a run that another program recorded, and what is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// Name of the folder that the older files were in.
+    pub source: String,
+    /// SHA-256 of those files together, in hexadecimal: the same files are imported once.
+    pub sha256: String,
+    /// Names of the older files that were there.
+    pub files: Vec<String>,
+    /// Fields of the manifest and columns of the tables whose values are placeholders, because no older file says what
+    /// they should be; as in `spec.workload.pacing` and `operations.intended_ns`.
+    pub unknown: Vec<String>,
+}
+
+impl Imported {
+    /// Whether this field, or one that it is part of, is not known.
+    pub fn lacks(&self, field: &str) -> bool {
+        let is_it = |unknown: &String| {
+            field.strip_prefix(unknown.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.unknown.iter().any(is_it)
+    }
 }
 
 /// A run's place in its sweep.
@@ -229,6 +260,35 @@ pub struct Rows {
     pub samples: u64,
 }
 
+/// The key-value store before the first operation and after the last one, read linearizably.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    /// Its revision before the first operation, and after whatever was filled in before; absent where no member told.
+    pub revision_before: Option<i64>,
+    /// Its revision after the last operation, at which `final_state.parquet` was read; absent where it could not be.
+    pub revision_after: Option<i64>,
+    /// Rows of `final_state.parquet`.
+    pub keys: u64,
+    /// Why the final state was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// What each member itself holds at `revision_after`, in the members' order; empty where the cluster is somebody else's.
+    #[serde(default)]
+    pub members: Vec<MemberHash>,
+}
+
+/// What one member holds, by its own account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberHash {
+    /// Hash of all keys up to the store's revision; absent where the member did not tell.
+    pub hash: Option<u32>,
+    /// Revision that it is compacted to, which the hash depends on.
+    pub compact_revision: Option<i64>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
 /// Replaces a JSON file so that a reader sees the old one or the new one, never a half, also after a power cut.
 pub(crate) fn replace_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).expect("a manifest has only string keys") + "\n";
@@ -276,6 +336,11 @@ impl Manifest {
     /// [`Error::Io`].
     pub fn write(&self, path: &Path) -> Result<()> {
         replace_json(path, self)
+    }
+
+    /// Whether a field (named as in [`Imported::unknown`]) says what was the case. Of recorded runs every one does.
+    pub fn knows(&self, field: &str) -> bool {
+        self.imported.as_ref().is_none_or(|imported| !imported.lacks(field))
     }
 
     /// Name of a member by index, or `?` where the index is not one of the cluster's.

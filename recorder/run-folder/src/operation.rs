@@ -8,6 +8,12 @@ use arrow::datatypes::SchemaRef;
 
 use crate::table_row::{TableRow, Text, table_row};
 
+/// What `endpoint` is in imported runs, where no file says which member was asked.
+pub const ENDPOINT_UNKNOWN: u8 = i8::MAX as u8;
+
+/// What `worker`, `key` and `value_bytes` are there.
+pub const UNKNOWN: i32 = -1;
+
 /// One operation that was due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
@@ -19,7 +25,7 @@ pub struct Operation {
     pub kind: Kind,
     /// When it was due.
     pub intended_ns: i64,
-    /// When it was sent; absent for unsent ones.
+    /// When it was sent; absent for unsent ones, and where that is not known.
     pub start_ns: Option<i64>,
     /// When its answer came or it was given up.
     pub end_ns: i64,
@@ -27,7 +33,7 @@ pub struct Operation {
     pub outcome: Outcome,
     /// Why it was not acknowledged; absent when it was.
     pub error: Option<ErrorKind>,
-    /// Member asked, as an index into the manifest's members.
+    /// Member asked, as an index into the manifest's members; [`ENDPOINT_UNKNOWN`] where that is not known.
     pub endpoint: u8,
     /// Member that answered, likewise; absent without an answer.
     pub member: Option<u8>,
@@ -37,8 +43,9 @@ pub struct Operation {
     pub revision: Option<i64>,
     /// Index of the key.
     pub key: i32,
-    /// Revision of the key's last modification as a read saw it, 0 when the key was absent; gets, and the read
-    /// branch of a transaction.
+    /// Revision of the key's last modification as it was seen, 0 when the key was absent: by gets, by the read branch of
+    /// a transaction, and by a transaction's comparison that held, which is the revision that it asked for. Older
+    /// recorders left it out of the last.
     pub seen_mod_revision: Option<i64>,
     /// Whether a transaction's comparison held.
     pub txn_succeeded: Option<bool>,

@@ -27,6 +27,7 @@ pub(super) fn new(run: &Planned, now: DateTime<Utc>) -> Manifest {
         spec: spec(run),
         sweep: run.place.clone(),
         reproduces: None,
+        imported: None,
         status: Status::Running,
         clock: Clock {
             origin_unix_ns: start_unix_ns + shape.warm_up_ms as i64 * 1_000_000,
@@ -55,6 +56,7 @@ pub(super) fn new(run: &Planned, now: DateTime<Utc>) -> Manifest {
             achieved_rate_per_s: 1e9 * f64::from(shape.concurrency) / shape.median_service_ns as f64,
         }),
         rows: Rows::default(),
+        store: None,
         warnings: vec!["synthetic run, not recorded from a cluster".to_owned()],
     }
 }
