@@ -11,6 +11,7 @@ use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
 mod plot;
+mod samples;
 
 /// The exit codes, as `--help` shows them.
 pub const EXIT_CODES: &str = "\
@@ -146,6 +147,9 @@ enum Typed {
     /// Draw runs as SVG and print the file's path
     #[command(after_help = EXIT_CODES)]
     Plot(plot::PlotArgs),
+    /// Tabulate what the members' samples tell of each second: disks, peers, replication, answers
+    #[command(after_help = with_exit_codes(samples::HELP))]
+    Samples(samples::SamplesArgs),
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
@@ -352,6 +356,7 @@ impl From<Typed> for Command {
                 output: output.into_output(),
             },
             Typed::Plot(typed) => Self::Plot(typed.into()),
+            Typed::Samples(typed) => Self::Samples(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
         }
     }

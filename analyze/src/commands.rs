@@ -11,11 +11,13 @@ mod compare;
 mod diagram;
 mod gather;
 mod plot;
+mod samples;
 
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
+pub use samples::Samples;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +76,8 @@ pub enum Command {
     },
     /// `analyze plot`
     Plot(Plot),
+    /// `analyze samples`
+    Samples(Samples),
     /// `analyze diagram`
     Diagram(Diagram),
 }
@@ -129,6 +133,7 @@ pub fn run(command: &Command) -> Report {
         Command::Cdf { selection, output } => distributions(selection, output, &mut report),
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
+        Command::Samples(asked) => samples::samples(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
     };
     report.failure = result.err();

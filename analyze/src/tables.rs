@@ -14,6 +14,8 @@ pub mod factors;
 mod groups;
 pub mod latency;
 pub mod leaders;
+pub mod levels;
+pub mod members;
 pub mod reigns;
 pub mod repeats;
 pub mod replication;
@@ -82,6 +84,11 @@ impl Counts {
 
     fn due(self) -> u64 {
         self.ok + self.failed + self.unknown + self.unsent
+    }
+
+    fn not_ok_share(self) -> Option<f64> {
+        let due = self.due();
+        (due > 0).then(|| (due - self.ok) as f64 / due as f64)
     }
 }
 

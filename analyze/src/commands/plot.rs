@@ -20,7 +20,9 @@ use crate::tables::runs;
 use crate::{Error, Result};
 
 mod effects;
+mod members;
 mod over_runs;
+mod phases;
 
 /// What `analyze plot` draws.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +50,10 @@ pub enum PlotKind {
     Cdf,
     /// Effects of faults.
     Delta,
+    /// Quantiles before, during and after.
+    Phases,
+    /// Members beneath clients, a picture of each run.
+    Members,
 }
 
 impl PlotKind {
@@ -58,6 +64,8 @@ impl PlotKind {
             Self::Latency => "latency",
             Self::Cdf => "cdf",
             Self::Delta => "delta",
+            Self::Phases => "phases",
+            Self::Members => "members",
         }
     }
 }
@@ -132,6 +140,8 @@ pub(super) fn plot(asked: &Plot, report: &mut Report) -> Result<()> {
         PlotKind::Latency => over_runs::latency(&asked.selection, report),
         PlotKind::Cdf => over_runs::cdf(&asked.selection, asked.scale.unwrap_or_default(), report),
         PlotKind::Delta => effects::delta(&asked.selection, report),
+        PlotKind::Phases => phases::phases(&asked.selection, report),
+        PlotKind::Members => members::members(&asked.selection, report),
     }?;
     match &asked.picture {
         Picture::Table(output) => write_table(drawn, output),

@@ -159,10 +159,10 @@ impl Panel {
         Ok(())
     }
 
-    /// A triangle on the upper edge.
+    /// A triangle at the upper edge, inside, where no title stands.
     pub(super) fn marker(&self, canvas: &Canvas<'_>, at_s: f64, colour: RGBColor) -> Result<()> {
         let (x, y) = (self.x.at(at_s), self.top());
-        canvas.polygon(&[(x - 5.0, y - 10.0), (x + 5.0, y - 10.0), (x, y)], colour, 1.0)
+        canvas.polygon(&[(x - 5.0, y), (x + 5.0, y), (x, y + 10.0)], colour, 1.0)
     }
 }
 
