@@ -275,3 +275,25 @@ pub(super) fn wrapped(text: &str, font: Font, width: f64) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_line_is_one_line_with_dashes_and_its_own_width() {
+        let points: Vec<(f64, f64)> = (0..300).map(|at| (f64::from(at), f64::from(at % 7))).collect();
+        let svg = draw((300.0, 10.0), "t", "d", |canvas| {
+            Stroke::ALL.into_iter().try_for_each(|stroke| canvas.stroke(&points, (BLUE, stroke), 1.0, 1.8))
+        });
+        let svg = svg.expect("a picture");
+        let found: Vec<&str> = svg.split("<polyline").skip(1).collect();
+        assert_eq!(found.len(), Stroke::ALL.len());
+        for (line, stroke) in found.into_iter().zip(Stroke::ALL) {
+            assert!(line.contains("stroke-width=\"18\""), "{line:.200}");
+            let dashes = stroke.dashes().map(|dashes| format!("stroke-dasharray=\"{dashes}\""));
+            assert_eq!(line.contains("stroke-dasharray"), dashes.is_some());
+            assert!(dashes.is_none_or(|dashes| line.contains(&dashes)), "{line:.200}");
+        }
+    }
+}

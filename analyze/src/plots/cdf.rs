@@ -11,9 +11,9 @@ use super::axis::{Tick, log_ticks};
 use super::canvas::{
     Anchor, BLUE, Canvas, FAULT_EDGE, Font, GREEN, GREY, GRID, INK, Stroke, VERMILLION, draw, text_width,
 };
-use super::panels::{Heading, MARGIN, Panel, SUBTITLE, TICK, footnotes};
+use super::panels::{Heading, MARGIN, Panel, SUBTITLE, TICK, footnotes, height_with};
 use super::sections::{Sections, Shape, left_of};
-use super::{PlottedRun, by_label, counted, shared, short_count, values};
+use super::{PlottedRun, by_label, compact_count, counted, shared, values};
 use crate::Result;
 use crate::tables::delta::main_kind;
 use crate::tables::factors::Factors;
@@ -102,7 +102,12 @@ pub fn draw_svg(runs: &[PlottedRun], references: &[Option<DataFrame>], scale: Sc
     let y_ticks = scale.ticks(y.1);
     let items: Vec<&Factors> = groups.iter().map(|(_, group)| &group[0].factors).collect();
     let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 74.0), Shape::Square);
-    let height = layout.bottom() + 62.0;
+    let repeats = if groups.iter().any(|(_, group)| group.len() > 1) { " A line for each run." } else { "" };
+    let note = format!(
+        "n: operations due before/during/after. A line ends at the last percentile that its operations \
+         support; at ×, where those begin that had no answer in time.{repeats}"
+    );
+    let height = height_with(layout.bottom(), &note, WIDTH);
     draw((WIDTH, height), &title, &description, |canvas| {
         heading.draw(canvas)?;
         let is_there = |phase: &str| curves.iter().any(|curves| curves.0.iter().any(|curve| curve.phase == phase));
@@ -121,7 +126,6 @@ pub fn draw_svg(runs: &[PlottedRun], references: &[Option<DataFrame>], scale: Sc
                 line(canvas, &panel, points, REFERENCE, 1.0, 1.4)?;
             }
             let (alpha, width) = if group.len() > 1 { (0.7, 0.8) } else { (1.0, 1.5) };
-            let mut count_y = panel.top() + 8.0;
             for (phase, style) in PHASES {
                 let of_phase =
                     || own().flat_map(|((_, curves), _)| &curves.0).filter(move |curve| curve.phase == phase);
@@ -131,36 +135,20 @@ pub fn draw_svg(runs: &[PlottedRun], references: &[Option<DataFrame>], scale: Sc
                         canvas.cross(panel.at(end), 3.4, style.0)?;
                     }
                 }
-                let due: u64 = of_phase().map(|curve| curve.operations).sum();
-                if panel.right() - panel.left() >= COUNTS_FROM && due > 0 && phase != "all" {
-                    // Fast and rare is where no curve is.
-                    let text = format!("{phase}: {}", short_count(due));
-                    canvas.text(
-                        (panel.left() + 6.0, count_y),
-                        Anchor::Left,
-                        Font { colour: style.0, ..COUNT },
-                        &text,
-                    )?;
-                    count_y += 13.0;
-                }
             }
-            let due = group.iter().map(|run| run.due()).sum();
+            let mut due = Vec::new();
+            for phase in ["before", "during", "after", "all"] {
+                let of_phase = own().flat_map(|((_, curves), _)| &curves.0).filter(|curve| curve.phase == phase);
+                due.extend(of_phase.map(|curve| curve.operations).reduce(|a, b| a + b));
+            }
             let runs = counted(group.len(), "run");
-            layout.title(canvas, at, &panel, "", &[format!("{runs}, {}", short_count(due)), short_count(due), runs])?;
+            let due = format!("n {}", due.into_iter().map(compact_count).collect::<Vec<_>>().join("/"));
+            layout.title(canvas, at, &panel, "", &[format!("{runs}, {due}"), due, runs])?;
         }
         canvas.text((WIDTH / 2.0, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
-        let repeats = if groups.iter().any(|(_, group)| group.len() > 1) { " A line for each run." } else { "" };
-        let note = format!(
-            "n: operations due, by phase where there is room. A line ends at the last percentile that its operations \
-             support; at ×, where those begin that had no answer in time.{repeats}"
-        );
         footnotes(canvas, height, &note, WIDTH)
     })
 }
-
-/// From this width of a panel on the counts of each phase stand in it.
-const COUNTS_FROM: f64 = 150.0;
-const COUNT: Font = Font::new(10.0, INK);
 
 /// log10 of milliseconds against the place of the share.
 type Points = Vec<(f64, f64)>;

@@ -5,9 +5,9 @@ use polars::prelude::DataFrame;
 
 use super::axis::{linear_ticks, log_ticks, spread};
 use super::canvas::{Anchor, BLUE, Canvas, Font, GREY, INK, Stroke, VERMILLION, draw, text_width};
-use super::panels::{Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, footnotes};
+use super::panels::{Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, footnotes, height_with};
 use super::sections::{Sections, Shape, left_of};
-use super::{MANY_REPEATS, PlottedRun, by_label, counted, grouped, shared, short_count, values};
+use super::{MANY_REPEATS, PlottedRun, by_label, counted, grouped, operations, shared, short_count, values};
 use crate::Result;
 use crate::tables::factors::Factors;
 
@@ -251,13 +251,13 @@ fn one_panel(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, words: (&s
             let text = format!("slowest: {}", in_ms(slowest.response[MAX]));
             let is_left = x + text_width(&text, NOTE) + 8.0 > panel.right();
             let (x, anchor) = if is_left { (x - 7.0, Anchor::Right) } else { (x + 7.0, Anchor::Left) };
-            canvas.text((x, y - 5.0), anchor, NOTE, &text)?;
+            canvas.text((x, y - 11.0), anchor, NOTE, &text)?;
         }
         let middle = f64::midpoint(panel.left(), panel.right());
         canvas.text((middle, panel.bottom() + 38.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
         let missed = match bands.not_ok {
             0 => String::new(),
-            count => format!(" ×, at the deadline: {} operations not acknowledged.", grouped(count)),
+            count => format!(" ×, at the deadline: {} not acknowledged.", operations(count)),
         };
         let note = format!(
             "n = {} acknowledged of {} due. Each bin of {} s shows its fastest and slowest operation.{missed}",
@@ -323,7 +323,15 @@ fn small_multiples(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, word
     let items: Vec<&Factors> = runs.iter().map(|run| &run.factors).collect();
     let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 74.0), Shape::Flat);
     let y_ticks = layout.readable(y_ticks, y);
-    let height = layout.bottom() + 62.0;
+    let changes = if runs.iter().any(|run| !run.leader_changes.is_empty()) { " ▼ leader changed." } else { "" };
+    let missed = match bands.iter().map(|bands| bands.not_ok).sum() {
+        0 => String::new(),
+        count => format!(" ×, at the deadline: {} not acknowledged.", operations(count)),
+    };
+    let note = format!(
+        "n: acknowledged operations. Dot: the slowest. Shaded: fault in force, measured edges. #: repeats in order of time.{missed}{changes}"
+    );
+    let height = height_with(layout.bottom(), &note, WIDTH);
     let repeats = |label: &str| runs.iter().filter(|run| run.label == label).count() > 1;
     draw((WIDTH, height), words.0, words.1, |canvas| {
         heading.draw(canvas)?;
@@ -345,14 +353,6 @@ fn small_multiples(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, word
             layout.title(canvas, at, &panel, &suffix, &wordings)?;
         }
         canvas.text((WIDTH / 2.0, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
-        let changes = if runs.iter().any(|run| !run.leader_changes.is_empty()) { " ▼ leader changed." } else { "" };
-        let missed = match bands.iter().map(|bands| bands.not_ok).sum() {
-            0 => String::new(),
-            count => format!(" ×, at the deadline: {} operations not acknowledged.", grouped(count)),
-        };
-        let note = format!(
-            "n: acknowledged operations. Dot: the slowest. Shaded: fault in force, measured edges. #: repeats in order of time.{missed}{changes}"
-        );
         footnotes(canvas, height, &note, WIDTH)
     })
 }
@@ -378,3 +378,6 @@ fn key(canvas: &Canvas<'_>, y: f64, has_service: bool) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

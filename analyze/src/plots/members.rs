@@ -9,7 +9,7 @@ use super::canvas::{
     Anchor, BLUE, Canvas, FAULT_EDGE, Font, GREY, INK, PAPER, SERIES, Stroke, VERMILLION, draw, text_width,
 };
 use super::latency::Bands;
-use super::panels::{Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, footnotes};
+use super::panels::{Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, footnotes, height_with};
 use super::{PlottedRun, grouped, values};
 use crate::Result;
 
@@ -90,7 +90,18 @@ pub fn draw_svg(run: &PlottedRun, sampled: &Sampled<'_>) -> Result<String> {
     let ribbon_top = place(ribbon_height);
     let tops: Vec<f64> = panels.iter().map(|_| place(70.0)).collect();
     let bottom = y;
-    let height = bottom + 96.0;
+    let mut notes =
+        vec!["Shaded: fault in force, measured edges. Lines of members break where nothing was sampled.".to_owned()];
+    if panels.iter().any(|(_, lines)| lines.failed.iter().any(|failed| !failed.is_empty())) {
+        notes.push("×: seconds with requests that were not answered.".to_owned());
+    }
+    if !missing.is_empty() {
+        let missing: Vec<&str> =
+            missing.iter().map(|((_, name, ..), _)| name.split(" (").next().unwrap_or(name)).collect();
+        notes.push(format!("Not sampled in this run: {}.", missing.join("; ")));
+    }
+    let notes = notes.join(" ");
+    let height = height_with(bottom + 22.0, &notes, WIDTH);
 
     draw((WIDTH, height), &title, &description, |canvas| {
         heading.draw(canvas)?;
@@ -123,18 +134,7 @@ pub fn draw_svg(run: &PlottedRun, sampled: &Sampled<'_>) -> Result<String> {
             lines.draw(canvas, &panel, &names)?;
         }
         seconds(canvas, left, width, bottom - 10.0, x)?;
-        let mut notes = vec![
-            "Shaded: fault in force, measured edges. Lines of members break where nothing was sampled.".to_owned(),
-        ];
-        if panels.iter().any(|(_, lines)| lines.failed.iter().any(|failed| !failed.is_empty())) {
-            notes.push("×: seconds with requests that were not answered.".to_owned());
-        }
-        if !missing.is_empty() {
-            let missing: Vec<&str> =
-                missing.iter().map(|((_, name, ..), _)| name.split(" (").next().unwrap_or(name)).collect();
-            notes.push(format!("Not sampled in this run: {}.", missing.join("; ")));
-        }
-        footnotes(canvas, height, &notes.join(" "), WIDTH)
+        footnotes(canvas, height, &notes, WIDTH)
     })
 }
 

@@ -175,6 +175,12 @@ pub(super) fn common_window<'a>(runs: impl Iterator<Item = &'a PlottedRun>) -> O
     windows.iter().all(is_same).then_some((from_s, to_s))
 }
 
+/// Height of a picture whose panels end at `bottom`, with room for the title of its axis and for notes.
+pub(super) fn height_with(bottom: f64, notes: &str, width: f64) -> f64 {
+    let lines = wrapped(notes, NOTE, width - 2.0 * MARGIN).len();
+    bottom + 32.0 + lines.max(2) as f64 * 15.0
+}
+
 /// Notes at the lower end of a picture, in as many lines as they need, the last one at its edge.
 pub(super) fn footnotes(canvas: &Canvas<'_>, height: f64, notes: &str, width: f64) -> Result<()> {
     let lines = wrapped(notes, NOTE, width - 2.0 * MARGIN);

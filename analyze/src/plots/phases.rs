@@ -5,7 +5,7 @@ use polars::prelude::*;
 
 use super::axis::{Tick, log_ticks};
 use super::canvas::{Anchor, BLUE, Canvas, Font, GREEN, GREY, GRID, INK, VERMILLION, draw, text_width};
-use super::panels::{Heading, MARGIN, NOTE, Panel, SUBTITLE, TICK, footnotes};
+use super::panels::{Heading, MARGIN, NOTE, Panel, SUBTITLE, TICK, footnotes, height_with};
 use super::sections::{Sections, Shape, left_of};
 use super::{counted, grouped, short_count, values};
 use crate::Result;
@@ -19,6 +19,9 @@ const X_TITLE: &str = "quantile of response time";
 const LEAST_MS: f64 = 1e-3;
 /// From this width of a panel on there is room for the values in numbers.
 const NUMBERS_FROM: f64 = 420.0;
+
+/// How far beyond what was measured an interval is drawn, in log10.
+const CUT: f64 = 0.3;
 
 /// What stands for a phase, for those who cannot tell its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,30 +58,49 @@ pub struct Shown<'a> {
 pub fn draw_svg(labels: &DataFrame, runs: &DataFrame, shown: &[Shown<'_>], subject: &str) -> Result<String> {
     let kind = main_kind(labels.column("kind")?.str()?);
     let levels = Level::all(labels, &kind)?;
-    let dots = Dot::all(runs, &kind)?;
+    let mut dots = Dot::all(runs, &kind)?;
+    let levels_of = |label: &Shown<'_>| -> Vec<&Level> {
+        let condition = &label.factors.condition;
+        levels.iter().filter(|level| level.condition == *condition && !level.leader_changed).collect()
+    };
+    dots.retain(|dot| shown.iter().any(|label| dot.is_of(label.factors, &levels_of(label))));
     let title = match shown {
         [only] => format!("Before, during and after {}", only.factors.label),
         _ => "Before, during and after".to_owned(),
     };
     let count: usize = shown.iter().map(|label| label.runs).sum();
-    let mut lines = vec![format!("{}: {subject}; operations: {kind}", counted(count, "run"))];
+    let what = if shown.len() == 1 { "one label" } else { subject };
+    let mut lines = vec![format!("{}: {what}; operations: {kind}", counted(count, "run"))];
     if count > 1 {
         lines.push("marks: geometric mean over the runs, with the 95 % t interval between them; dots: runs".to_owned());
     }
     let heading = Heading::new(&title, &lines, WIDTH);
     let description = format!("Quantiles of response time by phase of {subject}.{}", described(&levels, shown));
-    let all = levels.iter().flat_map(|level| [Some(level.value), level.low, level.high]).flatten();
-    let logs: Vec<f64> = all.chain(dots.iter().map(|dot| dot.value)).collect();
+    let logs: Vec<f64> = levels.iter().map(|level| level.value).chain(dots.iter().map(|dot| dot.value)).collect();
     let (lowest, highest) =
         (logs.iter().copied().fold(f64::MAX, f64::min), logs.iter().copied().fold(f64::MIN, f64::max));
     let (lowest, highest) = if lowest <= highest { (lowest, highest) } else { (0.0, 1.0) };
-    let room = 0.05 * (highest - lowest).max(0.5);
+    // Intervals of few runs can span decades in which nothing was measured: they are cut, and say so.
+    let within = levels.iter().flat_map(|level| [level.low, level.high]).flatten();
+    let within: Vec<f64> = within.filter(|end| (lowest - CUT..=highest + CUT).contains(end)).collect();
+    let is_cut = |level: &Level| {
+        level.low.is_some_and(|low| low < lowest - CUT) || level.high.is_some_and(|high| high > highest + CUT)
+    };
+    let has_cut = levels.iter().any(is_cut);
+    let room = if has_cut { CUT } else { 0.05 * (highest - lowest).max(0.5) };
+    let (lowest, highest) = within.into_iter().fold((lowest, highest), |(a, b), end| (a.min(end), b.max(end)));
     let (x, y) = ((0.0, QUANTILES.len() as f64), (lowest - room, highest + room));
     let y_ticks = log_ticks(y);
     let items: Vec<&Factors> = shown.iter().map(|label| label.factors).collect();
     let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 74.0), Shape::Square);
     let y_ticks = layout.readable(y_ticks, y);
-    let height = layout.bottom() + 62.0;
+    let mut notes = vec!["n: acknowledged operations of the phases shown, without those of baselines beside others."];
+    notes.push("A quantile that too few operations support is left out.");
+    let has_changed = dots.iter().any(|dot| dot.leader_changed);
+    notes.extend(has_changed.then_some("×: runs in which the leader changed; they are in no mean."));
+    notes.extend(has_cut.then_some("Arrowheads: the interval goes on."));
+    let notes = notes.join(" ");
+    let height = height_with(layout.bottom(), &notes, WIDTH);
     draw((WIDTH, height), &title, &description, |canvas| {
         heading.draw(canvas)?;
         key(canvas, heading.bottom() + 14.0, &levels, &dots)?;
@@ -91,10 +113,7 @@ pub fn draw_svg(labels: &DataFrame, runs: &DataFrame, shown: &[Shown<'_>], subje
                 canvas.line(&[(x, panel.top()), (x, panel.bottom())], GRID, 1.0, 0.8)?;
             }
             panel.axes(canvas, &quantile_ticks(), &y_ticks, labelled)?;
-            let of_label: Vec<&Level> = levels
-                .iter()
-                .filter(|level| level.condition == label.factors.condition && !level.leader_changed)
-                .collect();
+            let of_label = levels_of(label);
             // A phase has one place in every panel, so that panels can be compared.
             let places = places(&levels);
             for dot in dots.iter().filter(|dot| dot.is_of(label.factors, &of_label)) {
@@ -113,12 +132,7 @@ pub fn draw_svg(labels: &DataFrame, runs: &DataFrame, shown: &[Shown<'_>], subje
             layout.title(canvas, at, &panel, "", &wordings)?;
         }
         canvas.text((WIDTH / 2.0, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
-        let mut notes =
-            vec!["n: acknowledged operations of the phases shown, without those of baselines beside others."];
-        notes.push("A quantile that too few operations support is left out.");
-        let has_changed = dots.iter().any(|dot| dot.leader_changed);
-        notes.extend(has_changed.then_some("×: runs in which the leader changed; they are in no mean."));
-        footnotes(canvas, height, &notes.join(" "), WIDTH)
+        footnotes(canvas, height, &notes, WIDTH)
     })
 }
 
@@ -202,6 +216,13 @@ impl Level {
         let (x, y) = panel.at((self.quantile as f64 + place, self.value));
         if let (Some(low), Some(high)) = (self.low, self.high) {
             canvas.line(&[(x, panel.y.at(low)), (x, panel.y.at(high))], colour, 1.0, 1.4)?;
+            let (top, bottom) = (panel.top(), panel.bottom());
+            if high > panel.y.values.1 {
+                canvas.polygon(&[(x - 3.0, top + 6.0), (x + 3.0, top + 6.0), (x, top)], colour, 1.0)?;
+            }
+            if low < panel.y.values.0 {
+                canvas.polygon(&[(x - 3.0, bottom - 6.0), (x + 3.0, bottom - 6.0), (x, bottom)], colour, 1.0)?;
+            }
         }
         draw_mark(canvas, mark, (x, y), colour)?;
         if panel.right() - panel.left() >= NUMBERS_FROM {

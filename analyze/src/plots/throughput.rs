@@ -5,7 +5,9 @@ use polars::prelude::DataFrame;
 
 use super::axis::{Tick, linear_ticks, spread};
 use super::canvas::{Anchor, Canvas, FAINT, FAULT_EDGE, Font, GREY, INK, SERIES, Stroke, VERMILLION, draw, text_width};
-use super::panels::{Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, common_window, footnotes};
+use super::panels::{
+    Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, common_window, footnotes, height_with,
+};
 use super::sections::{Sections, Shape, left_of};
 use super::{
     Group, MANY_REPEATS, PlottedRun, baseline_of, by_label, colours, counted, grouped, shared, short_count, values,
@@ -176,7 +178,7 @@ fn one_panel(
     let plot_width = WIDTH - left - caption_width - LEADER_WIDTH - MARGIN;
     let panel = Panel::new((left, top), (plot_width, PLOT_HEIGHT), x, y);
     let has_not_ok = lines.iter().any(|line| !line.not_ok.is_empty());
-    let strip_top = panel.bottom() + 38.0;
+    let strip_top = panel.bottom() + 44.0;
     let strip = Panel::new((left, strip_top), (plot_width, STRIP), x, (0.0, 1.0));
     let lowest = if has_not_ok { strip } else { panel };
     let height = lowest.bottom() + 84.0;
@@ -207,7 +209,7 @@ fn one_panel(
         }
         if has_not_ok {
             let name = "of what ended in each second, not acknowledged (%)";
-            canvas.text((MARGIN, strip.top() - 16.0), Anchor::Left, TICK, name)?;
+            canvas.text((MARGIN, strip.top() - 20.0), Anchor::Left, TICK, name)?;
             if let Some(window) = window {
                 strip.shade(canvas, window, 1.0)?;
             }
@@ -398,9 +400,19 @@ fn one_panel_each(
     let y_ticks = linear_ticks(y, 4);
     let items: Vec<&Factors> = groups.iter().map(|(_, group)| &group[0].factors).collect();
     let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 52.0), Shape::Flat);
-    let height = layout.bottom() + 62.0;
     // What the baselines show stands behind every label.
     let baselines: Vec<Option<usize>> = (0..groups.len()).map(|at| baseline_of(&groups, at)).collect();
+    let mut notes = vec!["n: acknowledged operations after the warm-up. Shaded: fault in force, measured edges."];
+    let has_baseline = baselines.iter().any(Option::is_some);
+    notes.extend(has_baseline.then_some("Grey: baselines, the middle run of each second."));
+    let is_banded = groups.iter().any(|(_, group)| group.len() >= MANY_REPEATS);
+    notes.extend(is_banded.then_some(BANDED.trim()));
+    let has_not_ok = across.iter().any(|across| !across.not_ok.is_empty());
+    notes.extend(has_not_ok.then_some(HANGING));
+    let has_changes = runs.iter().any(|run| !run.leader_changes.is_empty());
+    notes.extend(has_changes.then_some("▼ leader changed."));
+    let notes = notes.join(" ");
+    let height = height_with(layout.bottom(), &notes, WIDTH);
 
     draw((WIDTH, height), title, description, |canvas| {
         heading.draw(canvas)?;
@@ -437,15 +449,6 @@ fn one_panel_each(
         }
         let middle = WIDTH / 2.0;
         canvas.text((middle, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
-        let mut notes = vec!["n: acknowledged operations after the warm-up. Shaded: fault in force, measured edges."];
-        let has_baseline = baselines.iter().any(Option::is_some);
-        notes.extend(has_baseline.then_some("Grey: baselines, the middle run of each second."));
-        let is_banded = groups.iter().any(|(_, group)| group.len() >= MANY_REPEATS);
-        notes.extend(is_banded.then_some(BANDED.trim()));
-        let has_not_ok = across.iter().any(|across| !across.not_ok.is_empty());
-        notes.extend(has_not_ok.then_some(HANGING));
-        let has_changes = runs.iter().any(|run| !run.leader_changes.is_empty());
-        notes.extend(has_changes.then_some("▼ leader changed."));
-        footnotes(canvas, height, &notes.join(" "), WIDTH)
+        footnotes(canvas, height, &notes, WIDTH)
     })
 }

@@ -15,6 +15,8 @@ pub(super) fn phases(selection: &Selection, report: &mut Report) -> Result<Vec<D
     let (measured, opened) = measured(selection, report)?;
     let (labels, runs) = (levels::by_label(&measured)?, levels::by_run(&measured)?);
     let svg = plots::phases::draw_svg(&labels, &runs, &shown(&measured), &subject(selection))?;
+    // What only tells labels of the same name apart is no reading.
+    let labels = labels.drop("condition")?;
     let labels = Data { text: levels::text, ..Data::new("labels", labels) };
     Ok(vec![Drawn { svg, run: None, tables: vec![labels, Data::new("runs", runs)], notes: notes(&opened) }])
 }

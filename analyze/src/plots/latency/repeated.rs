@@ -7,7 +7,7 @@ use super::{LEAST_MS, WIDTH, X_TITLE, Y_TITLE};
 use crate::Result;
 use crate::plots::axis::{linear_ticks, log_ticks};
 use crate::plots::canvas::{Anchor, BLUE, Canvas, FAULT_EDGE, Font, GREY, INK, Stroke, VERMILLION, draw, text_width};
-use crate::plots::panels::{Heading, MARGIN, Panel, SUBTITLE, TICK, footnotes};
+use crate::plots::panels::{Heading, MARGIN, Panel, SUBTITLE, TICK, footnotes, height_with};
 use crate::plots::sections::{Sections, Shape, left_of};
 use crate::plots::{Group, PlottedRun, baseline_of, by_label, counted, short_count, values};
 use crate::tables::factors::Factors;
@@ -38,7 +38,18 @@ pub(super) fn draw_svg(
     let items: Vec<&Factors> = groups.iter().map(|(_, group)| &group[0].factors).collect();
     let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 74.0), Shape::Flat);
     let y_ticks = layout.readable(y_ticks, y);
-    let height = layout.bottom() + 62.0;
+    let has_changes = runs.iter().any(|run| !run.leader_changes.is_empty());
+    let note = format!(
+        "Each run's p50 and p99 in each bin; line: the middle run, band: from the lowest to the highest; dotted: the \
+         slowest operation of all runs. n: acknowledged operations. Shaded: fault in force, measured edges.{}{}",
+        if curves.iter().any(|curves| !curves.not_ok_s.is_empty()) {
+            " ×, at the deadline: bins with operations that were not acknowledged."
+        } else {
+            ""
+        },
+        if has_changes { " ▼ leader changed." } else { "" }
+    );
+    let height = height_with(layout.bottom(), &note, WIDTH);
     let baselines: Vec<Option<usize>> = (0..groups.len()).map(|at| baseline_of(&groups, at)).collect();
     draw((WIDTH, height), title, description, |canvas| {
         heading.draw(canvas)?;
@@ -74,17 +85,6 @@ pub(super) fn draw_svg(
             layout.title(canvas, at, &panel, "", &[format!("{runs}, {count}"), count, runs])?;
         }
         canvas.text((WIDTH / 2.0, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
-        let has_changes = runs.iter().any(|run| !run.leader_changes.is_empty());
-        let note = format!(
-            "Each run's p50 and p99 in each bin; line: the middle run, band: from the lowest to the highest; dotted: the \
-             slowest operation of all runs. n: acknowledged operations. Shaded: fault in force, measured edges.{}{}",
-            if curves.iter().any(|curves| !curves.not_ok_s.is_empty()) {
-                " ×, at the deadline: bins with operations that were not acknowledged."
-            } else {
-                ""
-            },
-            if has_changes { " ▼ leader changed." } else { "" }
-        );
         footnotes(canvas, height, &note, WIDTH)
     })
 }
