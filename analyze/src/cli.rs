@@ -47,6 +47,8 @@ leader, and how far they are. A leader counts while a majority names it. Message
 
 mermaid: paste it between ```mermaid and ``` into Markdown. graphviz: `dot -Tsvg`.";
 
+mod report;
+
 fn with_exit_codes(help: &str) -> String {
     format!("{help}\n\n{EXIT_CODES}")
 }
@@ -153,6 +155,9 @@ enum Typed {
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
+    /// Write everything about runs into one HTML file that needs nothing else, and print its path
+    #[command(after_help = with_exit_codes(report::HELP))]
+    Report(report::ReportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -358,6 +363,7 @@ impl From<Typed> for Command {
             Typed::Plot(typed) => Self::Plot(typed.into()),
             Typed::Samples(typed) => Self::Samples(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
+            Typed::Report(typed) => Self::Report(typed.into()),
         }
     }
 }

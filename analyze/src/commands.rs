@@ -11,12 +11,14 @@ mod compare;
 mod diagram;
 mod gather;
 mod plot;
+mod report;
 mod samples;
 
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
+pub use report::{ReportPage, page};
 pub use samples::Samples;
 
 /// What is to be done.
@@ -80,6 +82,8 @@ pub enum Command {
     Samples(Samples),
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze report`
+    Report(ReportPage),
 }
 
 /// How and where to write a table.
@@ -135,6 +139,7 @@ pub fn run(command: &Command) -> Report {
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Samples(asked) => samples::samples(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Report(asked) => report::report(asked, &mut report),
     };
     report.failure = result.err();
     report

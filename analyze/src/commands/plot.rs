@@ -24,6 +24,8 @@ mod members;
 mod over_runs;
 mod phases;
 
+pub(super) use over_runs::plotted;
+
 /// What `analyze plot` draws.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plot {
@@ -230,23 +232,30 @@ fn svg_path(to: &PlotOutput, selection: &Selection, kind: PlotKind, run: Option<
         PlotOutput::File(path) => return Ok(path.clone()),
         PlotOutput::BesideRuns => &selection.dir,
     };
-    let (dir, subject) = match RunFolder::open(dir) {
-        // A recording stays as it was recorded: the picture of one run goes beside it, not into it.
-        Ok(run) if run.manifest_json().exists() => (
-            dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf(),
-            run.name(),
-        ),
-        _ => (dir.clone(), run.map_or_else(|| file_name(selection), str::to_owned)),
+    let subject = match RunFolder::open(dir) {
+        Ok(run) if run.manifest_json().exists() => run.name(),
+        _ => run.map_or_else(|| file_name(selection), str::to_owned),
     };
-    let plots = dir.join("plots");
+    // A recording stays as it was recorded: the picture of one run goes beside it, not into it.
+    let plots = results_dir(dir).join("plots");
     fs::create_dir_all(&plots).map_err(Error::output(&plots))?;
     Ok(plots.join(format!("{}_{subject}.svg", kind.as_str())))
+}
+
+/// The folder that holds the run folders: the one that was asked for, or that of the one run.
+pub(super) fn results_dir(dir: &Path) -> PathBuf {
+    match RunFolder::open(dir) {
+        Ok(run) if run.manifest_json().exists() => {
+            dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf()
+        }
+        _ => dir.to_path_buf(),
+    }
 }
 
 const NAME_CHARS_MAX: usize = 100;
 
 /// The patterns as part of a file name that is valid on every system.
-fn file_name(selection: &Selection) -> String {
+pub(super) fn file_name(selection: &Selection) -> String {
     let mut words: Vec<&str> = match &selection.sweep {
         Some(SweepChoice::Id(id)) => vec![id],
         Some(SweepChoice::Latest) => vec!["latest"],

@@ -260,7 +260,7 @@ mod tests {
             }
         }
         let summary = DataFrame::new(phases.len(), columns).expect("a frame");
-        Measured { run: run.to_owned(), factors, leader_changes, is_shown: true, summary }
+        Measured { run: run.to_owned(), factors, leader_changes, is_shown: true, summary, within: DataFrame::empty() }
     }
 
     /// Label, whether the leader changed, phase, runs, value and whether there is an interval, of response p50.

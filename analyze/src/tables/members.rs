@@ -169,7 +169,7 @@ impl Sampled {
 
     fn of_member(&self, member: usize, seconds: usize, end_ns: i64) -> BTreeMap<&'static str, Series> {
         let mut found = BTreeMap::new();
-        let gauge = |metric: &str, of: fn(&mut Vec<f64>) -> Option<f64>, factor: f64| -> Series {
+        let gauge = |metric: &str, of: fn(&mut [f64]) -> Option<f64>, factor: f64| -> Series {
             let mut values: Vec<Vec<f64>> = vec![Vec::new(); seconds];
             for &(time_ns, value) in self.labelled(member, metric).flat_map(|(_, points)| points) {
                 if (0..end_ns).contains(&time_ns) {
@@ -304,27 +304,27 @@ fn counter_at(points: &Points, time_ns: i64) -> Option<(i64, f64)> {
         (Some(&(from_ns, from)), Some(&(to_ns, to))) => {
             let is_near = to_ns - from_ns <= BETWEEN_MAX_NS && from <= to;
             let share = (time_ns - from_ns) as f64 / (to_ns - from_ns) as f64;
-            is_near.then(|| (time_ns, from + share * (to - from)))
+            is_near.then_some((time_ns, from + share * (to - from)))
         }
         (Some(&point), None) | (None, Some(&point)) => ((point.0 - time_ns).abs() <= EDGE_NS).then_some(point),
         (None, None) => None,
     }
 }
 
-fn middle(values: &mut Vec<f64>) -> Option<f64> {
+fn middle(values: &mut [f64]) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     crate::stats::nearest_rank(values.len(), 0.5).map(|rank| values[rank])
 }
 
-fn most(values: &mut Vec<f64>) -> Option<f64> {
+fn most(values: &mut [f64]) -> Option<f64> {
     values.iter().copied().reduce(f64::max)
 }
 
-fn last(values: &mut Vec<f64>) -> Option<f64> {
+fn last(values: &mut [f64]) -> Option<f64> {
     values.last().copied()
 }
 
-fn count(values: &mut Vec<f64>) -> Option<f64> {
+fn count(values: &mut [f64]) -> Option<f64> {
     (!values.is_empty()).then_some(values.len() as f64)
 }
 
@@ -354,10 +354,10 @@ fn of_views(
     }
     let share = |&(answered, led): &(u32, u32)| (answered > 0).then(|| f64::from(led) / f64::from(answered));
     found.insert("leads_share", leads.iter().map(share).collect());
-    found.insert("raft_lag_median_entries", entries.iter_mut().map(middle).collect());
-    found.insert("raft_lag_max_entries", entries.iter_mut().map(most).collect());
-    found.insert("raft_behind_max_ms", behind_ms.iter_mut().map(most).collect());
-    found.insert("unapplied_max_entries", unapplied.iter_mut().map(most).collect());
+    found.insert("raft_lag_median_entries", entries.iter_mut().map(|values| middle(values)).collect());
+    found.insert("raft_lag_max_entries", entries.iter_mut().map(|values| most(values)).collect());
+    found.insert("raft_behind_max_ms", behind_ms.iter_mut().map(|values| most(values)).collect());
+    found.insert("unapplied_max_entries", unapplied.iter_mut().map(|values| most(values)).collect());
 }
 
 /// The rows of some metrics, of all where none is named.
@@ -407,7 +407,7 @@ pub fn by_phase(members: &DataFrame, facts: &Facts) -> PolarsResult<DataFrame> {
     let keys = || (0..facts.members.len()).flat_map(|a| (0..METRICS.len()).map(move |b| (a, b)));
     let rows: Vec<(usize, usize, usize)> =
         keys().flat_map(|(a, b)| (0..phases.len()).map(move |phase| (a, b, phase))).collect();
-    let found = |row: &(usize, usize, usize), of: fn(&mut Vec<f64>) -> Option<f64>| of(&mut values.get(row)?.clone());
+    let found = |row: &(usize, usize, usize), of: fn(&mut [f64]) -> Option<f64>| of(&mut values.get(row)?.clone());
     DataFrame::new(
         rows.len(),
         vec![

@@ -141,7 +141,12 @@ fn references(
 }
 
 /// Everything that a plot shows of one run.
-pub(super) fn plotted(run: &Run, operations: &DataFrame, facts: &Facts, table: DataFrame) -> Result<PlottedRun> {
+pub(in crate::commands) fn plotted(
+    run: &Run,
+    operations: &DataFrame,
+    facts: &Facts,
+    table: DataFrame,
+) -> Result<PlottedRun> {
     let manifest = &run.listed.manifest;
     let member = |index: i64| usize::try_from(index).map_or("?", |index| manifest.member_name(index)).to_owned();
     let leader_changes = run.leader_changes(facts)?.into_iter().map(|change| PlottedLeaderChange {
