@@ -382,10 +382,10 @@ fn spans(sampled: &Sampled<'_>) -> Result<Vec<Span>> {
         let member = sampled.members.iter().position(|name| Some(name.as_str()) == names.get(row))?;
         // By lightness too, for those who print in grey.
         let (look, text) = match standing.get(row)? {
-            "leads" => ((BLUE, 0.55), term.get(row).map_or("leads".to_owned(), |term| format!("leads, term {term}"))),
+            "leads" => ((BLUE, 0.45), term.get(row).map_or("leads".to_owned(), |term| format!("leads, term {term}"))),
             "follows" => ((BLUE, 0.10), format!("follows {}", leader.get(row).unwrap_or("?"))),
-            "leaderless" => ((VERMILLION, 0.65), "no leader".to_owned()),
-            _ => ((GREY, 0.45), "silent".to_owned()),
+            "leaderless" => ((VERMILLION, 1.0), "no leader".to_owned()),
+            _ => ((GREY, 0.0), "silent".to_owned()),
         };
         Some(Span { member, range_s: (from_s[row]?, to_s[row]?), look, text })
     };
@@ -407,6 +407,10 @@ fn ribbon(canvas: &Canvas<'_>, panel: &Panel, members: &[String], spans: &[Span]
         canvas.rectangle((from, top), (to, bottom), PAPER, 1.0)?;
         canvas.rectangle((from, top), (to, bottom), colour, alpha)?;
         canvas.line(&[(from, top), (from, bottom)], FAULT_EDGE, 1.0, 0.6)?;
+        let is_silent = alpha == 0.0;
+        for y in [top, bottom].into_iter().filter(|_| is_silent) {
+            canvas.stroke(&[(from, y), (to, y)], (colour, Stroke::Dashed), 1.0, 0.8)?;
+        }
         if text_width(&span.text, NOTE) + 8.0 <= to - from {
             let font = Font { colour: INK, ..NOTE };
             canvas.text((f64::midpoint(from, to), (top + bottom) / 2.0), Anchor::Middle, font, &span.text)?;
