@@ -241,7 +241,8 @@ fn one_label_or_none_long_names_and_a_hundred_runs_are_no_trouble() {
     for at in 0..98 {
         plant(results.path(), &format!("delay{}_mid", at % 14), &few, true, same);
     }
-    for kind in KINDS.into_iter().filter(|kind| *kind != "members") {
+    // Members have a picture each, and intervals within each of a hundred runs are another test's matter.
+    for kind in KINDS.into_iter().filter(|kind| !["members", "delta"].contains(kind)) {
         let (code, out, err) = analyze_in(results.path(), &["plot", "--kind", kind]);
         assert_eq!(code, 0, "{kind}: {err}");
         Picture::read(Path::new(out.trim_end()));
