@@ -8,14 +8,14 @@ use end_to_end::recorded::Recorded;
 use end_to_end::{Workplace, one_at_a_time, run, skip};
 use run_folder::RunFolder;
 
-const KINDS: [&str; 6] = ["throughput", "latency", "cdf", "delta", "phases", "members"];
+const KINDS: [&str; 7] = ["throughput", "latency", "cdf", "delta", "phases", "members", "recovery"];
 
 #[test]
 fn recorded_runs_are_drawn_in_every_kind_with_their_data() {
     let _one = one_at_a_time();
     let place = Workplace::new();
-    run(&mut place.recorder("slow-follower 40ms 6 delay40_mid delay 3 --warm-up 1 --rate 100")).expect_code(0);
-    run(&mut place.recorder("slow-follower none 4 baseline delay 1 --warm-up 1 --rate 100")).expect_code(0);
+    run(&mut place.recorder("slow-follower 40ms 6 delay40_mid delay 3 --warm-up 1")).expect_code(0);
+    run(&mut place.recorder("slow-follower 0ms 4 baseline delay 1 --warm-up 1")).expect_code(0);
     let recorded = Recorded::of(faulted(&place));
     for kind in KINDS {
         let drawn = run(&mut place.analyze(&format!("plot --kind {kind} --with-data"))).expect_code(0);

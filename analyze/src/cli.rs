@@ -11,9 +11,15 @@ use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
 mod bundle;
+mod causes;
+mod check;
+mod columns;
+mod gate;
 mod import;
 mod plot;
+mod recovery;
 mod samples;
+mod verdict;
 
 /// The exit codes, as `--help` shows them.
 pub const EXIT_CODES: &str = "\
@@ -22,6 +28,8 @@ Exit codes:
   1  some run could not be read, or the result could not be written
   2  the command line is wrong
   3  there is nothing to analyse: no such folder, no run matches, or none is finished
+  4  gate: a rule does not hold; check: a guarantee is violated
+  5  gate, check: nothing fails, but something cannot be told
 
 Data goes to standard output, everything else to standard error.";
 
@@ -29,10 +37,13 @@ const DELTA_HELP: &str = "\
 A run with a part before its fault is compared with that part. A run whose fault lasts all the time is compared with \
 the baselines of its sweep (outside of sweeps: runs without a fault) that have the same workload and cluster; they are \
 found in --dir also when --pattern does not name them. Repeats of a label are pooled: geometric mean of the runs' \
-ratios, 95 % t interval on their logarithm. Runs in which the leader changed are pooled apart.
+ratios, 95 % t interval on their logarithm (against baselines Welch's, with their variation in it). With one run the interval \
+is within-run, a block bootstrap in time, and shown in parentheses: the next run may lie outside of it. Runs in which the \
+leader changed are pooled apart.
 
 The noise floor is the largest ratio among runs that should show none: baselines between their own thirds and against \
-each other, and null faults. Ratios within it are marked with ~.";
+each other, and null faults. Ratios within it are marked with ~. Significant ones are marked with *: p < 0.05 after Holm's correction \
+over a sweep's experiments, and outside of the noise floor.";
 
 const COMPARE_HELP: &str = "\
 Effects of the two runs (during and after the fault relative to before; the level itself where there is no before) are \
@@ -154,9 +165,25 @@ enum Typed {
     /// Tabulate what the members' samples tell of each second: disks, peers, replication, answers
     #[command(after_help = with_exit_codes(samples::HELP))]
     Samples(samples::SamplesArgs),
+    /// Say how runs came back after their faults: recovery times, operations lost, gaps without a write
+    #[command(after_help = with_exit_codes(recovery::HELP))]
+    Recovery(recovery::RecoveryArgs),
+    /// Show what the members' samples say under a fault: fsync, links, raft lag, elections, CPU
+    #[command(after_help = with_exit_codes(causes::HELP))]
+    Causes(causes::CausesArgs),
+    /// Say in one sentence what a fault did, by run, label or sweep
+    #[command(after_help = with_exit_codes(verdict::HELP))]
+    Verdict(verdict::VerdictArgs),
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
+    /// Check whether what the cluster answered can be right, and whether recordings are whole
+    #[command(after_help = with_exit_codes(check::HELP))]
+    Check(check::CheckArgs),
+    /// Hold rules against runs, as in `during.put.p99 <= 3 * before`; the exit code says whether they hold
+    Gate(gate::GateArgs),
+    /// Say what the columns of every table mean, and in which unit they are
+    Columns(columns::ColumnsArgs),
     /// Write everything about runs into one HTML file that needs nothing else, and print its path
     #[command(after_help = with_exit_codes(report::HELP))]
     Report(report::ReportArgs),
@@ -297,7 +324,7 @@ enum LanguageArg {
 enum DeltaByArg {
     /// A label: its repeats pooled, with 95 % intervals
     Label,
-    /// A run: both sides of each ratio
+    /// A run: both sides of each ratio; --wide with within-run intervals
     Run,
 }
 
@@ -370,7 +397,13 @@ impl From<Typed> for Command {
             },
             Typed::Plot(typed) => Self::Plot(typed.into()),
             Typed::Samples(typed) => Self::Samples(typed.into()),
+            Typed::Recovery(typed) => Self::Recovery(typed.into()),
+            Typed::Causes(typed) => Self::Causes(typed.into()),
+            Typed::Verdict(typed) => Self::Verdict(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
+            Typed::Check(typed) => Self::Check(typed.into()),
+            Typed::Gate(typed) => Self::Gate(typed.into()),
+            Typed::Columns(typed) => Self::Columns(typed.into()),
             Typed::Report(typed) => Self::Report(typed.into()),
             Typed::Bundle(typed) => Self::Bundle(typed.into()),
             Typed::Import(typed) => Self::Import(typed.into()),

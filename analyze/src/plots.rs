@@ -19,6 +19,7 @@ pub mod latency;
 pub mod members;
 mod panels;
 pub mod phases;
+pub mod recovery;
 mod sections;
 pub mod throughput;
 pub mod timeline;

@@ -7,7 +7,10 @@ use run_folder::operation::Outcome;
 
 use crate::phases::Phases;
 
+pub mod causes;
 pub mod cdf;
+pub mod check;
+pub mod columns;
 pub mod compare;
 pub mod delta;
 pub mod factors;
@@ -17,6 +20,7 @@ pub mod latency;
 pub mod leaders;
 pub mod levels;
 pub mod members;
+pub mod recovery;
 pub mod reigns;
 pub mod repeats;
 pub mod replication;
@@ -24,6 +28,7 @@ pub mod runs;
 pub mod standings;
 pub mod summary;
 pub mod throughput;
+pub mod verdict;
 pub mod views;
 pub mod writes;
 

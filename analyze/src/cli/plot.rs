@@ -44,6 +44,8 @@ enum KindArg {
     Phases,
     /// Who led, and what disks, peers and replication did, beneath throughput and latency: one picture a run
     Members,
+    /// Throughput and operations under way around the end of the fault, with what was lost
+    Recovery,
 }
 
 impl From<KindArg> for PlotKind {
@@ -55,6 +57,7 @@ impl From<KindArg> for PlotKind {
             KindArg::Delta => Self::Delta,
             KindArg::Phases => Self::Phases,
             KindArg::Members => Self::Members,
+            KindArg::Recovery => Self::Recovery,
         }
     }
 }
