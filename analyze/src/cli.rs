@@ -10,8 +10,15 @@ use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
+mod bundle;
 mod check;
+mod columns;
+mod gate;
+mod import;
+mod causes;
 mod plot;
+mod recovery;
+mod verdict;
 
 /// The exit codes, as `--help` shows them.
 pub const EXIT_CODES: &str = "\
@@ -20,8 +27,8 @@ Exit codes:
   1  some run could not be read, or the result could not be written
   2  the command line is wrong
   3  there is nothing to analyse: no such folder, no run matches, or none is finished
-  4  gate, check: a rule is broken, or a guarantee is violated
-  5  gate, check: nothing failed, and something cannot be told
+  4  gate: a rule does not hold; check: a guarantee is violated
+  5  gate, check: nothing fails, but something cannot be told
 
 Data goes to standard output, everything else to standard error.";
 
@@ -130,13 +137,13 @@ enum Typed {
     /// Say whether two runs agree, as after `recorder reproduce RUN`
     #[command(after_help = with_exit_codes(COMPARE_HELP))]
     Compare {
-        /// The run to compare with: a run folder, or its name within --dir
+        /// The run to compare with: a run folder, its name within --dir, or BUNDLE:NAME
         #[arg(value_name = "A")]
         a: String,
         /// The other run; without it A must repeat another run, which is found beside it
         #[arg(value_name = "B")]
         b: Option<String>,
-        /// Folder that holds the run folders
+        /// Folder that holds the run folders, or a bundle
         #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
         dir: PathBuf,
         /// Largest ratio of two effects that counts as the same, at least 1; a larger noise floor takes its place
@@ -151,15 +158,34 @@ enum Typed {
     /// Draw runs as SVG and print the file's path
     #[command(after_help = EXIT_CODES)]
     Plot(plot::PlotArgs),
+    /// Say how runs came back after their faults: recovery times, operations lost, gaps without a write
+    #[command(after_help = with_exit_codes(recovery::HELP))]
+    Recovery(recovery::RecoveryArgs),
+    /// Show what the members' samples say under a fault: fsync, links, raft lag, elections, CPU
+    #[command(after_help = with_exit_codes(causes::HELP))]
+    Causes(causes::CausesArgs),
+    /// Say in one sentence what a fault did, by run, label or sweep
+    #[command(after_help = with_exit_codes(verdict::HELP))]
+    Verdict(verdict::VerdictArgs),
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
     /// Check whether what the cluster answered can be right, and whether recordings are whole
     #[command(after_help = with_exit_codes(check::HELP))]
     Check(check::CheckArgs),
+    /// Hold rules against runs, as in `during.put.p99 <= 3 * before`; the exit code says whether they hold
+    Gate(gate::GateArgs),
+    /// Say what the columns of every table mean, and in which unit they are
+    Columns(columns::ColumnsArgs),
     /// Write everything about runs into one HTML file that needs nothing else, and print its path
     #[command(after_help = with_exit_codes(report::HELP))]
     Report(report::ReportArgs),
+    /// Put runs into one checksummed file, which every command takes in the place of a folder; or check one
+    #[command(after_help = with_exit_codes(bundle::HELP))]
+    Bundle(bundle::BundleArgs),
+    /// Make run folders of what the older shell scripts wrote, and print their paths
+    #[command(after_help = with_exit_codes(import::HELP))]
+    Import(import::ImportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -170,10 +196,10 @@ struct DiagramArgs {
     /// In which language; default: mermaid, and svg where --output ends in .svg
     #[arg(long, value_enum)]
     format: Option<LanguageArg>,
-    /// The run to draw: a run folder, or its name within --dir; without it the textbook's diagram is drawn
+    /// The run to draw: a run folder, its name within --dir, or BUNDLE:NAME; without it the textbook's diagram is drawn
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
-    /// Folder that holds the run folders
+    /// Folder that holds the run folders, or a bundle
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
     /// Take a failed run, where its files are whole
@@ -186,7 +212,7 @@ struct DiagramArgs {
 
 #[derive(Debug, Args)]
 struct SelectionArgs {
-    /// Folder that holds the run folders; or one run folder
+    /// Folder that holds the run folders; or one run folder, or a bundle
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
     /// Take only runs whose label matches, as in 'loss*_mid'; can be given several times
@@ -363,9 +389,16 @@ impl From<Typed> for Command {
                 output: output.into_output(),
             },
             Typed::Plot(typed) => Self::Plot(typed.into()),
+            Typed::Recovery(typed) => Self::Recovery(typed.into()),
+            Typed::Causes(typed) => Self::Causes(typed.into()),
+            Typed::Verdict(typed) => Self::Verdict(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
             Typed::Check(typed) => Self::Check(typed.into()),
+            Typed::Gate(typed) => Self::Gate(typed.into()),
+            Typed::Columns(typed) => Self::Columns(typed.into()),
             Typed::Report(typed) => Self::Report(typed.into()),
+            Typed::Bundle(typed) => Self::Bundle(typed.into()),
+            Typed::Import(typed) => Self::Import(typed.into()),
         }
     }
 }
