@@ -11,6 +11,7 @@ use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
 mod bundle;
+mod check;
 mod columns;
 mod gate;
 mod import;
@@ -23,7 +24,7 @@ Exit codes:
   1  some run could not be read, or the result could not be written
   2  the command line is wrong
   3  there is nothing to analyse: no such folder, no run matches, or none is finished
-  4  gate: a rule does not hold; check: a check fails
+  4  gate: a rule does not hold; check: a guarantee is violated
   5  gate, check: nothing fails, but something cannot be told
 
 Data goes to standard output, everything else to standard error.";
@@ -157,6 +158,9 @@ enum Typed {
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
+    /// Check whether what the cluster answered can be right, and whether recordings are whole
+    #[command(after_help = with_exit_codes(check::HELP))]
+    Check(check::CheckArgs),
     /// Hold rules against runs, as in `during.put.p99 <= 3 * before`; the exit code says whether they hold
     Gate(gate::GateArgs),
     /// Say what the columns of every table mean, and in which unit they are
@@ -374,6 +378,7 @@ impl From<Typed> for Command {
             },
             Typed::Plot(typed) => Self::Plot(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
+            Typed::Check(typed) => Self::Check(typed.into()),
             Typed::Gate(typed) => Self::Gate(typed.into()),
             Typed::Columns(typed) => Self::Columns(typed.into()),
             Typed::Report(typed) => Self::Report(typed.into()),

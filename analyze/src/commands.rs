@@ -9,6 +9,7 @@ use crate::tables::{cdf, delta, imported, runs, summary, throughput};
 use crate::{Error, Result};
 
 mod bundle;
+mod check;
 mod columns;
 mod compare;
 mod diagram;
@@ -19,6 +20,7 @@ mod plot;
 mod report;
 
 pub use bundle::Bundle;
+pub use check::Check;
 pub use columns::{Columns, ColumnsFormat};
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
@@ -87,6 +89,8 @@ pub enum Command {
     Plot(Plot),
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze check`
+    Check(Check),
     /// `analyze gate`
     Gate(Gate),
     /// `analyze columns`
@@ -126,7 +130,7 @@ pub struct Report {
     pub unreadable: Vec<Error>,
     /// Why there are no data, where there are none.
     pub failure: Option<Error>,
-    /// The exit code that a verdict asks for, where everything could be read and written.
+    /// The exit code of a command that judges, when its judgement is not a good one.
     pub verdict: Option<u8>,
 }
 
@@ -155,6 +159,7 @@ pub fn run(command: &Command) -> Report {
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Check(asked) => check::check(asked, &mut report),
         Command::Gate(asked) => gate::gate(asked, &mut report),
         Command::Columns(asked) => columns::columns(asked),
         Command::Report(asked) => report::report(asked, &mut report),

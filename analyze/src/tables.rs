@@ -8,6 +8,7 @@ use run_folder::operation::Outcome;
 use crate::phases::Phases;
 
 pub mod cdf;
+pub mod check;
 pub mod columns;
 pub mod compare;
 pub mod delta;
