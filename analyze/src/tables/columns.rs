@@ -8,6 +8,7 @@ use polars::prelude::*;
 use crate::output::markdown;
 use crate::output::text::{Column as Shown, TextTable};
 
+mod aftermath;
 mod files;
 mod judged;
 mod levels;
@@ -55,6 +56,9 @@ pub const TABLES: &[DocumentedTable] = &[
     levels::CDF,
     levels::LATENCY,
     ratios::COMPARE,
+    aftermath::RECOVERY,
+    aftermath::CAUSES,
+    aftermath::VERDICT,
     judged::CHECK,
     judged::GATE,
     judged::COLUMNS,

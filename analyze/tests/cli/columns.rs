@@ -32,6 +32,12 @@ fn tables_have_the_columns_that_are_documented_and_no_others() {
         ("cdf", &["cdf"]),
         ("latency", &["plot", "--kind", "latency"]),
         ("compare", &["compare", &a, &b]),
+        ("recovery", &["recovery"]),
+        ("recovery", &["recovery", "--by", "run"]),
+        ("causes", &["causes"]),
+        ("verdict", &["verdict"]),
+        ("verdict", &["verdict", "--by", "run"]),
+        ("verdict", &["verdict", "--by", "sweep"]),
         ("check", &["check"]),
         ("gate", &["gate", "--rule", "during.p99 <= 3 * before"]),
     ];
