@@ -28,8 +28,16 @@ pub(super) const RECOVERY: DocumentedTable = DocumentedTable {
 const RECOVERY_TIMES: &[Documented] = &[
     column("kind", "text", "kind of operation, as in summary"),
     column("runs", "count", "repeats; where a row is a label"),
-    column("dipped", "yes/no or count", "whether throughput was low at any time from the fault on; of a label in how many runs"),
-    column("{time}_s", "s", "time from the fault's end until it had recovered, see analyze recovery --help; null where censored"),
+    column(
+        "dipped",
+        "yes/no or count",
+        "whether throughput was low at any time from the fault on; of a label in how many runs",
+    ),
+    column(
+        "{time}_s",
+        "s",
+        "time from the fault's end until it had recovered, see analyze recovery --help; null where censored",
+    ),
     column("{time}_censored", "yes/no", "whether it was not seen to recover; null where there was nothing to see"),
     column("{time}_lower_bound_s", "s", "how long it certainly took, where censored"),
     column("{time}_runs", "count", "runs that can have one; where a row is a label, as those below"),
@@ -47,7 +55,11 @@ const RECOVERY_LEVELS: &[Documented] = &[
     column("ops_caught_up", "operations", "those above the level before, until the recovery was held"),
     column("ops_missing", "operations", "what is missing in sum by then; negative where there were more than before"),
     column("residual_ops_per_s_ratio", "factor", "throughput after the recovery by that before, of the median bin"),
-    column("residual_response_p50_ratio", "factor", "median response time over all due likewise; null without an answer there"),
+    column(
+        "residual_response_p50_ratio",
+        "factor",
+        "median response time over all due likewise; null without an answer there",
+    ),
     column("residual_response_p99_ratio", "factor", "99th percentile likewise"),
     column("backlog_before", "operations", "due and not ended before the fault (99th percentile); open loops only"),
     column("backlog_at_end", "operations", "due and not ended at the fault's end"),
