@@ -11,6 +11,7 @@ use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
 mod bundle;
+mod check;
 mod import;
 mod plot;
 
@@ -21,6 +22,8 @@ Exit codes:
   1  some run could not be read, or the result could not be written
   2  the command line is wrong
   3  there is nothing to analyse: no such folder, no run matches, or none is finished
+  4  gate, check: a rule is broken, or a guarantee is violated
+  5  gate, check: nothing failed, and something cannot be told
 
 Data goes to standard output, everything else to standard error.";
 
@@ -153,6 +156,9 @@ enum Typed {
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
+    /// Check whether what the cluster answered can be right, and whether recordings are whole
+    #[command(after_help = with_exit_codes(check::HELP))]
+    Check(check::CheckArgs),
     /// Write everything about runs into one HTML file that needs nothing else, and print its path
     #[command(after_help = with_exit_codes(report::HELP))]
     Report(report::ReportArgs),
@@ -366,6 +372,7 @@ impl From<Typed> for Command {
             },
             Typed::Plot(typed) => Self::Plot(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
+            Typed::Check(typed) => Self::Check(typed.into()),
             Typed::Report(typed) => Self::Report(typed.into()),
             Typed::Bundle(typed) => Self::Bundle(typed.into()),
             Typed::Import(typed) => Self::Import(typed.into()),

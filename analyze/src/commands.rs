@@ -9,6 +9,7 @@ use crate::tables::{cdf, delta, imported, runs, summary, throughput};
 use crate::{Error, Result};
 
 mod bundle;
+mod check;
 mod compare;
 mod diagram;
 mod gather;
@@ -17,6 +18,7 @@ mod plot;
 mod report;
 
 pub use bundle::Bundle;
+pub use check::Check;
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
@@ -83,6 +85,8 @@ pub enum Command {
     Plot(Plot),
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze check`
+    Check(Check),
     /// `analyze report`
     Report(ReportPage),
     /// `analyze bundle`
@@ -118,6 +122,8 @@ pub struct Report {
     pub unreadable: Vec<Error>,
     /// Why there are no data, where there are none.
     pub failure: Option<Error>,
+    /// The exit code of a command that judges, when its judgement is not a good one.
+    pub verdict: Option<u8>,
 }
 
 impl Report {
@@ -126,7 +132,7 @@ impl Report {
         match &self.failure {
             _ if !self.unreadable.is_empty() => 1,
             Some(failure) => failure.exit_code(),
-            None => 0,
+            None => self.verdict.unwrap_or(0),
         }
     }
 }
@@ -145,6 +151,7 @@ pub fn run(command: &Command) -> Report {
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Check(asked) => check::check(asked, &mut report),
         Command::Report(asked) => report::report(asked, &mut report),
         Command::Bundle(asked) => bundle::bundle(asked, &mut report),
         Command::Import(asked) => import::import(asked, &mut report),

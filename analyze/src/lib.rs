@@ -9,6 +9,7 @@
 //! not compute, and a run that is not finished is not analysed without saying so.
 
 pub mod bundle;
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod diagrams;

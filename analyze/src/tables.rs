@@ -8,6 +8,7 @@ use run_folder::operation::Outcome;
 use crate::phases::Phases;
 
 pub mod cdf;
+pub mod check;
 pub mod compare;
 pub mod delta;
 pub mod factors;
