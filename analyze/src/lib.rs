@@ -14,6 +14,7 @@ pub mod cli;
 pub mod commands;
 pub mod diagrams;
 mod error;
+pub mod gate;
 pub mod import;
 pub mod load;
 pub mod output;

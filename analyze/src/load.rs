@@ -305,6 +305,12 @@ impl Run {
         } else {
             None
         }
+    /// Reads `columns` of the samples.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn samples(&self, columns: &[&str]) -> Result<DataFrame> {
+        read_parquet(&self.folder.samples_parquet(), columns)
     }
 
     fn all_leader_changes(&self) -> Result<Vec<LeaderChange>> {
