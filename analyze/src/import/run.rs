@@ -180,6 +180,7 @@ pub(super) fn read(source: &Source<'_>, options: Options) -> Result<Older> {
         host: Host::default(),
         generator: None,
         rows: Rows::default(),
+        store: None,
         warnings: Vec::new(),
     };
     let mut manifest = with_members(manifest, &metadata, &mut unknown, &mut notes);
