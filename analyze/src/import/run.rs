@@ -163,6 +163,7 @@ pub(super) fn read(source: &Source<'_>, options: Options) -> Result<Older> {
         sweep: None,
         reproduces: None,
         imported: None,
+        store: None,
         status: match metadata.get("status").and_then(|status| status.strip_prefix("failed")) {
             Some(reason) => {
                 Status::Failed { reason: reason.trim_start_matches([':', ' ']).to_owned(), recovered: false }
@@ -180,7 +181,6 @@ pub(super) fn read(source: &Source<'_>, options: Options) -> Result<Older> {
         host: Host::default(),
         generator: None,
         rows: Rows::default(),
-        store: None,
         warnings: Vec::new(),
     };
     let mut manifest = with_members(manifest, &metadata, &mut unknown, &mut notes);
