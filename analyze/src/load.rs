@@ -17,7 +17,6 @@ use run_folder::{Operation, RunFolder, Status, operation, reader};
 use crate::check::Subject;
 use crate::check::counters;
 use crate::check::recording::OlderFiles;
-use crate::phases::Phases;
 use crate::tables::Facts;
 use crate::tables::factors::Factors;
 use crate::tables::imported;
@@ -274,7 +273,7 @@ impl Run {
             end_ns if end_ns > 0 => end_ns,
             _ => last_due_ns.saturating_add(1),
         };
-        let window = Phases::derive(&self.listed.faults, workload.warm_up_ms, end_ns).window();
+        let window = imported::phases(&self.listed, end_ns).window();
         let phases = match window {
             Some(window) => vec![
                 ("before", 0, window.from_ns),
