@@ -10,7 +10,10 @@ use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
+mod causes;
 mod plot;
+mod recovery;
+mod verdict;
 
 /// The exit codes, as `--help` shows them.
 pub const EXIT_CODES: &str = "\
@@ -148,6 +151,15 @@ enum Typed {
     /// Draw runs as SVG and print the file's path
     #[command(after_help = EXIT_CODES)]
     Plot(plot::PlotArgs),
+    /// Say how runs came back after their faults: recovery times, operations lost, gaps without a write
+    #[command(after_help = with_exit_codes(recovery::HELP))]
+    Recovery(recovery::RecoveryArgs),
+    /// Show what the members' samples say under a fault: fsync, links, raft lag, elections, CPU
+    #[command(after_help = with_exit_codes(causes::HELP))]
+    Causes(causes::CausesArgs),
+    /// Say in one sentence what a fault did, by run, label or sweep
+    #[command(after_help = with_exit_codes(verdict::HELP))]
+    Verdict(verdict::VerdictArgs),
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
@@ -357,6 +369,9 @@ impl From<Typed> for Command {
                 output: output.into_output(),
             },
             Typed::Plot(typed) => Self::Plot(typed.into()),
+            Typed::Recovery(typed) => Self::Recovery(typed.into()),
+            Typed::Causes(typed) => Self::Causes(typed.into()),
+            Typed::Verdict(typed) => Self::Verdict(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
             Typed::Report(typed) => Self::Report(typed.into()),
         }

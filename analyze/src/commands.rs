@@ -7,14 +7,21 @@ use crate::tables::runs::Listed;
 use crate::tables::{cdf, delta, runs, summary, throughput};
 use crate::{Error, Result};
 
+mod causes;
 mod compare;
 mod diagram;
 mod gather;
 mod plot;
 mod report;
+mod recovery;
+mod verdict;
 
+pub use causes::Causes;
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
+pub use recovery::Recovery;
+pub use verdict::{Verdict, VerdictBy};
+
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
 pub use report::{ReportPage, page};
@@ -80,6 +87,12 @@ pub enum Command {
     Diagram(Diagram),
     /// `analyze report`
     Report(ReportPage),
+    /// `analyze recovery`
+    Recovery(Recovery),
+    /// `analyze causes`
+    Causes(Causes),
+    /// `analyze verdict`
+    Verdict(Verdict),
 }
 
 /// How and where to write a table.
@@ -135,6 +148,9 @@ pub fn run(command: &Command) -> Report {
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
         Command::Report(asked) => report::report(asked, &mut report),
+        Command::Recovery(asked) => recovery::recovery(asked, &mut report),
+        Command::Causes(asked) => causes::causes(asked, &mut report),
+        Command::Verdict(asked) => verdict::verdict(asked, &mut report),
     };
     report.failure = result.err();
     report

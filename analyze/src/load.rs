@@ -379,6 +379,14 @@ impl Run {
         views::views(&samples, facts.members.len(), facts.phases.end_ns()).map_err(Error::unreadable(&path))
     }
 
+    /// Reads `columns` of the samples.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn samples(&self, columns: &[&str]) -> Result<DataFrame> {
+        read_parquet(&self.folder.samples_parquet(), columns)
+    }
+
     fn all_leader_changes(&self) -> Result<Vec<LeaderChange>> {
         let path = self.folder.samples_parquet();
         let samples = read_parquet(&path, &["time_ns", "member", "metric", "value"])?;

@@ -7,6 +7,7 @@ use run_folder::operation::Outcome;
 
 use crate::phases::Phases;
 
+pub mod causes;
 pub mod cdf;
 pub mod compare;
 pub mod delta;
@@ -14,6 +15,7 @@ pub mod factors;
 mod groups;
 pub mod latency;
 pub mod leaders;
+pub mod recovery;
 pub mod reigns;
 pub mod repeats;
 pub mod replication;
@@ -21,6 +23,7 @@ pub mod runs;
 pub mod standings;
 pub mod summary;
 pub mod throughput;
+pub mod verdict;
 pub mod views;
 pub mod writes;
 

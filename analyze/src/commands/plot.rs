@@ -21,6 +21,7 @@ use crate::{Error, Result};
 
 mod effects;
 mod over_runs;
+mod recovery;
 
 pub(super) use over_runs::plotted;
 
@@ -50,6 +51,8 @@ pub enum PlotKind {
     Cdf,
     /// Effects of faults.
     Delta,
+    /// The time around the end of faults.
+    Recovery,
 }
 
 impl PlotKind {
@@ -60,6 +63,7 @@ impl PlotKind {
             Self::Latency => "latency",
             Self::Cdf => "cdf",
             Self::Delta => "delta",
+            Self::Recovery => "recovery",
         }
     }
 }
@@ -134,6 +138,7 @@ pub(super) fn plot(asked: &Plot, report: &mut Report) -> Result<()> {
         PlotKind::Latency => over_runs::latency(&asked.selection, report),
         PlotKind::Cdf => over_runs::cdf(&asked.selection, asked.scale.unwrap_or_default(), report),
         PlotKind::Delta => effects::delta(&asked.selection, report),
+        PlotKind::Recovery => recovery::recovery(&asked.selection, report),
     }?;
     match &asked.picture {
         Picture::Table(output) => write_table(drawn, output),
