@@ -15,6 +15,7 @@ mod plot;
 mod report;
 mod recovery;
 mod verdict;
+mod severity;
 
 pub use causes::Causes;
 pub use compare::Comparison;
@@ -25,6 +26,7 @@ pub use verdict::{Verdict, VerdictBy};
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
 pub use report::{ReportPage, page};
+pub use severity::Severity;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +85,8 @@ pub enum Command {
     },
     /// `analyze plot`
     Plot(Plot),
+    /// `analyze severity`
+    Severity(Severity),
     /// `analyze diagram`
     Diagram(Diagram),
     /// `analyze report`
@@ -146,6 +150,7 @@ pub fn run(command: &Command) -> Report {
         Command::Cdf { selection, output } => distributions(selection, output, &mut report),
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
+        Command::Severity(asked) => severity::severity(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
         Command::Report(asked) => report::report(asked, &mut report),
         Command::Recovery(asked) => recovery::recovery(asked, &mut report),

@@ -3,6 +3,7 @@
 mod diagrams;
 mod planted;
 mod report;
+mod sets;
 mod sweeps;
 
 use std::fs;
