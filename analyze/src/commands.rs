@@ -12,10 +12,10 @@ mod compare;
 mod diagram;
 mod gather;
 mod plot;
-mod report;
 mod recovery;
-mod verdict;
+mod report;
 mod severity;
+mod verdict;
 
 pub use causes::Causes;
 pub use compare::Comparison;

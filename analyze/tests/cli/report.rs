@@ -116,10 +116,14 @@ fn every_section_is_there_in_reading_order() {
     }
 }
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 15] = [
     "short",
+    "verdicts",
     "experiment",
     "effects",
+    "severity",
+    "recovery",
+    "causes",
     "levels",
     "throughput",
     "latency",
