@@ -10,8 +10,10 @@ use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
+mod bundle;
 mod causes;
 mod compare;
+mod import;
 mod plot;
 mod recovery;
 mod severity;
@@ -144,6 +146,12 @@ enum Typed {
     /// Write everything about runs into one HTML file that needs nothing else, and print its path
     #[command(after_help = with_exit_codes(report::HELP))]
     Report(report::ReportArgs),
+    /// Put runs into one checksummed file, which every command takes in the place of a folder; or check one
+    #[command(after_help = with_exit_codes(bundle::HELP))]
+    Bundle(bundle::BundleArgs),
+    /// Make run folders of what the older shell scripts wrote, and print their paths
+    #[command(after_help = with_exit_codes(import::HELP))]
+    Import(import::ImportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -154,10 +162,10 @@ struct DiagramArgs {
     /// In which language; default: mermaid, and svg where --output ends in .svg
     #[arg(long, value_enum)]
     format: Option<LanguageArg>,
-    /// The run to draw: a run folder, or its name within --dir; without it the textbook's diagram is drawn
+    /// The run to draw: a run folder, its name within --dir, or BUNDLE:NAME; without it the textbook's diagram is drawn
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
-    /// Folder that holds the run folders
+    /// Folder that holds the run folders, or a bundle
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
     /// Take a failed run, where its files are whole
@@ -170,7 +178,7 @@ struct DiagramArgs {
 
 #[derive(Debug, Args)]
 struct SelectionArgs {
-    /// Folder that holds the run folders; or one run folder
+    /// Folder that holds the run folders; or one run folder, or a bundle
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
     /// Take only runs whose label matches, as in 'loss*_mid'; can be given several times
@@ -342,6 +350,8 @@ impl From<Typed> for Command {
             Typed::Severity(typed) => Self::Severity(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
             Typed::Report(typed) => Self::Report(typed.into()),
+            Typed::Bundle(typed) => Self::Bundle(typed.into()),
+            Typed::Import(typed) => Self::Import(typed.into()),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::commands::{Command, Comparison};
 
 /// Below the options of the command.
 pub(super) const HELP: &str = "\
-A and B are each the first of these that there is: a run (its folder, or its name within --dir); a results folder, with all \
+A and B are each the first of these that there is: a run (its folder, its name within --dir, or BUNDLE:NAME); a results folder, with all \
 its runs; a sweep (its manifest sweeps/ID.json, the file of its plan, its id, or `latest`); a pattern of labels within --dir, as in \
 'loss*_mid'. Where a name could be two of these, the choice is said on standard error.
 
