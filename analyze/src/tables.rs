@@ -9,6 +9,8 @@ use crate::phases::Phases;
 
 pub mod causes;
 pub mod cdf;
+pub mod check;
+pub mod columns;
 pub mod compare;
 pub mod delta;
 pub mod factors;

@@ -231,55 +231,43 @@ fn svg_path(to: &PlotOutput, selection: &Selection, kind: PlotKind, run: Option<
         PlotOutput::File(path) => return Ok(path.clone()),
         PlotOutput::BesideRuns => &selection.dir,
     };
-    let subject = subject_as_file_name(selection, run);
+    let subject = match RunFolder::open(dir) {
+        Ok(run) if run.manifest_json().exists() => run.name(),
+        _ => run.map_or_else(|| file_name(selection), str::to_owned),
+    };
     // A recording stays as it was recorded: the picture of one run goes beside it, not into it.
     let plots = results_dir(dir).join("plots");
     fs::create_dir_all(&plots).map_err(Error::output(&plots))?;
     Ok(plots.join(format!("{}_{subject}.svg", kind.as_str())))
 }
 
-/// What runs a file is about, as a part of its name: the one run, or the bundle, the sweep and the patterns.
-pub(super) fn subject_as_file_name(selection: &Selection, run: Option<&str>) -> String {
-    let dir = &selection.dir;
-    match RunFolder::open(dir) {
-        // Beside a bundle, with its name: it may not be the only one there.
-        _ if dir.is_file() => {
-            let bundle = dir.file_name().unwrap_or_default().to_string_lossy();
-            let bundle = as_file_name(bundle.split('.').next().unwrap_or_default());
-            format!("{bundle}_{}", file_name(selection))
-        }
-        Ok(run) if run.manifest_json().exists() => run.name(),
-        _ => run.map_or_else(|| file_name(selection), str::to_owned),
-    }
-}
-
 /// The folder that holds the run folders: the one that was asked for, or that of the one run.
 pub(super) fn results_dir(dir: &Path) -> PathBuf {
     match RunFolder::open(dir) {
-        _ if dir.is_file() => dir.parent().unwrap_or(Path::new("")).to_path_buf(),
         Ok(run) if run.manifest_json().exists() => {
             dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf()
         }
+        // Beside a bundle.
+        _ if dir.is_file() => dir.parent().unwrap_or(Path::new("")).to_path_buf(),
         _ => dir.to_path_buf(),
     }
 }
 
 const NAME_CHARS_MAX: usize = 100;
 
-/// The patterns as part of a file name that is valid on every system.
-fn file_name(selection: &Selection) -> String {
-    let mut words: Vec<&str> = match &selection.sweep {
-        Some(SweepChoice::Id(id)) => vec![id],
-        Some(SweepChoice::Latest) => vec!["latest"],
-        None => Vec::new(),
-    };
+/// The patterns, and the bundle's name, as part of a file name that is valid on every system.
+pub(super) fn file_name(selection: &Selection) -> String {
+    // There may be several bundles in a folder.
+    let bundle = selection.dir.file_name().filter(|_| selection.dir.is_file()).unwrap_or_default().to_string_lossy();
+    let mut words: Vec<&str> = bundle.split('.').next().filter(|name| !name.is_empty()).into_iter().collect();
+    words.extend(match &selection.sweep {
+        Some(SweepChoice::Id(id)) => Some(id.as_str()),
+        Some(SweepChoice::Latest) => Some("latest"),
+        None => None,
+    });
     words.extend(selection.patterns.iter().map(load::Pattern::as_str));
-    as_file_name(&words.join("_"))
-}
-
-fn as_file_name(text: &str) -> String {
     let mut name = String::new();
-    for c in text.chars() {
+    for c in words.join("_").chars() {
         let c = if c.is_ascii_alphanumeric() || "-+=,.".contains(c) { c } else { '_' };
         if c != '_' || !name.ends_with('_') {
             name.push(c);

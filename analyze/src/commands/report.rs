@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use polars::prelude::*;
-use run_folder::SweepManifest;
+use run_folder::{RunFolder, SweepManifest};
 
 use super::causes::seen_by;
 use super::gather::{as_if_faulted, map, measure_rows, opened};
@@ -23,7 +23,7 @@ use crate::tables::causes::Seen;
 use crate::tables::delta::{self, Measured};
 use crate::tables::recovery::{self, curve};
 use crate::tables::{cdf, latency, summary, throughput};
-use crate::{Error, Result};
+use crate::{Error, Result, bundle};
 
 /// What `analyze report` writes.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,32 +48,28 @@ pub(super) fn report(asked: &ReportPage, report: &mut Report) -> Result<()> {
 /// # Errors
 /// [`Error::Nothing`] when no run can be used, and what keeps tables and figures from being made.
 pub fn page(selection: &Selection, report: &mut Report) -> Result<String> {
-    let mut own = Report::default();
-    let made = opened(load::find(selection)?, selection, Capacity::LeaveOut, &mut own)
-        .and_then(|selected| page_of(selection, &selected, &mut own));
-    report.left_out.extend(own.left_out);
-    report.unreadable.extend(own.unreadable);
-    made
+    page_of(load::find(selection)?, selection, report)
 }
 
-/// The page for runs that are opened, with those of `selection` that they are compared with.
-pub(super) fn page_of(selection: &Selection, selected: &[Run], report: &mut Report) -> Result<String> {
-    let companions = load::companions(selection, selected)?;
+/// The page for these runs of a selection.
+pub(super) fn page_of(found: Vec<RunFolder>, selection: &Selection, report: &mut Report) -> Result<String> {
+    let (left_out, unreadable) = (report.left_out.len(), report.unreadable.len());
+    let selected = opened(found, selection, Capacity::LeaveOut, report)?;
+    let companions = load::companions(selection, &selected)?;
     report.unreadable.extend(companions.unreadable);
-    let bins = Bins::of(selected);
-    let reported = map(selected, report, |run| reported(run, bins.of_run(run)))?;
+    let bins = Bins::of(&selected);
+    let reported = map(&selected, report, |run| reported(run, bins.of_run(run)))?;
     let others = match companions.runs.is_empty() {
         true => Vec::new(),
         false => map(&companions.runs, report, companion)?,
     };
-    let results = selected.first().and_then(|run| run.folder.dir().parent()).unwrap_or(Path::new("."));
-    let parts = parts(results, reported, &others)?;
+    let parts = parts(selection, reported, &others)?;
     report::html(&report::Report {
         subject: subject(selection, &parts),
         command: command(selection),
         parts,
-        left_out: report.left_out.clone(),
-        unreadable: report.unreadable.iter().map(Error::to_string).collect(),
+        left_out: report.left_out[left_out..].to_vec(),
+        unreadable: report.unreadable[unreadable..].iter().map(Error::to_string).collect(),
     })
 }
 
@@ -157,7 +153,7 @@ fn companion(run: &Run) -> Result<Companion> {
 }
 
 /// The runs of each sweep by themselves, those outside of sweeps last.
-fn parts(results: &Path, reported: Vec<Reported>, others: &[Companion]) -> Result<Vec<Part>> {
+fn parts(selection: &Selection, reported: Vec<Reported>, others: &[Companion]) -> Result<Vec<Part>> {
     let mut sweeps: BTreeMap<(bool, Option<String>), Vec<Reported>> = BTreeMap::new();
     for run in reported {
         let sweep = run.measured.factors.sweep.clone();
@@ -174,7 +170,8 @@ fn parts(results: &Path, reported: Vec<Reported>, others: &[Companion]) -> Resul
         seen.extend(others.iter().map(|run| run.seen.clone()));
         seen.sort_by(|a, b| a.factors.reading_order(&b.factors));
         // A recording stands by itself: a sweep's manifest that is not there, or cannot be read, takes nothing from it.
-        let plan = sweep.as_deref().and_then(|sweep| SweepManifest::read(results, sweep).ok());
+        let results = plot::results_dir(&bundle::results(&selection.dir)?);
+        let plan = sweep.as_deref().and_then(|sweep| SweepManifest::read(&results, sweep).ok());
         Ok(Part { tables: Tables::of(&runs, &measured, &seen)?, sweep, plan, runs, references })
     };
     sweeps.into_iter().map(part).collect()
@@ -240,7 +237,10 @@ fn path(asked: &ReportPage) -> Result<PathBuf> {
         return Ok(path.clone());
     }
     let dir = &asked.selection.dir;
-    let name = plot::subject_as_file_name(&asked.selection, None);
+    let name = match RunFolder::open(dir) {
+        Ok(run) if run.manifest_json().exists() => run.name(),
+        _ => plot::file_name(&asked.selection),
+    };
     let reports = plot::results_dir(dir).join("reports");
     fs::create_dir_all(&reports).map_err(Error::output(&reports))?;
     Ok(reports.join(format!("{name}.html")))
