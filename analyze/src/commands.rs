@@ -10,26 +10,35 @@ use crate::{Error, Result};
 
 mod bundle;
 mod causes;
+mod check;
+mod columns;
 mod compare;
 mod diagram;
+mod gate;
 mod gather;
 mod import;
 mod plot;
 mod recovery;
 mod report;
+mod samples;
+mod severity;
 mod verdict;
 
 pub use bundle::Bundle;
 pub use causes::Causes;
+pub use check::Check;
+pub use columns::{Columns, ColumnsFormat};
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
-pub use recovery::Recovery;
-pub use verdict::{Verdict, VerdictBy};
-
+pub use gate::{Gate, GateFormat};
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use import::Import;
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
+pub use recovery::Recovery;
 pub use report::{ReportPage, page};
+pub use samples::Samples;
+pub use severity::Severity;
+pub use verdict::{Verdict, VerdictBy};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,8 +97,18 @@ pub enum Command {
     },
     /// `analyze plot`
     Plot(Plot),
+    /// `analyze severity`
+    Severity(Severity),
+    /// `analyze samples`
+    Samples(Samples),
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze check`
+    Check(Check),
+    /// `analyze gate`
+    Gate(Gate),
+    /// `analyze columns`
+    Columns(Columns),
     /// `analyze recovery`
     Recovery(Recovery),
     /// `analyze causes`
@@ -131,6 +150,8 @@ pub struct Report {
     pub unreadable: Vec<Error>,
     /// Why there are no data, where there are none.
     pub failure: Option<Error>,
+    /// The exit code of a command that judges, when its judgement is not a good one.
+    pub verdict: Option<u8>,
 }
 
 impl Report {
@@ -139,7 +160,7 @@ impl Report {
         match &self.failure {
             _ if !self.unreadable.is_empty() => 1,
             Some(failure) => failure.exit_code(),
-            None => 0,
+            None => self.verdict.unwrap_or(0),
         }
     }
 }
@@ -157,7 +178,12 @@ pub fn run(command: &Command) -> Report {
         Command::Cdf { selection, output } => distributions(selection, output, &mut report),
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
+        Command::Severity(asked) => severity::severity(asked, &mut report),
+        Command::Samples(asked) => samples::samples(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Check(asked) => check::check(asked, &mut report),
+        Command::Gate(asked) => gate::gate(asked, &mut report),
+        Command::Columns(asked) => columns::columns(asked),
         Command::Recovery(asked) => recovery::recovery(asked, &mut report),
         Command::Causes(asked) => causes::causes(asked, &mut report),
         Command::Verdict(asked) => verdict::verdict(asked, &mut report),

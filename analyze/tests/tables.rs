@@ -7,10 +7,16 @@ use run_folder::FaultEvent;
 
 #[path = "tables/compared.rs"]
 mod compared;
+#[path = "tables/coverage.rs"]
+mod coverage;
 #[path = "tables/distributions.rs"]
 mod distributions;
 #[path = "tables/effects.rs"]
 mod effects;
+#[path = "tables/related.rs"]
+mod related;
+#[path = "tables/severities.rs"]
+mod severities;
 
 const MS: i64 = 1_000_000;
 const S: i64 = 1_000 * MS;

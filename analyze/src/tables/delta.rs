@@ -67,6 +67,9 @@ pub const METRICS: [&str; 14] = [
     NOT_OK_SHARE,
 ];
 
+/// What column `interval` says of intervals that tell nothing of the next run.
+pub const WITHIN_RUN: &str = estimate::Kind::WithinRun.as_str();
+
 const NOT_OK_SHARE: &str = "not_ok_share";
 
 /// A run as it is compared.
@@ -252,7 +255,7 @@ fn comparisons(runs: &[Measured]) -> PolarsResult<Vec<Comparison<'_>>> {
 }
 
 /// Whether a run is one that others are compared with: no fault, and one leader all the time.
-fn is_reference(run: &Measured) -> bool {
+pub fn is_reference(run: &Measured) -> bool {
     run.factors.fault.is_none() && run.factors.role == Role::Baseline && run.leader_changes == 0
 }
 

@@ -11,10 +11,10 @@ use run_folder::{Manifest, RunFolder};
 use crate::Picture;
 use crate::planted::{analyze, analyze_in};
 
-const SWEEP: &str = "20270115_080000_slow";
+pub(crate) const SWEEP: &str = "20270115_080000_slow";
 
 /// Writes a sweep of delays, as if it had begun `days` later.
-fn sweep(results: &Path, id: &str, repeats: u32, days: i64) {
+pub(crate) fn sweep(results: &Path, id: &str, repeats: u32, days: i64) {
     let shape = SweepShape {
         id: id.to_owned(),
         only: "delay".to_owned(),
@@ -131,7 +131,7 @@ fn runs_in_which_the_leader_changed_are_told_apart() {
     let to = results.path().join("picture.svg");
     let path = to.to_str().expect("a path");
     analyze_in(results.path(), &["plot", "--kind", "delta", "--pattern", &label, "--output", path]);
-    assert!(Picture::read(&to).has(&format!("{label} *")));
+    assert!(Picture::read(&to).has(&format!("{label} †")));
 }
 
 #[test]
