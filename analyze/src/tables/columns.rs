@@ -54,6 +54,8 @@ pub const TABLES: &[DocumentedTable] = &[
     ratios::DELTA,
     levels::CDF,
     levels::LATENCY,
+    levels::PHASES,
+    levels::SAMPLES,
     ratios::COMPARE,
     judged::GATE,
     judged::COLUMNS,
@@ -228,7 +230,7 @@ mod tests {
     #[test]
     fn recorded_files_have_the_columns_that_are_documented() {
         for (table, schema) in
-            [("operations", operation::schema()), ("faults", fault::schema()), ("samples", sample::schema())]
+            [("operations", operation::schema()), ("faults", fault::schema()), ("samples.parquet", sample::schema())]
         {
             let documented = TABLES.iter().find(|known| known.name == table).expect(table).names();
             let documented: Vec<String> = documented.into_iter().map(|(name, _)| name).collect();
