@@ -20,6 +20,7 @@ mod import;
 mod plot;
 mod recovery;
 mod report;
+mod severity;
 mod verdict;
 
 pub use bundle::Bundle;
@@ -34,6 +35,7 @@ pub use import::Import;
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
 pub use recovery::Recovery;
 pub use report::{ReportPage, page};
+pub use severity::Severity;
 pub use verdict::{Verdict, VerdictBy};
 
 /// What is to be done.
@@ -93,6 +95,8 @@ pub enum Command {
     },
     /// `analyze plot`
     Plot(Plot),
+    /// `analyze severity`
+    Severity(Severity),
     /// `analyze diagram`
     Diagram(Diagram),
     /// `analyze check`
@@ -170,6 +174,7 @@ pub fn run(command: &Command) -> Report {
         Command::Cdf { selection, output } => distributions(selection, output, &mut report),
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
+        Command::Severity(asked) => severity::severity(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
         Command::Check(asked) => check::check(asked, &mut report),
         Command::Gate(asked) => gate::gate(asked, &mut report),

@@ -14,11 +14,13 @@ use crate::tables::throughput::PhaseRate;
 mod axis;
 mod canvas;
 pub mod cdf;
+pub mod compare;
 pub mod delta;
 pub mod latency;
 mod panels;
 pub mod recovery;
 mod sections;
+pub mod severity;
 pub mod throughput;
 pub mod timeline;
 

@@ -23,6 +23,8 @@ pub mod reigns;
 pub mod repeats;
 pub mod replication;
 pub mod runs;
+pub mod severity;
+mod spread;
 pub mod standings;
 pub mod summary;
 pub mod throughput;

@@ -42,6 +42,8 @@ enum KindArg {
     Delta,
     /// Throughput and operations under way around the end of the fault, with what was lost
     Recovery,
+    /// What is lost at each value of a fault, one line a family, with the danger zone
+    Severity,
 }
 
 impl From<KindArg> for PlotKind {
@@ -52,6 +54,7 @@ impl From<KindArg> for PlotKind {
             KindArg::Cdf => Self::Cdf,
             KindArg::Delta => Self::Delta,
             KindArg::Recovery => Self::Recovery,
+            KindArg::Severity => Self::Severity,
         }
     }
 }

@@ -53,6 +53,8 @@ pub enum PlotKind {
     Delta,
     /// The time around the end of faults.
     Recovery,
+    /// What is lost at each value of a fault.
+    Severity,
 }
 
 impl PlotKind {
@@ -64,6 +66,7 @@ impl PlotKind {
             Self::Cdf => "cdf",
             Self::Delta => "delta",
             Self::Recovery => "recovery",
+            Self::Severity => "severity",
         }
     }
 }
@@ -139,6 +142,7 @@ pub(super) fn plot(asked: &Plot, report: &mut Report) -> Result<()> {
         PlotKind::Cdf => over_runs::cdf(&asked.selection, asked.scale.unwrap_or_default(), report),
         PlotKind::Delta => effects::delta(&asked.selection, report),
         PlotKind::Recovery => recovery::recovery(&asked.selection, report),
+        PlotKind::Severity => effects::severity(&asked.selection, report),
     }?;
     match &asked.picture {
         Picture::Table(output) => write_table(drawn, output),

@@ -39,6 +39,9 @@ fn tables_have_the_columns_that_are_documented_and_no_others() {
         ("verdict", &["verdict", "--by", "run"]),
         ("verdict", &["verdict", "--by", "sweep"]),
         ("check", &["check"]),
+        ("compare-sets", &["compare", "delay5_mid", "delay20_mid"]),
+        ("severity", &["severity"]),
+        ("crossings", &["severity", "--crossings"]),
         ("gate", &["gate", "--rule", "during.p99 <= 3 * before"]),
     ];
     let mut found: std::collections::BTreeMap<&str, BTreeSet<String>> = Default::default();

@@ -6,6 +6,7 @@ mod diagrams;
 mod gate;
 mod planted;
 mod report;
+mod sets;
 mod sweeps;
 
 use std::fs;
