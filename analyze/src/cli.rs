@@ -19,6 +19,7 @@ mod gate;
 mod import;
 mod plot;
 mod recovery;
+mod samples;
 mod severity;
 mod verdict;
 
@@ -139,6 +140,9 @@ enum Typed {
     /// Draw runs as SVG and print the file's path
     #[command(after_help = EXIT_CODES)]
     Plot(plot::PlotArgs),
+    /// Tabulate what the members' samples tell of each second: disks, peers, replication, answers
+    #[command(after_help = with_exit_codes(samples::HELP))]
+    Samples(samples::SamplesArgs),
     /// Say how runs came back after their faults: recovery times, operations lost, gaps without a write
     #[command(after_help = with_exit_codes(recovery::HELP))]
     Recovery(recovery::RecoveryArgs),
@@ -359,6 +363,7 @@ impl From<Typed> for Command {
             Typed::Cdf { runs, output } => Self::Cdf { selection: runs.into(), output: output.into_output() },
             Typed::Compare(typed) => typed.into(),
             Typed::Plot(typed) => Self::Plot(typed.into()),
+            Typed::Samples(typed) => Self::Samples(typed.into()),
             Typed::Recovery(typed) => Self::Recovery(typed.into()),
             Typed::Causes(typed) => Self::Causes(typed.into()),
             Typed::Verdict(typed) => Self::Verdict(typed.into()),

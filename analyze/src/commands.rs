@@ -20,6 +20,7 @@ mod import;
 mod plot;
 mod recovery;
 mod report;
+mod samples;
 mod severity;
 mod verdict;
 
@@ -35,6 +36,7 @@ pub use import::Import;
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
 pub use recovery::Recovery;
 pub use report::{ReportPage, page};
+pub use samples::Samples;
 pub use severity::Severity;
 pub use verdict::{Verdict, VerdictBy};
 
@@ -97,6 +99,8 @@ pub enum Command {
     Plot(Plot),
     /// `analyze severity`
     Severity(Severity),
+    /// `analyze samples`
+    Samples(Samples),
     /// `analyze diagram`
     Diagram(Diagram),
     /// `analyze check`
@@ -175,6 +179,7 @@ pub fn run(command: &Command) -> Report {
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Severity(asked) => severity::severity(asked, &mut report),
+        Command::Samples(asked) => samples::samples(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
         Command::Check(asked) => check::check(asked, &mut report),
         Command::Gate(asked) => gate::gate(asked, &mut report),

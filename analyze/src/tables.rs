@@ -18,6 +18,8 @@ mod groups;
 pub mod imported;
 pub mod latency;
 pub mod leaders;
+pub mod levels;
+pub mod members;
 pub mod recovery;
 pub mod reigns;
 pub mod repeats;
@@ -57,6 +59,8 @@ pub fn stack(frames: impl IntoIterator<Item = DataFrame>) -> PolarsResult<Option
     for frame in frames {
         all.vstack_mut_owned(frame)?;
     }
+    // A chunk a frame would make looking up one row linear in the number of frames.
+    all.rechunk_mut();
     Ok(Some(all))
 }
 
@@ -90,6 +94,11 @@ impl Counts {
 
     fn due(self) -> u64 {
         self.ok + self.failed + self.unknown + self.unsent
+    }
+
+    fn not_ok_share(self) -> Option<f64> {
+        let due = self.due();
+        (due > 0).then(|| (due - self.ok) as f64 / due as f64)
     }
 }
 

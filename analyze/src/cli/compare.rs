@@ -10,8 +10,8 @@ use crate::commands::{Command, Comparison};
 
 /// Below the options of the command.
 pub(super) const HELP: &str = "\
-A and B are each the first of these that there is: a run (its folder, its name within --dir, or BUNDLE:NAME); a results folder, with all \
-its runs; a sweep (its manifest sweeps/ID.json, the file of its plan, its id, or `latest`); a pattern of labels within --dir, as in \
+A and B are each the first of these that there is: a run (its folder, its name within --dir, or BUNDLE:NAME); a results folder or a bundle, with \
+all its runs; a sweep (its manifest sweeps/ID.json, the file of its plan, its id, or `latest`); a pattern of labels within --dir, as in \
 'loss*_mid'. Where a name could be two of these, the choice is said on standard error.
 
 Effects (during and after the fault relative to before, of full runs relative to the baselines of their own set; the level itself \
@@ -33,7 +33,7 @@ pub(super) struct CompareArgs {
     /// The other one; without it A must be a run that repeats another one, which is found beside it
     #[arg(value_name = "B")]
     b: Option<String>,
-    /// Folder that holds the run folders
+    /// Folder that holds the run folders, or a bundle
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
     /// Largest ratio of two effects that counts as the same, at least 1; a larger noise floor takes its place

@@ -108,6 +108,12 @@ fn two_sets(comparison: &Comparison, (a, b): (Asked, Asked), output: &TableOutpu
         Ok(runs.iter().filter(is_compared).cloned().collect())
     };
     let (runs_a, runs_b) = (of(&runs_a, "label_a")?, of(&runs_b, "label_b")?);
+    let is_shared = |a: &&Run| runs_b.iter().any(|b| b.folder.dir() == a.folder.dir());
+    let shared: Vec<&str> = runs_a.iter().filter(is_shared).map(|run| run.listed.run.as_str()).collect();
+    if let Some(first) = shared.first() {
+        let more = if shared.len() > 1 { format!(" and {} more", shared.len() - 1) } else { String::new() };
+        report.left_out.push(format!("both sides have {first}{more}: that a run agrees with itself says nothing"));
+    }
     let listed = |runs: &[Run]| -> Vec<Listed> { runs.iter().map(|run| run.listed.clone()).collect() };
     let (listed_a, listed_b) = (listed(&runs_a), listed(&runs_b));
     let text = sets::text(

@@ -20,7 +20,9 @@ use crate::tables::runs;
 use crate::{Error, Result};
 
 mod effects;
+mod members;
 mod over_runs;
+mod phases;
 mod recovery;
 
 pub(super) use over_runs::plotted;
@@ -51,6 +53,10 @@ pub enum PlotKind {
     Cdf,
     /// Effects of faults.
     Delta,
+    /// Quantiles before, during and after.
+    Phases,
+    /// Members beneath clients, a picture of each run.
+    Members,
     /// The time around the end of faults.
     Recovery,
     /// What is lost at each value of a fault.
@@ -65,6 +71,8 @@ impl PlotKind {
             Self::Latency => "latency",
             Self::Cdf => "cdf",
             Self::Delta => "delta",
+            Self::Phases => "phases",
+            Self::Members => "members",
             Self::Recovery => "recovery",
             Self::Severity => "severity",
         }
@@ -141,6 +149,8 @@ pub(super) fn plot(asked: &Plot, report: &mut Report) -> Result<()> {
         PlotKind::Latency => over_runs::latency(&asked.selection, report),
         PlotKind::Cdf => over_runs::cdf(&asked.selection, asked.scale.unwrap_or_default(), report),
         PlotKind::Delta => effects::delta(&asked.selection, report),
+        PlotKind::Phases => phases::phases(&asked.selection, report),
+        PlotKind::Members => members::members(&asked.selection, report),
         PlotKind::Recovery => recovery::recovery(&asked.selection, report),
         PlotKind::Severity => effects::severity(&asked.selection, report),
     }?;
@@ -244,11 +254,11 @@ fn svg_path(to: &PlotOutput, selection: &Selection, kind: PlotKind, run: Option<
 /// The folder that holds the run folders: the one that was asked for, or that of the one run.
 pub(super) fn results_dir(dir: &Path) -> PathBuf {
     match RunFolder::open(dir) {
+        // Beside a bundle.
+        _ if dir.is_file() => dir.parent().unwrap_or(Path::new("")).to_path_buf(),
         Ok(run) if run.manifest_json().exists() => {
             dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf()
         }
-        // Beside a bundle.
-        _ if dir.is_file() => dir.parent().unwrap_or(Path::new("")).to_path_buf(),
         _ => dir.to_path_buf(),
     }
 }

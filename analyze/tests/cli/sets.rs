@@ -129,8 +129,8 @@ fn sweeps_patterns_and_folders_against_each_other() {
         "{out}"
     );
     assert!(is_narrow(&out), "{out}");
-    assert!(!out.contains("differ:"), "the same made twice: {out}");
-    assert!(out.contains("\ndelay20_full\nduring/baseline  ops_per_s        3, 3"), "{out}");
+    assert!(!out.contains("\ndiffer: "), "the same made twice: {out}");
+    assert!(out.contains("\ndelay20_full\nduring/baseline  ops_per_s          3, 3"), "{out}");
     assert!(out.contains("do not differ in what was asked"), "{out}");
     let (_, again, _) = compare(&[FIRST, SECOND]);
     assert_eq!(out, again);
@@ -161,12 +161,13 @@ fn sweeps_patterns_and_folders_against_each_other() {
     let run =
         RunFolder::list(results.path()).expect("runs").into_iter().find(|run| run.label().as_str() == "delay20_mid");
     let (code, out, err) = compare(&[&run.expect("a run").name(), "delay20_mid"]);
-    assert!(code == 0 && out.contains("1, 6"), "{out}{err}");
+    assert!(code == 0 && out.contains(", 1 run\n") && out.contains("1, 6"), "{out}{err}");
+    assert!(err.contains("both sides have 2027") && err.contains("agrees with itself"), "{err}");
     let other = tempfile::tempdir().expect("a folder");
     sweep(other.path(), FIRST, 0, 3);
     let (code, out, err) = compare(&[FIRST, other.path().to_str().expect("a path")]);
     assert!(code == 0 && out.contains("B: results folder "), "{out}{err}");
-    assert!(!out.contains("differ:"), "{out}");
+    assert!(!out.contains("\ndiffer: "), "{out}");
 
     // Nothing in common, nothing there, nothing finished.
     let (code, out, err) = compare(&["delay*_mid", "delay*_full"]);

@@ -8,12 +8,12 @@ use run_folder::{RunFolder, SweepManifest};
 use crate::commands::Report;
 use crate::commands::gather::named;
 use crate::load::{self, Pattern, Selection, SweepChoice};
-use crate::{Error, Result};
+use crate::{Error, Result, bundle};
 
 /// One side of a comparison. The first of these that there is is meant:
 ///
 /// 1. a run: a run folder, or the name of one in the results folder
-/// 2. a results folder, with all runs in it
+/// 2. a results folder or a bundle, with all runs in it
 /// 3. a sweep: its manifest (`sweeps/ID.json`), the plan that it was made from (a file; the newest sweep of it), its id, or `latest`
 /// 4. a pattern of labels in the results folder
 #[derive(Debug, PartialEq)]
@@ -47,6 +47,8 @@ impl Asked {
 /// Finds out what was meant; where a label is called the same, the report says how to name that.
 pub(super) fn resolve(side: &str, asked: &str, dir: &Path, report: &mut Report) -> Result<Asked> {
     let pattern: Option<Pattern> = asked.parse().ok();
+    let results = if dir.exists() { bundle::results(dir)? } else { dir.to_path_buf() };
+    let dir = results.as_path();
     let labelled = || {
         let all = RunFolder::list(dir).unwrap_or_default();
         let matching = |pattern: &Pattern| all.iter().filter(|run| pattern.matches(run.label())).count();
@@ -90,11 +92,22 @@ fn without_labels(asked: &str, dir: &Path) -> Result<Option<(Asked, String)>> {
                 return Ok(Some((Asked::Run(run), format!("the run {}", path.display()))));
             }
         }
+        if path.is_file() && !path.extension().is_some_and(|extension| extension == "json" || extension == "toml") {
+            let runs = RunFolder::list(&bundle::results(&path)?)?;
+            let what = format!("the bundle {}", path.display());
+            return Ok(Some(match <[RunFolder; 1]>::try_from(runs) {
+                Ok([run]) => (Asked::Run(run), what),
+                Err(_) => (set(format!("bundle {}", path.display()), &path, None), what),
+            }));
+        }
         if path.is_file() {
             let (dir, id) = sweep_of_file(&path, dir)?;
             let what = format!("the sweep {id}");
             return Ok(Some((set(format!("sweep {id}"), &dir, Some(SweepChoice::Id(id))), what)));
         }
+    }
+    if asked.rsplit_once(':').is_some_and(|(file, _)| Path::new(file).is_file()) {
+        return Ok(Some((Asked::Run(named(asked, dir)?), format!("the run {asked}"))));
     }
     let ids = SweepManifest::ids(dir).unwrap_or_default();
     let id = if asked == "latest" { ids.last() } else { ids.iter().find(|id| *id == asked) };

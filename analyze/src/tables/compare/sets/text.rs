@@ -109,8 +109,9 @@ pub fn text(
     ];
     let mut text = TextTable::new(&shown, &columns, Some("group"))?;
     let name = |name: &str| -> PolarsResult<String> { Ok(get(frame, name)?.get(0).unwrap_or("-").to_owned()) };
-    text.lead(&format!("A: {}, {runs_a} runs", name("a")?));
-    text.lead(&format!("B: {}, {runs_b} runs", name("b")?));
+    let counted = |runs: usize| if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+    text.lead(&format!("A: {}, {}", name("a")?, counted(runs_a)));
+    text.lead(&format!("B: {}, {}", name("b")?, counted(runs_b)));
     text.lead(&overall(frame)?);
     text.lead("");
     if has_others {
