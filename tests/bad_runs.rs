@@ -13,13 +13,17 @@ use run_folder::synthetic::{self, Fault, Shape};
 use run_folder::{Label, Manifest, Operation, OperationsWriter, RunFolder, Status};
 
 /// Every command that analyses the runs of a folder.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 16] = [
     "summary",
     "throughput",
     "throughput --by member",
     "delta",
     "delta --by run",
     "cdf",
+    "recovery --by run",
+    "causes",
+    "verdict --by run",
+    "severity",
     "plot --kind throughput",
     "plot --kind latency",
     "plot --kind cdf",
