@@ -8,6 +8,7 @@
 
 pub mod bootstrap;
 pub mod intervals;
+pub mod sorted;
 
 /// The quantiles that tables report, with their names in column names.
 pub const QUANTILES: [(&str, f64); 5] = [("p50", 0.50), ("p90", 0.90), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999)];

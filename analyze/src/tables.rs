@@ -104,12 +104,40 @@ impl Counts {
 
 /// The outcomes of `operations`, row by row.
 fn outcomes(operations: &DataFrame) -> PolarsResult<impl Iterator<Item = PolarsResult<Outcome>> + '_> {
-    Ok(operations.column("outcome")?.str()?.iter().map(|text| {
-        let text = text.unwrap_or_default();
-        Outcome::ALL.iter().copied().find(|outcome| outcome.as_str() == text).ok_or_else(
+    let codes = codes(operations.column("outcome")?.str()?, |text| {
+        Outcome::ALL.iter().position(|outcome| outcome.as_str() == text).ok_or_else(
             || polars_err!(ComputeError: "outcome {text:?} is not one that this program knows; update Laggard"),
         )
-    }))
+    })?;
+    Ok(codes.into_iter().map(|code| Ok(Outcome::ALL[code])))
+}
+
+/// What stands for each string of a column of few different ones. `code_of` is asked when a string comes up that is not among the
+/// last ones: strings are told apart by their 16-byte views, without looking at their text.
+fn codes<T: Copy>(column: &StringChunked, mut code_of: impl FnMut(&str) -> PolarsResult<T>) -> PolarsResult<Vec<T>> {
+    const KEPT: usize = 8;
+    let mut codes = Vec::with_capacity(column.len());
+    for array in column.downcast_iter() {
+        // Views of long strings mean the same within one array only.
+        let mut kept: Vec<(u128, T)> = Vec::with_capacity(KEPT);
+        for (at, view) in array.views().iter().enumerate() {
+            let view = view.as_u128();
+            let code = match kept.iter().find(|(known, _)| *known == view) {
+                Some(&(_, code)) => code,
+                None => {
+                    let code = code_of(array.get(at).unwrap_or_default())?;
+                    // A view says nothing of a missing string.
+                    if array.get(at).is_some() {
+                        kept.truncate(KEPT - 1);
+                        kept.insert(0, (view, code));
+                    }
+                    code
+                }
+            };
+            codes.push(code);
+        }
+    }
+    Ok(codes)
 }
 
 /// An integer column that the format does not allow to be null.

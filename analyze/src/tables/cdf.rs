@@ -79,7 +79,7 @@ impl Rows {
         let sorted = if time == "service" { &group.service_ns } else { &group.response_ns };
         let count = if time == "response_due" { group.counts.due() as usize } else { sorted.len() };
         for &fraction in fractions.iter().filter(|&&fraction| is_supported(count, fraction)) {
-            let Some(value) = stats::censored_quantile(sorted, count, fraction) else { continue };
+            let Some(value) = sorted.censored_quantile(count, fraction) else { continue };
             self.kind.push(kind.to_owned());
             self.phase.push(phase);
             self.time.push(time);

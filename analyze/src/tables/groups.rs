@@ -1,16 +1,17 @@
 //! Operations sorted into kinds and phases: what every table of latencies begins with.
 //!
 //! The rows of a run are gone through once. Each kind and phase gets a vector of service times and one of response times,
-//! each is sorted once, and every percentile is read off. Sums over phases or kinds are merges of sorted vectors,
-//! which Rust's stable sort does in linear time.
+//! each is sorted once, and every percentile is read off. Sums over phases or kinds have the vectors of their parts, see
+//! [`Sorted`].
 
 use std::collections::BTreeMap;
 
 use polars::prelude::*;
 use run_folder::operation::{Kind, Outcome};
 
-use super::{Counts, Facts, integers, outcomes};
+use super::{Counts, Facts, codes, integers, outcomes};
 use crate::phases::Phase;
+use crate::stats::sorted::Sorted;
 
 /// Columns of `operations` that are read.
 pub(super) const READS: [&str; 5] = ["kind", "intended_ns", "start_ns", "end_ns", "outcome"];
@@ -32,8 +33,8 @@ pub(super) struct Group {
     ok_at_edge: u64,
     /// Operations of the group that were still under way at the end of the workload.
     at_end: u64,
-    pub(super) service_ns: Vec<i64>,
-    pub(super) response_ns: Vec<i64>,
+    pub(super) service_ns: Sorted,
+    pub(super) response_ns: Sorted,
 }
 
 impl Group {
@@ -53,16 +54,29 @@ impl Group {
         self.counts.ok + if phase == Phase::Before { self.ok_at_edge } else { 0 }
     }
 
-    /// Adds a group whose times are sorted to one whose times are sorted.
+    /// Adds another group.
     fn merge(&mut self, other: &Self) {
         self.counts.merge(other.counts);
         self.under_way += other.under_way;
         self.ok_at_edge += other.ok_at_edge;
         self.at_end += other.at_end;
-        self.service_ns.extend_from_slice(&other.service_ns);
-        self.service_ns.sort();
-        self.response_ns.extend_from_slice(&other.response_ns);
-        self.response_ns.sort();
+        self.service_ns.add(&other.service_ns);
+        self.response_ns.add(&other.response_ns);
+    }
+}
+
+/// A group while rows are gone through.
+#[derive(Default)]
+struct Unsorted {
+    group: Group,
+    service_ns: Vec<i64>,
+    response_ns: Vec<i64>,
+}
+
+impl Unsorted {
+    fn sorted(self) -> Group {
+        let (service_ns, response_ns) = (Sorted::new(self.service_ns), Sorted::new(self.response_ns));
+        Group { service_ns, response_ns, ..self.group }
     }
 }
 
@@ -81,22 +95,21 @@ pub(super) fn by_kind_and_phase(
 
 fn groups(operations: &DataFrame, facts: &Facts) -> PolarsResult<BTreeMap<(KindKey, Phase), Group>> {
     let mut kinds: Vec<String> = Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
-    let mut found: Vec<[Option<Group>; Phase::ALL.len()]> = Vec::new();
-    let rows = operations
-        .column("kind")?
-        .str()?
-        .iter()
+    let mut found: Vec<[Option<Unsorted>; Phase::ALL.len()]> = Vec::new();
+    let kinds_at = codes(operations.column("kind")?.str()?, |kind| {
+        Ok(kinds.iter().position(|known| known == kind).unwrap_or_else(|| {
+            kinds.push(kind.to_owned());
+            kinds.len() - 1
+        }))
+    })?;
+    let rows = kinds_at
+        .into_iter()
         .zip(integers(operations, "intended_ns")?.into_no_null_iter())
         .zip(operations.column("start_ns")?.i64()?.iter())
         .zip(integers(operations, "end_ns")?.into_no_null_iter())
         .zip(outcomes(operations)?);
-    for ((((kind, intended_ns), start_ns), end_ns), outcome) in rows {
+    for ((((kind_at, intended_ns), start_ns), end_ns), outcome) in rows {
         let outcome = outcome?;
-        let kind = kind.unwrap_or_default();
-        let kind_at = kinds.iter().position(|known| known == kind).unwrap_or_else(|| {
-            kinds.push(kind.to_owned());
-            kinds.len() - 1
-        });
         if kind_at >= found.len() {
             found.resize_with(kind_at + 1, Default::default);
         }
@@ -104,12 +117,12 @@ fn groups(operations: &DataFrame, facts: &Facts) -> PolarsResult<BTreeMap<(KindK
         let (due_in, phase) = (phases.of(intended_ns), phases.of_operation(intended_ns, end_ns));
         if phases.end_of(due_in).is_some_and(|over_ns| end_ns > over_ns) {
             let group = found[kind_at][due_in as usize].get_or_insert_default();
-            group.under_way += 1;
-            group.ok_at_edge += u64::from(phase != due_in && outcome == Outcome::Ok);
+            group.group.under_way += 1;
+            group.group.ok_at_edge += u64::from(phase != due_in && outcome == Outcome::Ok);
         }
         let group = found[kind_at][phase as usize].get_or_insert_default();
-        group.counts.add(outcome);
-        group.at_end += u64::from(end_ns > phases.end_ns());
+        group.group.counts.add(outcome);
+        group.group.at_end += u64::from(end_ns > phases.end_ns());
         if outcome == Outcome::Ok {
             group.response_ns.push(end_ns.saturating_sub(intended_ns));
             let Some(start_ns) = start_ns else {
@@ -128,10 +141,8 @@ fn groups(operations: &DataFrame, facts: &Facts) -> PolarsResult<BTreeMap<(KindK
             }
         }
         for (phase, group) in Phase::ALL.into_iter().zip(phases) {
-            if let Some(mut group) = group {
-                group.service_ns.sort_unstable();
-                group.response_ns.sort_unstable();
-                groups.insert((key.clone(), phase), group);
+            if let Some(group) = group {
+                groups.insert((key.clone(), phase), group.sorted());
             }
         }
     }

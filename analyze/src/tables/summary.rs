@@ -6,7 +6,8 @@ use super::groups::{self, Group, KindKey};
 use super::{Counts, Facts, ms};
 use crate::output::text::{Column as Shown, TextTable};
 use crate::phases::Phase;
-use crate::stats::{self, Censored, QUANTILES};
+use crate::stats::sorted::Sorted;
+use crate::stats::{Censored, QUANTILES};
 
 /// Columns of `operations` that the summary reads.
 pub const READS: [&str; 5] = groups::READS;
@@ -33,7 +34,7 @@ pub const READS: [&str; 5] = groups::READS;
 /// - `response_due_bound_from`: name of the first of these columns that is such a lower bound, as in `p99`; null when
 ///   all are exact
 ///
-/// Percentiles are nearest-rank, see [`stats`].
+/// Percentiles are nearest-rank, see [`crate::stats`].
 ///
 /// # Errors
 /// [`PolarsError`] when a column is missing or holds what the format does not allow.
@@ -54,12 +55,12 @@ struct TimeColumns {
 }
 
 impl TimeColumns {
-    fn push(&mut self, sorted_ns: &[i64]) {
-        self.mean.push(stats::mean(sorted_ns).map(|mean_ns| mean_ns / 1e6));
+    fn push(&mut self, times_ns: &Sorted) {
+        self.mean.push(times_ns.mean().map(|mean_ns| mean_ns / 1e6));
         for (column, (_, q)) in self.quantiles.iter_mut().zip(QUANTILES) {
-            column.push(stats::quantile(sorted_ns, q).map(ms));
+            column.push(times_ns.quantile(q).map(ms));
         }
-        self.max.push(sorted_ns.last().copied().map(ms));
+        self.max.push(times_ns.max().map(ms));
     }
 
     fn into_columns(self, time: &str) -> Vec<Column> {
@@ -105,7 +106,7 @@ impl Rows {
         self.response.push(&group.response_ns);
         let mut bound_from = None;
         for (column, (name, q)) in self.due.iter_mut().zip(due_quantiles()) {
-            let value = stats::censored_quantile(&group.response_ns, group.counts.due() as usize, q);
+            let value = group.response_ns.censored_quantile(group.counts.due() as usize, q);
             if value == Some(Censored::AtLeastDeadline) {
                 bound_from = bound_from.or(Some(name));
             }
