@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{Command, Comparison, DeltaBy, Diagram, Language, Picture, PlotKind, PlotOutput, TableOutput};
+use crate::commands::{Command, Comparison, DeltaBy, Diagram, Language, TableOutput};
 use crate::diagrams::Subject;
 use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
+
+mod plot;
 
 /// The exit codes, as `--help` shows them.
 pub const EXIT_CODES: &str = "\
@@ -43,6 +45,8 @@ Of a run is drawn what its samples show, with its own times: members are asked t
 leader, and how far they are. A leader counts while a majority names it. Messages and votes are not recorded.
 
 mermaid: paste it between ```mermaid and ``` into Markdown. graphviz: `dot -Tsvg`.";
+
+mod report;
 
 fn with_exit_codes(help: &str) -> String {
     format!("{help}\n\n{EXIT_CODES}")
@@ -143,22 +147,13 @@ enum Typed {
     },
     /// Draw runs as SVG and print the file's path
     #[command(after_help = EXIT_CODES)]
-    Plot {
-        #[command(flatten)]
-        runs: AnalysedArgs,
-        /// What to draw
-        #[arg(long, value_enum, default_value = "throughput")]
-        kind: KindArg,
-        /// The picture, or the table that is behind it
-        #[arg(long, value_enum, default_value = "svg")]
-        format: PlotFormatArg,
-        /// File to write; a picture goes to DIR/plots/ unless told otherwise, a table to standard output
-        #[arg(long, short, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
+    Plot(plot::PlotArgs),
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
+    /// Write everything about runs into one HTML file that needs nothing else, and print its path
+    #[command(after_help = with_exit_codes(report::HELP))]
+    Report(report::ReportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -255,37 +250,11 @@ enum FormatArg {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum PlotFormatArg {
-    /// The picture
-    Svg,
-    /// The table behind it, for people
-    Table,
-    /// The table behind it, as an array of objects
-    Json,
-    /// The table behind it, with a header
-    Csv,
-    /// The table behind it, as Apache Parquet
-    Parquet,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
 enum ByArg {
     /// Nothing: one row a second
     Run,
     /// Members: one row a second and member asked
     Member,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum KindArg {
-    /// Acknowledged operations per second, one line a run
-    Throughput,
-    /// Response and service time over time, one panel a run or, with many repeats, a label
-    Latency,
-    /// Distributions of response time before, during and after the fault, one panel a label
-    Cdf,
-    /// What faults changed: ratios by label, with intervals and the noise floor
-    Delta,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -327,19 +296,6 @@ impl From<FormatArg> for Format {
             FormatArg::Json => Self::Json,
             FormatArg::Csv => Self::Csv,
             FormatArg::Parquet => Self::Parquet,
-        }
-    }
-}
-
-impl PlotFormatArg {
-    fn into_picture(self, output: Option<PathBuf>) -> Picture {
-        let table = |format| Picture::Table(TableOutput { format, to: Destination::new(output.clone()) });
-        match self {
-            Self::Svg => Picture::Svg(output.map_or(PlotOutput::BesideRuns, PlotOutput::File)),
-            Self::Table => table(Format::Table),
-            Self::Json => table(Format::Json),
-            Self::Csv => table(Format::Csv),
-            Self::Parquet => table(Format::Parquet),
         }
     }
 }
@@ -400,17 +356,9 @@ impl From<Typed> for Command {
                 comparison: Comparison { a, b, dir, margin, include_failed },
                 output: output.into_output(),
             },
-            Typed::Plot { runs, kind, format, output } => Self::Plot {
-                selection: runs.into(),
-                kind: match kind {
-                    KindArg::Throughput => PlotKind::Throughput,
-                    KindArg::Latency => PlotKind::Latency,
-                    KindArg::Cdf => PlotKind::Cdf,
-                    KindArg::Delta => PlotKind::Delta,
-                },
-                picture: format.into_picture(output),
-            },
+            Typed::Plot(typed) => Self::Plot(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
+            Typed::Report(typed) => Self::Report(typed.into()),
         }
     }
 }

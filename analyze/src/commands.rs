@@ -1,7 +1,5 @@
 //! The commands, each on one screen: find runs, make a table of each, put the tables together, write the result.
 
-use std::path::PathBuf;
-
 use crate::load::{self, Capacity, List, Selection};
 use crate::output::text::TextTable;
 use crate::output::{self, Destination, Format};
@@ -13,10 +11,13 @@ mod compare;
 mod diagram;
 mod gather;
 mod plot;
+mod report;
 
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
+pub use plot::{Picture, Plot, PlotKind, PlotOutput};
+pub use report::{ReportPage, page};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,16 +75,11 @@ pub enum Command {
         output: TableOutput,
     },
     /// `analyze plot`
-    Plot {
-        /// Which runs.
-        selection: Selection,
-        /// What to draw.
-        kind: PlotKind,
-        /// The picture or its table.
-        picture: Picture,
-    },
+    Plot(Plot),
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze report`
+    Report(ReportPage),
 }
 
 /// How and where to write a table.
@@ -102,48 +98,6 @@ pub enum DeltaBy {
     Label,
     /// A run.
     Run,
-}
-
-/// What a plot shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PlotKind {
-    /// Acknowledged operations per second.
-    Throughput,
-    /// Latency over time.
-    Latency,
-    /// Distributions of response time.
-    Cdf,
-    /// Effects of faults.
-    Delta,
-}
-
-impl PlotKind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Throughput => "throughput",
-            Self::Latency => "latency",
-            Self::Cdf => "cdf",
-            Self::Delta => "delta",
-        }
-    }
-}
-
-/// What `analyze plot` writes.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Picture {
-    /// The picture.
-    Svg(PlotOutput),
-    /// The table behind it.
-    Table(TableOutput),
-}
-
-/// Where a picture goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlotOutput {
-    /// Into `plots/` in the results folder, under a name made of the kind and the patterns.
-    BesideRuns,
-    /// This file.
-    File(PathBuf),
 }
 
 /// What a command has to say beside its data.
@@ -178,8 +132,9 @@ pub fn run(command: &Command) -> Report {
         Command::Delta { selection, by, wide, output } => effects(selection, *by, *wide, output, &mut report),
         Command::Cdf { selection, output } => distributions(selection, output, &mut report),
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
-        Command::Plot { selection, kind, picture } => plot::plot(selection, *kind, picture, &mut report),
+        Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Report(asked) => report::report(asked, &mut report),
     };
     report.failure = result.err();
     report

@@ -16,6 +16,7 @@ pub mod load;
 pub mod output;
 pub mod phases;
 pub mod plots;
+pub mod report;
 pub mod stats;
 pub mod tables;
 

@@ -38,6 +38,8 @@ pub struct PlottedRun {
     pub window_s: Option<(f64, f64)>,
     /// End of the workload in seconds after time 0.
     pub end_s: f64,
+    /// What an operation had to be answered in, in milliseconds.
+    pub deadline_ms: f64,
     /// Leader changes, in order of time.
     pub leader_changes: Vec<PlottedLeaderChange>,
     /// Operations by phase, the phase `all` last.

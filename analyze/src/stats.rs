@@ -7,8 +7,7 @@
 //! `method="inverted_cdf"`.
 
 pub mod bootstrap;
-
-use statrs::distribution::{ContinuousCDF, StudentsT};
+pub mod intervals;
 
 /// The quantiles that tables report, with their names in column names.
 pub const QUANTILES: [(&str, f64); 5] = [("p50", 0.50), ("p90", 0.90), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999)];
@@ -62,24 +61,12 @@ pub fn geometric_mean(values: &[f64]) -> Option<f64> {
     Some(first * mean_log.exp())
 }
 
-/// 95 % interval of the geometric mean of ratios, one ratio a run: the t interval of the mean of their logarithms, which
-/// takes them for normally distributed (Student, "The probable error of a mean", Biometrika 6(1), 1908). `None` with fewer
-/// than two ratios, or where one is not positive.
+/// 95 % interval of the geometric mean of ratios, one ratio a run: the t interval of the mean of their logarithms, see
+/// [`intervals::student`]. `None` with fewer than two ratios, or where one is not positive.
 pub fn ratio_interval(ratios: &[f64]) -> Option<(f64, f64)> {
-    let count = ratios.len();
-    if count < 2 || ratios.iter().any(|&ratio| ratio <= 0.0) {
-        return None;
-    }
-    let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
-    let mean = logs.iter().sum::<f64>() / count as f64;
-    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
-    let half = t_quantile(count - 1) * (variance / count as f64).sqrt();
-    Some(((mean - half).exp(), (mean + half).exp()))
-}
-
-/// The 97.5 % quantile of Student's t distribution.
-fn t_quantile(degrees_of_freedom: usize) -> f64 {
-    StudentsT::new(0.0, 1.0, degrees_of_freedom as f64).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
+    let logs: Option<Vec<f64>> = ratios.iter().map(|&ratio| (ratio > 0.0).then(|| ratio.ln())).collect();
+    let tested = intervals::student(&logs?)?;
+    Some((tested.low.exp(), tested.high.exp()))
 }
 
 #[cfg(test)]
@@ -118,7 +105,7 @@ mod tests {
     fn t_quantiles_are_the_published_ones() {
         // NIST/SEMATECH e-Handbook of Statistical Methods, table 1.3.6.7.2.
         for (degrees, expected) in [(1, 12.706), (2, 4.303), (4, 2.776), (9, 2.262), (19, 2.093), (100, 1.984)] {
-            let found = t_quantile(degrees);
+            let found = intervals::t_quantile(f64::from(degrees));
             assert!((found - expected).abs() < 5e-4, "{degrees}: {found}");
         }
     }

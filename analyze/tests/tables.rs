@@ -73,25 +73,37 @@ fn rows(summary: &DataFrame) -> Vec<String> {
 #[test]
 fn the_summary_of_a_known_run() {
     let mut planted: Vec<Row> = vec![("put", -100, Some(-100), -99, "ok", 0), ("put", 0, Some(2), 5, "ok", 0)];
+    // Under way when the fault begins, due within the guard band, and due 995 ms before and never answered.
+    planted.extend([("put", 990, Some(990), 999, "ok", 0), ("put", 1004, Some(1004), 1005, "ok", 0)]);
+    planted.push(("put", 1, Some(1), 5001, "unknown", 0));
     // During the fault: 1 ms, 2 ms, ... 8 ms, sent at once, and two that were never answered.
-    planted.extend((1..=8).map(|took| ("put", 1000 + took, Some(1000 + took), 1000 + 2 * took, "ok", 0)));
+    planted.extend((1..=8).map(|took| ("put", 1010 + took, Some(1010 + took), 1010 + 2 * took, "ok", 0)));
     planted.push(("put", 1500, Some(1500), 6500, "unknown", 0));
     planted.push(("put", 1600, None, 6600, "unsent", 1));
-    planted.push(("put", 2000, Some(2001), 2003, "ok", 1));
+    planted.push(("put", 2010, Some(2011), 2013, "ok", 1));
     planted.push(("put", 2500, Some(2500), 2501, "failed", 1));
     let table = summary::table(&operations(&planted), &facts(true)).expect("a table");
 
-    assert_eq!(rows(&table), ["put warm_up", "put before", "put during", "put after", "put all"]);
-    let counts = ["count", "ok", "failed", "unknown", "unsent", "ops_per_s", "length_s"];
+    assert_eq!(rows(&table), ["put warm_up", "put before", "put during", "put after", "put edge", "put all"]);
+    let counts = ["count", "ok", "failed", "unknown", "unsent", "length_s"];
     let check = |phase: &str, columns: &[&str], expected: &[f64]| {
         let expected: Vec<_> = expected.iter().copied().map(Some).collect();
         assert_eq!(cells(&table, "put", phase, columns), expected, "{phase} {columns:?}");
     };
-    check("warm_up", &counts, &[1.0, 1.0, 0.0, 0.0, 0.0, 2.0, 0.5]);
-    check("before", &counts, &[1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
-    check("during", &counts, &[10.0, 8.0, 0.0, 1.0, 1.0, 8.0, 1.0]);
-    check("after", &counts, &[2.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
-    check("all", &counts, &[13.0, 10.0, 1.0, 1.0, 1.0, 10.0 / 3.0, 3.0]);
+    check("warm_up", &counts, &[1.0, 1.0, 0.0, 0.0, 0.0, 0.5]);
+    check("before", &counts, &[1.0, 1.0, 0.0, 0.0, 0.0, 0.995]);
+    check("during", &counts, &[10.0, 8.0, 0.0, 1.0, 1.0, 0.99]);
+    check("after", &counts, &[2.0, 1.0, 1.0, 0.0, 0.0, 0.995]);
+    check("edge", &counts, &[3.0, 2.0, 0.0, 1.0, 0.0, 0.02]);
+    check("all", &counts, &[16.0, 12.0, 1.0, 2.0, 1.0, 3.0]);
+    // The one that was under way when the fault began was acknowledged, and counts for the throughput before it.
+    for (phase, in_flight, ops_per_s) in
+        [("warm_up", 0.0, 2.0), ("before", 2.0, 2.0 / 0.995), ("during", 2.0, 8.0 / 0.99), ("after", 0.0, 1.0 / 0.995)]
+    {
+        check(phase, &["in_flight", "ops_per_s"], &[in_flight, ops_per_s]);
+    }
+    check("all", &["in_flight", "ops_per_s"], &[3.0, 4.0]);
+    assert_eq!(cells(&table, "put", "edge", &["in_flight", "ops_per_s"]), [None, None]);
     check(
         "before",
         &["service_mean_ms", "service_p50_ms", "response_mean_ms", "response_p99_9_ms"],
@@ -101,11 +113,11 @@ fn the_summary_of_a_known_run() {
     check("during", &during, &[4.5, 4.0, 8.0, 8.0, 8.0]);
     // Over the ten that were due, the ninth and tenth have no answer.
     check("during", &["response_due_p50_ms", "response_due_p90_ms", "response_due_max_ms"], &[5.0, 5000.0, 5000.0]);
-    // 1 to 8, 3 and 2 for service; the median of ten is the fifth.
-    check("all", &["service_p50_ms", "response_p50_ms", "response_max_ms"], &[3.0, 4.0, 8.0]);
+    // 1 to 8, 3, 2, 9 and 1 for service; the median of twelve is the sixth.
+    check("all", &["service_p50_ms", "response_p50_ms", "response_max_ms"], &[3.0, 4.0, 9.0]);
 
     let bound_from: Vec<_> = table.column("response_due_bound_from").expect("it").str().expect("text").iter().collect();
-    assert_eq!(bound_from, [None, None, Some("p90"), Some("p90"), Some("p90")]);
+    assert_eq!(bound_from, [None, None, Some("p90"), Some("p90"), Some("p90"), Some("p90")]);
 }
 
 #[test]
@@ -116,7 +128,7 @@ fn several_kinds_have_a_total_and_no_kind_lacks_a_phase() {
         ("get", 2100, Some(2100), 2101, "ok", 0),
     ];
     let table = summary::table(&operations(&planted), &facts(true)).expect("a table");
-    let phases = ["warm_up", "before", "during", "after", "all"];
+    let phases = ["warm_up", "before", "during", "after", "edge", "all"];
     let expected: Vec<_> =
         ["put", "get", "all"].iter().flat_map(|kind| phases.map(|phase| format!("{kind} {phase}"))).collect();
     assert_eq!(rows(&table), expected);
@@ -134,7 +146,7 @@ fn a_run_without_a_fault_has_only_the_phase_all() {
 #[test]
 fn nothing_at_all_has_counts_of_zero_and_no_percentiles() {
     let table = summary::table(&operations(&[]), &facts(true)).expect("a table");
-    assert_eq!(rows(&table), ["all warm_up", "all before", "all during", "all after", "all all"]);
+    assert_eq!(rows(&table), ["all warm_up", "all before", "all during", "all after", "all edge", "all all"]);
     let columns = ["count", "ops_per_s", "service_mean_ms", "response_p50_ms", "response_due_p50_ms"];
     assert_eq!(cells(&table, "all", "during", &columns), [Some(0.0), Some(0.0), None, None, None]);
 }
@@ -224,9 +236,10 @@ fn columns_are_stable() {
     let table = summary::table(&operations(&[]), &facts(false)).expect("a table");
     let names: Vec<_> = table.columns().iter().map(|column| column.name().to_string()).collect();
     let mut expected: Vec<String> =
-        ["run", "label", "kind", "phase", "length_s", "count", "ok", "failed", "unknown", "unsent", "ops_per_s"]
+        ["run", "label", "kind", "phase", "length_s", "count", "ok", "failed", "unknown", "unsent", "in_flight"]
             .map(str::to_owned)
             .into();
+    expected.push("ops_per_s".to_owned());
     let quantiles = ["p50", "p90", "p95", "p99", "p99_9"];
     for time in ["service", "response"] {
         expected.push(format!("{time}_mean_ms"));

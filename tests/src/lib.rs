@@ -3,6 +3,7 @@
 //! A test that needs something this machine lacks calls [`skip`], which says why and fails where
 //! `LAGGARD_REQUIRE_ALL` is set, as in CI.
 
+pub mod chromium;
 pub mod engine;
 pub mod foreign;
 pub mod graphviz;

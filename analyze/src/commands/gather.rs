@@ -8,7 +8,7 @@ use run_folder::RunFolder;
 use super::Report;
 use crate::load::{self, Capacity, Opened, Run, Selection};
 use crate::phases::Phases;
-use crate::tables::delta::Measured;
+use crate::tables::delta::{self, Measured};
 use crate::tables::{self, Facts, summary};
 use crate::{Error, Result};
 
@@ -74,17 +74,20 @@ pub(super) fn measured(selection: &Selection, report: &mut Report) -> Result<(Ve
     Ok((measured, selected))
 }
 
-/// One run, ready for [`crate::tables::delta`].
+/// One run, ready for [`crate::tables::delta`]. Its intervals are drawn here, while its operations are loaded.
 pub(super) fn measure(run: &Run, is_shown: bool) -> Result<Measured> {
     let operations = run.operations(&summary::READS)?;
     let facts = run.facts(&operations)?;
     let leader_changes = run.leader_changes(&facts)?.len();
-    let summary = summary::table(&operations, &as_if_faulted(run, facts))?;
-    Ok(Measured { run: run.listed.run.clone(), factors: run.factors.clone(), leader_changes, is_shown, summary })
+    let facts = as_if_faulted(run, facts);
+    let summary = summary::table(&operations, &facts)?;
+    let within = delta::within(&operations, &facts, run.factors.fault.is_none())?;
+    let (run, factors) = (run.listed.run.clone(), run.factors.clone());
+    Ok(Measured { run, factors, leader_changes, is_shown, summary, within })
 }
 
 /// The facts with which a run without a fault is compared with itself.
-fn as_if_faulted(run: &Run, facts: Facts) -> Facts {
+pub(super) fn as_if_faulted(run: &Run, facts: Facts) -> Facts {
     if run.factors.fault.is_some() {
         return facts;
     }

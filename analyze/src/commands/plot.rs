@@ -1,4 +1,7 @@
-//! `analyze plot`: tables of runs, and their picture.
+//! `analyze plot`: pictures of runs, and the tables that they draw.
+//!
+//! A kind of plot is a function that gives [`Drawn`]s; where they go, and whether the picture is written, its data beside
+//! it, or the data alone, is the same for all kinds and decided here.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,116 +10,191 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 use run_folder::RunFolder;
 
-use super::gather::{all, map, measured, opened};
-use super::{Picture, PlotKind, PlotOutput, Report, TableOutput};
-use crate::load::{self, Capacity, Run, Selection, SweepChoice};
+use super::gather::all;
+use super::{Report, TableOutput};
+use crate::load::{self, Run, Selection, SweepChoice};
 use crate::output::text::{Column as Shown, TextTable};
-use crate::output::{self, Destination};
-use crate::plots::{self, PlottedLeaderChange, PlottedRun};
-use crate::tables::{cdf, delta, latency, runs, summary, throughput};
+use crate::output::{self, Destination, Format};
+use crate::plots::cdf::Scale;
+use crate::tables::runs;
 use crate::{Error, Result};
 
+mod effects;
+mod over_runs;
+
+pub(super) use over_runs::plotted;
+
+/// What `analyze plot` draws.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plot {
+    /// Which runs.
+    pub selection: Selection,
+    /// What of them.
+    pub kind: PlotKind,
+    /// How a distribution's shares are spaced, where that was said.
+    pub scale: Option<Scale>,
+    /// The picture or its table.
+    pub picture: Picture,
+    /// Whether the tables that a picture draws go beside it.
+    pub with_data: bool,
+}
+
+/// What a plot shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlotKind {
+    /// Acknowledged operations per second.
+    Throughput,
+    /// Latency over time.
+    Latency,
+    /// Distributions of response time.
+    Cdf,
+    /// Effects of faults.
+    Delta,
+}
+
+impl PlotKind {
+    /// The name of the kind, as `--kind` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Throughput => "throughput",
+            Self::Latency => "latency",
+            Self::Cdf => "cdf",
+            Self::Delta => "delta",
+        }
+    }
+}
+
+/// What `analyze plot` writes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Picture {
+    /// The picture.
+    Svg(PlotOutput),
+    /// The first of the tables behind it.
+    Table(TableOutput),
+}
+
+/// Where a picture goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlotOutput {
+    /// Into `plots/` in the results folder, under a name made of the kind and the patterns.
+    BesideRuns,
+    /// This file.
+    File(PathBuf),
+}
+
+/// A picture and the tables that it draws.
+struct Drawn {
+    /// The SVG text.
+    svg: String,
+    /// The run, where a kind draws a picture of each: its file is named after it.
+    run: Option<String>,
+    /// The tables; the first is what `--format csv` and the like give.
+    tables: Vec<Data>,
+    /// What is to be said beside the picture.
+    notes: Vec<String>,
+}
+
+/// A table that a picture draws.
+struct Data {
+    /// What is in it, as part of a file name.
+    name: &'static str,
+    frame: DataFrame,
+    /// The table for people.
+    text: fn(&DataFrame) -> PolarsResult<TextTable>,
+}
+
+impl Data {
+    /// A table that people see with every column, a heading for each run where there is a column `run`.
+    fn new(name: &'static str, frame: DataFrame) -> Self {
+        Self { name, frame, text: every_column }
+    }
+}
+
+fn every_column(frame: &DataFrame) -> PolarsResult<TextTable> {
+    let group = frame.column("run").is_ok().then_some("run");
+    TextTable::new(frame, &Shown::all(frame, group.unwrap_or_default()), group)
+}
+
 /// Draws what was asked for.
-pub(super) fn plot(selection: &Selection, kind: PlotKind, picture: &Picture, report: &mut Report) -> Result<()> {
-    match kind {
-        PlotKind::Delta => effects(selection, picture, report),
-        PlotKind::Throughput | PlotKind::Latency | PlotKind::Cdf => over_runs(selection, kind, picture, report),
+pub(super) fn plot(asked: &Plot, report: &mut Report) -> Result<()> {
+    if asked.scale.is_some() && asked.kind != PlotKind::Cdf {
+        return Err(Error::Usage(format!(
+            "--scale: belongs to --kind cdf; leave it out of --kind {}",
+            asked.kind.as_str()
+        )));
+    }
+    if asked.with_data && matches!(asked.picture, Picture::Table(_)) {
+        return Err(Error::Usage(
+            "--with-data: puts tables beside a picture; leave it out where --format asks for the table itself"
+                .to_owned(),
+        ));
+    }
+    let drawn = match asked.kind {
+        PlotKind::Throughput => over_runs::throughput(&asked.selection, report),
+        PlotKind::Latency => over_runs::latency(&asked.selection, report),
+        PlotKind::Cdf => over_runs::cdf(&asked.selection, asked.scale.unwrap_or_default(), report),
+        PlotKind::Delta => effects::delta(&asked.selection, report),
+    }?;
+    match &asked.picture {
+        Picture::Table(output) => write_table(drawn, output),
+        Picture::Svg(to) => write_pictures(drawn, to, asked, report),
     }
 }
 
-fn effects(selection: &Selection, picture: &Picture, report: &mut Report) -> Result<()> {
-    let (measured, opened) = measured(selection, report)?;
-    let (mut labels, runs) = (delta::by_label(&measured)?, delta::by_run(&measured)?);
-    match picture {
-        Picture::Table(TableOutput { format, to }) => {
-            let text = delta::text_by_label(&labels, false)?;
-            output::write(&mut labels, &text, *format, to)
-        }
-        Picture::Svg(to) => {
-            report.left_out.extend(delta::notes(&measured)?);
-            report.left_out.extend(saturation(&opened));
-            report.left_out.extend(several_sweeps(&opened));
-            let svg = plots::delta::draw_svg(&labels, &runs, &subject(selection))?;
-            write_svg(&svg, to, selection, PlotKind::Delta)
+/// Writes the first table of each picture, one below the other.
+fn write_table(drawn: Vec<Drawn>, output: &TableOutput) -> Result<()> {
+    let first: Vec<Data> = drawn.into_iter().filter_map(|drawn| drawn.tables.into_iter().next()).collect();
+    let text = first.first().map_or(every_column as fn(&DataFrame) -> _, |data| data.text);
+    let mut frame = all(first.into_iter().map(|data| data.frame).collect())?;
+    let text = text(&frame)?;
+    output::write(&mut frame, &text, output.format, &output.to)
+}
+
+/// Writes pictures, and their tables where asked for, and prints the path of each file.
+fn write_pictures(drawn: Vec<Drawn>, to: &PlotOutput, asked: &Plot, report: &mut Report) -> Result<()> {
+    if let (PlotOutput::File(path), 2..) = (to, drawn.len()) {
+        return Err(Error::Usage(format!(
+            "--output {}: --kind {} draws one picture a run, and {} runs match; leave --output out, or choose one run, as \
+             with --dir RUN",
+            path.display(),
+            asked.kind.as_str(),
+            drawn.len()
+        )));
+    }
+    for drawn in drawn {
+        report.left_out.extend(drawn.notes);
+        let path = svg_path(to, &asked.selection, asked.kind, drawn.run.as_deref())?;
+        output::write_bytes(drawn.svg.as_bytes(), &Destination::File(path.clone()))?;
+        print_path(&path)?;
+        for (at, mut data) in drawn.tables.into_iter().enumerate().filter(|_| asked.with_data) {
+            let path = data_path(&path, (at > 0).then_some(data.name));
+            let text = (data.text)(&data.frame)?;
+            output::write(&mut data.frame, &text, Format::Csv, &Destination::File(path.clone()))?;
+            print_path(&path)?;
         }
     }
+    Ok(())
 }
 
-fn over_runs(selection: &Selection, kind: PlotKind, picture: &Picture, report: &mut Report) -> Result<()> {
-    let opened = opened(load::find(selection)?, selection, Capacity::LeaveOut, report)?;
-    // Bins of one length, so that repeats can be laid over each other.
-    let longest_ns = opened.iter().map(|run| run.listed.manifest.clock.workload_end_ns).max().unwrap_or(0);
-    let bin_ns = latency::bin_ns(longest_ns, plots::latency::bins(opened.len()));
-    let mut plotted = map(&opened, report, |run| plotted(run, kind, bin_ns))?;
-    // Repeats stay in order of time.
-    plotted.sort_by(|(a, _), (b, _)| a.factors.reading_order(&b.factors));
-    let (runs, summaries): (Vec<PlottedRun>, Vec<DataFrame>) = plotted.into_iter().unzip();
-    match picture {
-        Picture::Table(output) => {
-            let mut frame = all(runs.into_iter().map(|run| run.table).collect())?;
-            let text = TextTable::new(&frame, &Shown::all(&frame, "run"), Some("run"))?;
-            output::write(&mut frame, &text, output.format, &output.to)
-        }
-        Picture::Svg(to) => {
-            report.left_out.extend(saturation(&opened));
-            report.left_out.extend(several_sweeps(&opened));
-            let subject = subject(selection);
-            let svg = match kind {
-                PlotKind::Latency => {
-                    let across = across(&runs, latency::across)?;
-                    plots::latency::draw_svg(&runs, &summaries, &across, &subject)?
-                }
-                PlotKind::Cdf => {
-                    let references = references(selection, &opened, &runs, report)?;
-                    plots::cdf::draw_svg(&runs, &references, &subject)?
-                }
-                PlotKind::Throughput | PlotKind::Delta => {
-                    plots::throughput::draw_svg(&runs, &across(&runs, throughput::across)?, &subject)?
-                }
-            };
-            write_svg(&svg, to, selection, kind)
-        }
+fn print_path(path: &Path) -> Result<()> {
+    output::write_bytes(format!("{}\n", path.display()).as_bytes(), &Destination::Stdout)
+}
+
+/// The file of a table beside the picture: under its name, that of any further table with what is in it.
+fn data_path(picture: &Path, name: Option<&str>) -> PathBuf {
+    let mut file = picture.file_stem().unwrap_or_default().to_owned();
+    if let Some(name) = name {
+        file.push("_");
+        file.push(name);
     }
+    file.push(".csv");
+    picture.with_file_name(file)
 }
 
-/// What is to be said of runs in which the clients were the limit.
-fn saturation(runs: &[Run]) -> Option<String> {
-    runs::saturation_note(runs.iter().map(|run| (run.listed.run.as_str(), &run.listed.manifest)))
-}
-
-/// The repeats of each label laid over each other.
-fn across(runs: &[PlottedRun], across: fn(&[&DataFrame]) -> PolarsResult<DataFrame>) -> Result<Vec<DataFrame>> {
-    let of_group = |(_, group): &plots::Group<'_>| Ok(across(&group.iter().map(|run| &run.table).collect::<Vec<_>>())?);
-    plots::by_label(runs).iter().map(of_group).collect()
-}
-
-/// For each run what its distribution is compared with: that of the baselines, where it has no `before` of its own.
-fn references(
-    selection: &Selection,
-    opened: &[Run],
-    plotted: &[PlottedRun],
-    report: &mut Report,
-) -> Result<Vec<Option<DataFrame>>> {
-    let mut companions = load::companions(selection, opened)?.runs;
-    companions.retain(|run| run.factors.fault.is_none());
-    let table = |run: &Run| {
-        let operations = run.operations(&cdf::READS)?;
-        let facts = run.facts(&operations)?;
-        // As for ratios, a baseline in which the leader changed is none.
-        let is_reference = run.leader_changes(&facts)?.is_empty();
-        Ok((run.factors.cohort.clone(), is_reference.then(|| cdf::table(&operations, &facts)).transpose()?))
-    };
-    let mut tables = if companions.is_empty() { Vec::new() } else { map(&companions, report, table)? };
-    for run in plotted.iter().filter(|run| run.factors.fault.is_none()) {
-        tables.push((run.factors.cohort.clone(), run.leader_changes.is_empty().then(|| run.table.clone())));
-    }
-    let of_run = |run: &PlottedRun| -> Result<Option<DataFrame>> {
-        let lasts = run.window_s.is_some_and(|(from_s, _)| from_s <= 0.0);
-        let of_cohort = tables.iter().filter(|(cohort, _)| *cohort == run.factors.cohort);
-        let of_cohort: Vec<&DataFrame> = of_cohort.filter_map(|(_, table)| table.as_ref()).filter(|_| lasts).collect();
-        Ok(cdf::geometric_mean(&of_cohort)?)
-    };
-    plotted.iter().map(of_run).collect()
+/// What is to be said beside every picture: in which runs the clients were the limit, and that it mixes sweeps.
+fn notes(runs: &[Run]) -> Vec<String> {
+    let saturation = runs::saturation_note(runs.iter().map(|run| (run.listed.run.as_str(), &run.listed.manifest)));
+    saturation.into_iter().chain(several_sweeps(runs)).collect()
 }
 
 /// What is to be said when runs of several sweeps share a picture.
@@ -125,50 +203,6 @@ fn several_sweeps(runs: &[Run]) -> Option<String> {
     let listed = || sweeps.iter().copied().collect::<Vec<_>>().join(", ");
     (sweeps.len() > 1)
         .then(|| format!("the picture shows several sweeps together; choose one with --sweep: {}", listed()))
-}
-
-fn write_svg(svg: &str, to: &PlotOutput, selection: &Selection, kind: PlotKind) -> Result<()> {
-    let path = svg_path(to, selection, kind)?;
-    output::write_bytes(svg.as_bytes(), &Destination::File(path.clone()))?;
-    output::write_bytes(format!("{}\n", path.display()).as_bytes(), &Destination::Stdout)
-}
-
-/// Everything that a plot shows of one run, and its summary.
-fn plotted(run: &Run, kind: PlotKind, bin_ns: i64) -> Result<(PlottedRun, DataFrame)> {
-    let columns: &[&str] = match kind {
-        PlotKind::Throughput | PlotKind::Delta => &throughput::READS,
-        PlotKind::Latency | PlotKind::Cdf => &summary::READS,
-    };
-    let operations = run.operations(columns)?;
-    let facts = run.facts(&operations)?;
-    let end_ns = facts.phases.end_ns();
-    let (table, summary) = match kind {
-        PlotKind::Throughput | PlotKind::Delta => {
-            (throughput::table(&operations, &facts, throughput::By::Run)?, DataFrame::empty())
-        }
-        PlotKind::Latency => (latency::table(&operations, &facts, bin_ns)?, summary::table(&operations, &facts)?),
-        PlotKind::Cdf => (cdf::table(&operations, &facts)?, DataFrame::empty()),
-    };
-    let manifest = &run.listed.manifest;
-    let member = |index: i64| usize::try_from(index).map_or("?", |index| manifest.member_name(index)).to_owned();
-    let leader_changes = run.leader_changes(&facts)?.into_iter().map(|change| PlottedLeaderChange {
-        at_s: change.time_ns as f64 / 1e9,
-        from: member(change.from),
-        to: member(change.to),
-    });
-    let plotted = PlottedRun {
-        run: facts.run.clone(),
-        label: facts.label.clone(),
-        factors: run.factors.clone(),
-        fault: runs::fault_in_words(&run.listed),
-        workload: runs::workload_in_words(&manifest.spec.workload),
-        window_s: facts.phases.window().map(|window| window.seconds()),
-        end_s: end_ns as f64 / 1e9,
-        leader_changes: leader_changes.collect(),
-        rates: throughput::by_phase(&operations, &facts)?,
-        table,
-    };
-    Ok((plotted, summary))
 }
 
 /// Which runs a picture shows, in words.
@@ -183,28 +217,35 @@ fn subject(selection: &Selection) -> String {
 }
 
 /// The file of a picture; the folder of the usual one is made.
-fn svg_path(to: &PlotOutput, selection: &Selection, kind: PlotKind) -> Result<PathBuf> {
+fn svg_path(to: &PlotOutput, selection: &Selection, kind: PlotKind, run: Option<&str>) -> Result<PathBuf> {
     let dir = match to {
         PlotOutput::File(path) => return Ok(path.clone()),
         PlotOutput::BesideRuns => &selection.dir,
     };
-    let (dir, subject) = match RunFolder::open(dir) {
-        // A recording stays as it was recorded: the picture of one run goes beside it, not into it.
-        Ok(run) if run.manifest_json().exists() => (
-            dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf(),
-            run.name(),
-        ),
-        _ => (dir.clone(), file_name(selection)),
+    let subject = match RunFolder::open(dir) {
+        Ok(run) if run.manifest_json().exists() => run.name(),
+        _ => run.map_or_else(|| file_name(selection), str::to_owned),
     };
-    let plots = dir.join("plots");
+    // A recording stays as it was recorded: the picture of one run goes beside it, not into it.
+    let plots = results_dir(dir).join("plots");
     fs::create_dir_all(&plots).map_err(Error::output(&plots))?;
     Ok(plots.join(format!("{}_{subject}.svg", kind.as_str())))
+}
+
+/// The folder that holds the run folders: the one that was asked for, or that of the one run.
+pub(super) fn results_dir(dir: &Path) -> PathBuf {
+    match RunFolder::open(dir) {
+        Ok(run) if run.manifest_json().exists() => {
+            dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf()
+        }
+        _ => dir.to_path_buf(),
+    }
 }
 
 const NAME_CHARS_MAX: usize = 100;
 
 /// The patterns as part of a file name that is valid on every system.
-fn file_name(selection: &Selection) -> String {
+pub(super) fn file_name(selection: &Selection) -> String {
     let mut words: Vec<&str> = match &selection.sweep {
         Some(SweepChoice::Id(id)) => vec![id],
         Some(SweepChoice::Latest) => vec!["latest"],
@@ -239,5 +280,12 @@ mod tests {
             let selection = Selection { dir: PathBuf::new(), patterns, sweep: None, include_failed: false };
             assert_eq!(file_name(&selection), expected);
         }
+    }
+
+    #[test]
+    fn data_lie_beside_their_picture() {
+        let picture = Path::new("plots/delta_delay1.5.svg");
+        assert_eq!(data_path(picture, None), Path::new("plots/delta_delay1.5.csv"));
+        assert_eq!(data_path(picture, Some("runs")), Path::new("plots/delta_delay1.5_runs.csv"));
     }
 }

@@ -41,12 +41,13 @@ impl Column {
 /// A table as text. Where rows are grouped, each group has a line of its own with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextTable {
-    headings: Vec<String>,
+    pub(super) headings: Vec<String>,
     above: Vec<String>,
-    right: Vec<bool>,
-    rows: Vec<(Option<String>, Vec<String>)>,
-    leads: Vec<String>,
-    notes: Vec<String>,
+    pub(super) right: Vec<bool>,
+    pub(super) rows: Vec<(Option<String>, Vec<String>)>,
+    pub(super) leads: Vec<String>,
+    pub(super) notes: Vec<String>,
+    hints: Vec<String>,
 }
 
 impl TextTable {
@@ -74,6 +75,7 @@ impl TextTable {
             rows,
             leads: Vec::new(),
             notes: Vec::new(),
+            hints: Vec::new(),
         })
     }
 
@@ -96,6 +98,11 @@ impl TextTable {
         self.notes.push(note.to_owned());
     }
 
+    /// Adds a line below the table and its notes that is about the command line, and so is for the terminal only.
+    pub fn hint(&mut self, hint: &str) {
+        self.hints.push(hint.to_owned());
+    }
+
     fn widths(&self) -> Vec<usize> {
         let width = |text: &String| text.chars().count();
         let mut widths: Vec<usize> = self.headings.iter().map(width).collect();
@@ -112,7 +119,7 @@ impl TextTable {
     }
 
     /// The columns that have a heading in common, and that heading.
-    fn spans(&self) -> Vec<(Range<usize>, String)> {
+    pub(super) fn spans(&self) -> Vec<(Range<usize>, String)> {
         let mut spans: Vec<(Range<usize>, String)> = Vec::new();
         for (at, above) in self.above.iter().enumerate() {
             match spans.last_mut().filter(|(_, last)| last == above) {
@@ -155,10 +162,11 @@ impl fmt::Display for TextTable {
             group_before = group;
             self.write_line(f, cells, &widths)?;
         }
-        if !self.notes.is_empty() {
+        let mut below = self.notes.iter().chain(&self.hints).peekable();
+        if below.peek().is_some() {
             writeln!(f)?;
         }
-        self.notes.iter().try_for_each(|note| writeln!(f, "{note}"))
+        below.try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 

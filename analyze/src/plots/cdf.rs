@@ -22,6 +22,16 @@ const LEAST_MS: f64 = 1e-3;
 /// Phases and their colours, the same in every picture; `all` is that of a run without a fault.
 const PHASES: [(&str, RGBColor); 4] = [("before", BLUE), ("after", GREEN), ("all", FAULT_EDGE), ("during", VERMILLION)];
 
+/// How the shares of operations are spaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// The same distance for each nine: p90, p99, p99.9.
+    #[default]
+    Nines,
+    /// Evenly.
+    Linear,
+}
+
 /// Draws the tables of [`crate::tables::cdf::table`], a panel for each label, a line for each run and phase.
 ///
 /// `references` are, for each run that has no `before` of its own, the baselines that it is compared with (results of
@@ -29,7 +39,8 @@ const PHASES: [(&str, RGBColor); 4] = [("before", BLUE), ("after", GREEN), ("all
 ///
 /// # Errors
 /// [`crate::Error`] when a table lacks a column or plotters fails.
-pub fn draw_svg(runs: &[PlottedRun], references: &[Option<DataFrame>], subject: &str) -> Result<String> {
+pub fn draw_svg(runs: &[PlottedRun], references: &[Option<DataFrame>], scale: Scale, subject: &str) -> Result<String> {
+    let _ = scale;
     let curves = runs.iter().map(|run| Curves::new(&run.table)).collect::<Result<Vec<_>>>()?;
     let references = runs.iter().zip(references).map(reference).collect::<Result<Vec<_>>>()?;
     let title = match shared(runs.iter().map(|run| run.label.as_str())) {

@@ -5,6 +5,8 @@
 //! (H. R. Kuensch, "The jackknife and the bootstrap for general stationary observations", The Annals of Statistics 17(3),
 //! 1989). What comes out tells how exactly the run determines its own numbers; what the next run would show, it does not.
 
+pub mod phase;
+
 use super::nearest_rank;
 
 /// Length of the pieces of time that blocks are made of.

@@ -1,43 +1,73 @@
-//! Effects of faults: a run's numbers under the fault divided by its own before, or by those of baselines.
+//! Effects of faults: a run's numbers under the fault against its own before, or against those of baselines.
 //!
 //! A run with a `before` is compared with itself: `during/before` and, where the fault was lifted, `after/before`. A run
 //! whose fault lasts all the time has no before; it is compared with the baselines of its sweep: `during/baseline`. The
-//! run is the replicate: each gives one ratio, and repeats are pooled as geometric means with t intervals.
+//! run is the replicate: however many operations it holds, it gives one difference and one ratio, and repeats are pooled, ratios as
+//! geometric means. Intervals are 95 % ones:
+//!
+//! - *between-run*, of two and more repeats: t intervals of the mean of the runs' differences, and of the mean logarithm of
+//!   their ratios ([`stats::intervals::student`]). Against baselines, two of them and more, Welch's
+//!   ([`stats::intervals::welch`]), which has the baselines' own variation in it. In simulations such intervals contain
+//!   the truth as often as they say from three runs on, where bootstraps over so few runs do not.
+//! - *within-run*, where there is one run or one baseline: the block bootstrap in time ([`stats::bootstrap`]), which tells how
+//!   exactly these runs determine their own numbers and nothing of what the next run would show. Nothing is called
+//!   significant from it.
+//!
+//! A sweep has many tests, and one in twenty of those that have nothing to find finds something. So the p values of each metric
+//! are corrected over each sweep in the table by Holm's method ([`stats::intervals::holm`]): the experiments' rows of the
+//! main kind, each metric by itself. All metrics together would be no better a family: a median, a 90th percentile and a mean, of
+//! service and of response time, ask the same question of the same operations, and three repeats (two degrees of freedom)
+//! could not answer it through six hundred tests however large the effect.
 //!
 //! Runs that should show nothing tell how large a ratio is without any reason, the *noise floor*: null faults, and
 //! baselines between their thirds (for ratios within a run, of `during` and `after` alike) and against each other (for
 //! ratios between runs). It is the largest ratio that they show, one run each, and so no interval: the fewer of them, the
-//! smaller it is by chance.
+//! smaller it is by chance. An effect within it is not called significant, whatever its p value: repeats of the same
+//! small difference make it sure, but not the fault's.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use polars::prelude::*;
 use run_folder::manifest::Role;
 
 use super::factors::Factors;
+use super::groups::KindKey;
 use crate::phases::Phase;
 use crate::stats;
+use crate::stats::intervals::Bounded;
 
+mod estimate;
 mod frames;
 mod noise;
 mod text;
+mod within;
 
 pub use frames::{by_label, by_run};
-pub(super) use text::ratio as ratio_in_words;
+pub use text::ratio as ratio_in_words;
 pub use text::{text_by_label, text_by_run};
+pub use within::{READS, within};
 
-/// The numbers that are compared, as their columns are named in the summary. All but the first are latencies.
-pub const METRICS: [&str; 9] = [
+/// The numbers that are compared: columns of the summary, and `not_ok_share`, the share of operations due that were not
+/// acknowledged.
+pub const METRICS: [&str; 14] = [
     "ops_per_s",
+    "response_mean_ms",
     "response_p50_ms",
     "response_p90_ms",
+    "response_p95_ms",
     "response_p99_ms",
     "response_p99_9_ms",
+    "service_mean_ms",
     "service_p50_ms",
     "service_p90_ms",
+    "service_p95_ms",
     "service_p99_ms",
     "service_p99_9_ms",
+    NOT_OK_SHARE,
 ];
+
+const NOT_OK_SHARE: &str = "not_ok_share";
 
 /// A run as it is compared.
 #[derive(Debug, Clone)]
@@ -53,6 +83,8 @@ pub struct Measured {
     /// [`super::summary::table`] of the run; one without a fault with the phases of
     /// [`crate::phases::Phases::middle_third`].
     pub summary: DataFrame,
+    /// [`within`] of the run, with phase `all` where it is a baseline; without rows where nobody needs intervals of single runs.
+    pub within: DataFrame,
 }
 
 /// What is compared with what.
@@ -77,6 +109,9 @@ impl Compared {
     }
 }
 
+/// Intervals within a run, in the order of [`METRICS`].
+type Intervals = [Option<(f64, f64)>; METRICS.len()];
+
 /// The numbers of one kind of operation in one part of a run, or of several runs together.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Level {
@@ -84,37 +119,52 @@ struct Level {
     ok: u64,
     /// In the order of [`METRICS`].
     values: [Option<f64>; METRICS.len()],
+    /// Their intervals within the run.
+    within: Intervals,
 }
 
 impl Level {
-    fn not_ok_share(&self) -> Option<f64> {
-        (self.due > 0).then(|| (self.due - self.ok) as f64 / self.due as f64)
+    /// A number with its interval within the run.
+    fn bounded(&self, metric: usize) -> Option<Bounded> {
+        Some(Bounded { value: self.values[metric]?, interval: self.within[metric] })
     }
 
-    /// Several runs as one: counts are added, the other numbers are geometric means over the runs.
-    fn pooled(levels: &[&Self]) -> Self {
-        let values = std::array::from_fn(|metric| {
-            let values: Option<Vec<f64>> = levels.iter().map(|level| level.values[metric]).collect();
-            stats::geometric_mean(&values?)
+    /// Several runs as one: counts are added, and what was not acknowledged is a share of all that was due; the other numbers
+    /// are geometric means over the runs.
+    fn pooled(levels: &[Self]) -> Self {
+        let sum = |of: fn(&Self) -> u64| levels.iter().map(of).sum();
+        let (due, ok) = (sum(|level| level.due), sum(|level| level.ok));
+        let values = std::array::from_fn(|metric| match METRICS[metric] {
+            NOT_OK_SHARE => not_ok_share(due, ok),
+            _ => {
+                let values: Option<Vec<f64>> = levels.iter().map(|level| level.values[metric]).collect();
+                stats::geometric_mean(&values?)
+            }
         });
-        let sum = |of: fn(&Self) -> u64| levels.iter().map(|level| of(level)).sum();
-        Self { due: sum(|level| level.due), ok: sum(|level| level.ok), values }
+        Self { due, ok, values, within: [None; METRICS.len()] }
     }
 }
 
+fn not_ok_share(due: u64, ok: u64) -> Option<f64> {
+    (due > 0).then(|| due.saturating_sub(ok) as f64 / due as f64)
+}
+
 /// The numbers of one run, by kind (in the order of the summary) and phase.
-type Levels = BTreeMap<(usize, String), BTreeMap<Phase, Level>>;
+type Levels = BTreeMap<KindKey, BTreeMap<Phase, Level>>;
 
 /// One comparison of one run and kind.
 #[derive(Debug, Clone)]
 struct Comparison<'a> {
     run: &'a Measured,
     /// Place in the order of kinds, and name.
-    kind: (usize, String),
+    kind: KindKey,
     compared: Compared,
     changed: Level,
-    /// What it is compared with; absent where there is no baseline.
+    /// What it is compared with, as one; absent where there is no baseline.
     reference: Option<Level>,
+    /// The same, each run by itself. A baseline has no more than [`Self::reference`] here: it is what the others' noise floor
+    /// is made of, and gets no interval.
+    references: Rc<[Level]>,
     /// Number of baselines; absent where a run is compared with itself.
     baselines: Option<usize>,
     /// In the order of [`METRICS`].
@@ -124,14 +174,20 @@ struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     fn new(
         run: &'a Measured,
-        kind: &(usize, String),
+        kind: &KindKey,
         compared: Compared,
         changed: Level,
-        reference: Option<Level>,
+        references: &Rc<[Level]>,
         baselines: Option<usize>,
     ) -> Self {
+        let reference = match &references[..] {
+            [] => None,
+            [one] => Some(*one),
+            several => Some(Level::pooled(several)),
+        };
         let ratios = std::array::from_fn(|metric| ratio(changed.values[metric]?, reference?.values[metric]?));
-        Self { run, kind: kind.clone(), compared, changed, reference, baselines, ratios }
+        let references = Rc::clone(references);
+        Self { run, kind: kind.clone(), compared, changed, reference, references, baselines, ratios }
     }
 
     /// Comparisons of the same cohort, kind, and sort (between runs, or between the parts of one) share a noise floor.
@@ -148,33 +204,48 @@ fn ratio(changed: f64, reference: f64) -> Option<f64> {
 fn comparisons(runs: &[Measured]) -> PolarsResult<Vec<Comparison<'_>>> {
     let mut runs: Vec<&Measured> = runs.iter().collect();
     runs.sort_by(|a, b| a.factors.reading_order(&b.factors).then_with(|| a.run.cmp(&b.run)));
-    let levels = runs.iter().map(|run| levels(&run.summary)).collect::<PolarsResult<Vec<_>>>()?;
-    let baselines: Vec<(&Measured, &Levels)> =
-        runs.iter().copied().zip(&levels).filter(|(run, _)| is_reference(run)).collect();
+    let levels = runs.iter().map(|run| levels(run)).collect::<PolarsResult<Vec<_>>>()?;
+    // The baselines of each cohort and kind, with the names of their runs.
+    let mut baselines: BTreeMap<(&str, &KindKey), Vec<(&str, Level)>> = BTreeMap::new();
+    for (run, levels) in runs.iter().zip(&levels).filter(|(run, _)| is_reference(run)) {
+        for (kind, phases) in levels {
+            let all = phases.get(&Phase::All).map(|&level| (run.run.as_str(), level));
+            baselines.entry((&run.factors.cohort, kind)).or_default().extend(all);
+        }
+    }
+    let shared: BTreeMap<_, Rc<[Level]>> =
+        baselines.iter().map(|(key, of)| (*key, of.iter().map(|(_, level)| *level).collect())).collect();
+    let nobody: Rc<[Level]> = Rc::new([]);
     let mut found = Vec::new();
     for (run, levels) in runs.iter().copied().zip(&levels) {
         let is_baseline = run.factors.fault.is_none();
         for (kind, phases) in levels {
             let before = phases.get(&Phase::Before);
             for (phase, compared) in [(Phase::During, Compared::DuringBefore), (Phase::After, Compared::AfterBefore)] {
-                if let (Some(before), Some(&changed)) = (before, phases.get(&phase)) {
-                    found.push(Comparison::new(run, kind, compared, changed, Some(*before), None));
+                if let (Some(&before), Some(&changed)) = (before, phases.get(&phase)) {
+                    found.push(Comparison::new(run, kind, compared, changed, &Rc::from([before]), None));
                 }
             }
             let lasting = if is_baseline { Phase::All } else { Phase::During };
-            if let Some(&changed) = phases.get(&lasting).filter(|_| is_baseline || before.is_none()) {
-                let others = baselines
-                    .iter()
-                    .filter(|(other, _)| other.factors.cohort == run.factors.cohort && other.run != run.run);
-                let others: Vec<&Level> = others.filter_map(|(_, levels)| levels.get(kind)?.get(&Phase::All)).collect();
-                if is_baseline && others.is_empty() {
-                    // A lone baseline lacks nothing: there is just nobody to compare it with.
-                    continue;
+            let Some(&changed) = phases.get(&lasting).filter(|_| is_baseline || before.is_none()) else { continue };
+            let key = (run.factors.cohort.as_str(), kind);
+            let (count, references) = match (is_baseline, baselines.get(&key)) {
+                (false, _) => shared.get(&key).map_or((0, Rc::clone(&nobody)), |all| (all.len(), Rc::clone(all))),
+                (true, others) => {
+                    let others: Vec<Level> = others
+                        .into_iter()
+                        .flatten()
+                        .filter(|(other, _)| *other != run.run)
+                        .map(|other| other.1)
+                        .collect();
+                    if others.is_empty() {
+                        // A lone baseline lacks nothing: there is just nobody to compare it with.
+                        continue;
+                    }
+                    (others.len(), Rc::from([Level::pooled(&others)]))
                 }
-                let reference = (!others.is_empty()).then(|| Level::pooled(&others));
-                let compared = Compared::DuringBaseline;
-                found.push(Comparison::new(run, kind, compared, changed, reference, Some(others.len())));
-            }
+            };
+            found.push(Comparison::new(run, kind, Compared::DuringBaseline, changed, &references, Some(count)));
         }
     }
     Ok(found)
@@ -185,11 +256,15 @@ fn is_reference(run: &Measured) -> bool {
     run.factors.fault.is_none() && run.factors.role == Role::Baseline && run.leader_changes == 0
 }
 
-fn levels(summary: &DataFrame) -> PolarsResult<Levels> {
+fn levels(run: &Measured) -> PolarsResult<Levels> {
+    let summary = &run.summary;
     let (kinds, phases) = (summary.column("kind")?.str()?, summary.column("phase")?.str()?);
     let (due, ok) = (summary.column("count")?.u64()?, summary.column("ok")?.u64()?);
-    let metrics: Vec<&Float64Chunked> =
-        METRICS.iter().map(|name| summary.column(name)?.f64()).collect::<PolarsResult<_>>()?;
+    let metrics: Vec<Option<&Float64Chunked>> = METRICS
+        .iter()
+        .map(|name| if *name == NOT_OK_SHARE { Ok(None) } else { summary.column(name)?.f64().map(Some) })
+        .collect::<PolarsResult<_>>()?;
+    let within = intervals(&run.within)?;
     let mut order: Vec<&str> = Vec::new();
     let mut levels = Levels::new();
     for row in 0..summary.height() {
@@ -200,16 +275,37 @@ fn levels(summary: &DataFrame) -> PolarsResult<Levels> {
         });
         let named = phases.get(row).unwrap_or_default();
         let Some(phase) = Phase::ALL.into_iter().find(|phase| phase.as_str() == named) else { continue };
+        let (due, ok) = (due.get(row).unwrap_or(0), ok.get(row).unwrap_or(0));
         let level = Level {
-            due: due.get(row).unwrap_or(0),
-            ok: ok.get(row).unwrap_or(0),
-            values: std::array::from_fn(|metric| metrics[metric].get(row)),
+            due,
+            ok,
+            values: std::array::from_fn(|metric| match metrics[metric] {
+                Some(values) => values.get(row),
+                None => not_ok_share(due, ok),
+            }),
+            within: within.get(&(kind, named)).copied().unwrap_or_default(),
         };
         // The order is that of kinds in general, not of those that this run happens to have: `all` comes last.
         let place = if kind == super::groups::ALL_KINDS { usize::MAX } else { at };
         levels.entry((place, kind.to_owned())).or_default().insert(phase, level);
     }
     Ok(levels)
+}
+
+/// The intervals of [`within`], by kind and phase.
+fn intervals(within: &DataFrame) -> PolarsResult<BTreeMap<(&str, &str), Intervals>> {
+    if within.height() == 0 {
+        return Ok(BTreeMap::new());
+    }
+    let (kinds, phases) = (within.column("kind")?.str()?, within.column("phase")?.str()?);
+    let ends = |end: &str| {
+        let ends = METRICS.iter().map(|metric| within.column(&format!("{metric}_{end}"))?.f64());
+        ends.collect::<PolarsResult<Vec<_>>>()
+    };
+    let (low, high) = (ends("low")?, ends("high")?);
+    let of = |row: usize| std::array::from_fn(|metric| low[metric].get(row).zip(high[metric].get(row)));
+    let key = |row: usize| (kinds.get(row).unwrap_or_default(), phases.get(row).unwrap_or_default());
+    Ok((0..within.height()).map(|row| (key(row), of(row))).collect())
 }
 
 /// The kind that stands for all operations of a run: `all`, or the only one.

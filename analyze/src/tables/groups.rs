@@ -25,14 +25,40 @@ pub(super) type KindKey = (usize, String);
 #[derive(Default)]
 pub(super) struct Group {
     pub(super) counts: Counts,
+    /// Operations due in the phase's time that were still under way at its end, those of [`Phase::Before`] among them that
+    /// belong to [`Phase::Edge`] for that.
+    under_way: u64,
+    /// Those of these that belong to [`Phase::Edge`] and were acknowledged.
+    ok_at_edge: u64,
+    /// Operations of the group that were still under way at the end of the workload.
+    at_end: u64,
     pub(super) service_ns: Vec<i64>,
     pub(super) response_ns: Vec<i64>,
 }
 
 impl Group {
+    /// Operations due in the time of this group's phase that were still under way at its end; `None` of edges, which have no one
+    /// end.
+    pub(super) fn in_flight(&self, phase: Phase) -> Option<u64> {
+        match phase {
+            Phase::Edge => None,
+            Phase::All => Some(self.at_end),
+            _ => Some(self.under_way),
+        }
+    }
+
+    /// Acknowledged operations due in the time of this group's phase. It is what throughput counts: for a phase of a given
+    /// length it does not matter that the latency of some of them is not a matter of this phase alone.
+    pub(super) fn ok_due(&self, phase: Phase) -> u64 {
+        self.counts.ok + if phase == Phase::Before { self.ok_at_edge } else { 0 }
+    }
+
     /// Adds a group whose times are sorted to one whose times are sorted.
     fn merge(&mut self, other: &Self) {
         self.counts.merge(other.counts);
+        self.under_way += other.under_way;
+        self.ok_at_edge += other.ok_at_edge;
+        self.at_end += other.at_end;
         self.service_ns.extend_from_slice(&other.service_ns);
         self.service_ns.sort();
         self.response_ns.extend_from_slice(&other.response_ns);
@@ -74,8 +100,16 @@ fn groups(operations: &DataFrame, facts: &Facts) -> PolarsResult<BTreeMap<(KindK
         if kind_at >= found.len() {
             found.resize_with(kind_at + 1, Default::default);
         }
-        let group = found[kind_at][facts.phases.of(intended_ns) as usize].get_or_insert_default();
+        let phases = &facts.phases;
+        let (due_in, phase) = (phases.of(intended_ns), phases.of_operation(intended_ns, end_ns));
+        if phases.end_of(due_in).is_some_and(|over_ns| end_ns > over_ns) {
+            let group = found[kind_at][due_in as usize].get_or_insert_default();
+            group.under_way += 1;
+            group.ok_at_edge += u64::from(phase != due_in && outcome == Outcome::Ok);
+        }
+        let group = found[kind_at][phase as usize].get_or_insert_default();
         group.counts.add(outcome);
+        group.at_end += u64::from(end_ns > phases.end_ns());
         if outcome == Outcome::Ok {
             group.response_ns.push(end_ns.saturating_sub(intended_ns));
             let Some(start_ns) = start_ns else {
@@ -89,7 +123,7 @@ fn groups(operations: &DataFrame, facts: &Facts) -> PolarsResult<BTreeMap<(KindK
         let key = (kind_at, kinds[kind_at].clone());
         if phases.iter().any(Option::is_some) {
             // A kind that occurs has a row for each phase of the run, also where it has no operation.
-            for phase in facts.phases.parts() {
+            for phase in partition(facts) {
                 groups.insert((key.clone(), phase), Group::default());
             }
         }
@@ -104,13 +138,18 @@ fn groups(operations: &DataFrame, facts: &Facts) -> PolarsResult<BTreeMap<(KindK
     Ok(groups)
 }
 
+/// The phases that partition the run's operations.
+fn partition(facts: &Facts) -> impl Iterator<Item = Phase> {
+    facts.phases.parts().into_iter().chain(facts.phases.has_edges().then_some(Phase::Edge))
+}
+
 /// Adds phase `all` of each kind, and kind `all` where several occur or none does.
 fn add_totals(groups: &mut BTreeMap<(KindKey, Phase), Group>, facts: &Facts) {
     let mut kinds: Vec<KindKey> = groups.keys().map(|(kind, _)| kind.clone()).collect();
     kinds.dedup();
     let all_kinds = (usize::MAX, ALL_KINDS.to_owned());
     if kinds.len() != 1 {
-        for phase in facts.phases.parts() {
+        for phase in partition(facts) {
             groups.insert((all_kinds.clone(), phase), Group::default());
         }
         for kind in &kinds {
@@ -121,7 +160,7 @@ fn add_totals(groups: &mut BTreeMap<(KindKey, Phase), Group>, facts: &Facts) {
         kinds.push(all_kinds);
     }
     for kind in kinds {
-        for part in [Phase::Before, Phase::During, Phase::After] {
+        for part in [Phase::Before, Phase::During, Phase::After, Phase::Edge] {
             add_copy(groups, (&kind, part), (&kind, Phase::All));
         }
     }

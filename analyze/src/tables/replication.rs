@@ -172,7 +172,7 @@ mod tests {
         let during = of(1, Phase::During);
         assert_eq!(during.entries, Some((150, 300)), "median and maximum of 30, 60, ..., 300");
         assert_eq!(during.behind_us, Some((150_000, 300_000)), "at an entry a millisecond");
-        assert_eq!(of(0, Phase::During).led, 10);
+        assert_eq!(of(0, Phase::During).led, 9, "the sample at the very edge is of neither side");
         assert_eq!(of(0, Phase::During).entries, None);
         let never = of(2, Phase::After);
         assert_eq!((never.samples, never.entries, never.unapplied_max), (0, None, None));

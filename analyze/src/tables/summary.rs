@@ -17,10 +17,14 @@ pub const READS: [&str; 5] = groups::READS;
 /// kind that occurs and each phase of the run, without the warm-up in phase `all`; when several kinds occur, also a kind
 /// `all`. Columns:
 ///
-/// - `run`, `label`, `kind`, `phase`
-/// - `length_s`: length of the phase
+/// - `run`, `label`, `kind`, `phase` (see [`crate::phases`]; `edge`: due so near to an edge of the fault that they belong to no
+///   side of it, or under way when it began)
+/// - `length_s`: length of the phase, without the guard bands around edges; of phase `edge` that of the bands
 /// - `count`: operations due, which are `ok` + `failed` + `unknown` + `unsent`
-/// - `ops_per_s`: `ok` per second of the phase
+/// - `in_flight`: operations due in the time of the phase and still under way at its end. Those of `before` count in phase `edge`
+///   and not in `before`, those of all others count in their phase; null for `edge`
+/// - `ops_per_s`: acknowledged operations due in the time of the phase, per second of it: `ok`, and for `before` also those
+///   that count in phase `edge` because they were under way when the fault began; null for `edge`
 /// - `service_mean_ms`, `service_p50_ms`, `_p90_`, `_p95_`, `_p99_`, `_p99_9_`, `service_max_ms`: end - start of ok
 ///   operations
 /// - `response_...`: the same of end - intended
@@ -78,6 +82,7 @@ struct Rows {
     phase: Vec<&'static str>,
     length_s: Vec<Option<f64>>,
     counts: Vec<Counts>,
+    in_flight: Vec<Option<u64>>,
     ops_per_s: Vec<Option<f64>>,
     service: TimeColumns,
     response: TimeColumns,
@@ -92,7 +97,10 @@ impl Rows {
         self.phase.push(phase.as_str());
         self.length_s.push(length_s);
         self.counts.push(group.counts);
-        self.ops_per_s.push(length_s.map(|length_s| group.counts.ok as f64 / length_s));
+        self.in_flight.push(group.in_flight(phase));
+        // Edges are milliseconds, and what was due long before them counts there: no rate.
+        let rate_s = length_s.filter(|_| phase != Phase::Edge);
+        self.ops_per_s.push(rate_s.map(|length_s| group.ok_due(phase) as f64 / length_s));
         self.service.push(&group.service_ns);
         self.response.push(&group.response_ns);
         let mut bound_from = None;
@@ -123,6 +131,7 @@ impl Rows {
             Column::new("failed".into(), count(|counts| counts.failed)),
             Column::new("unknown".into(), count(|counts| counts.unknown)),
             Column::new("unsent".into(), count(|counts| counts.unsent)),
+            Column::new("in_flight".into(), self.in_flight),
             Column::new("ops_per_s".into(), self.ops_per_s),
         ];
         columns.extend(self.service.into_columns("service"));
@@ -166,7 +175,7 @@ pub fn text(summary: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     text.note(
         "milliseconds, over ok operations; \"of due\": response time over all that were due, >= where no answer came",
     );
-    text.note("more columns: --wide; all of them at full precision: --format csv");
+    text.hint("more columns: --wide; all of them at full precision: --format csv");
     Ok(text)
 }
 

@@ -1,6 +1,7 @@
 //! Throughput: operations that ended in each second of a run.
 
 use polars::prelude::*;
+use run_folder::operation::Outcome;
 
 use super::{Counts, Facts, NS_PER_S, integers, outcomes, repeats};
 use crate::output::text::{Column as Shown, TextTable};
@@ -104,21 +105,27 @@ pub struct PhaseRate {
     pub due: u64,
     /// Those that were acknowledged.
     pub ok: u64,
-    /// `ok` per second of the phase; `None` where its length is not known.
+    /// Acknowledged ones per second of the phase, see [`super::summary::table`]; `None` where its length is not known.
     pub ops_per_s: Option<f64>,
 }
 
-/// Counts the operations of one run by phase, without the warm-up, the phase `all` last. The rates are those of
-/// [`super::summary`].
+/// Counts the operations of one run by phase, without the warm-up and the edges, the phase `all` last. Counts and rates
+/// are those of [`super::summary`].
 ///
 /// # Errors
 /// As [`table`].
 pub fn by_phase(operations: &DataFrame, facts: &Facts) -> PolarsResult<Vec<PhaseRate>> {
     let mut counts = [Counts::default(); Phase::ALL.len()];
-    for (intended_ns, outcome) in integers(operations, "intended_ns")?.into_no_null_iter().zip(outcomes(operations)?) {
-        counts[facts.phases.of(intended_ns) as usize].add(outcome?);
+    let mut ok_at_edge = 0;
+    let ends_ns = integers(operations, "end_ns")?.into_no_null_iter();
+    let rows = integers(operations, "intended_ns")?.into_no_null_iter().zip(ends_ns).zip(outcomes(operations)?);
+    for ((intended_ns, end_ns), outcome) in rows {
+        let (phase, outcome) = (facts.phases.of_operation(intended_ns, end_ns), outcome?);
+        counts[phase as usize].add(outcome);
+        let was_before = facts.phases.of(intended_ns) == Phase::Before;
+        ok_at_edge += u64::from(phase == Phase::Edge && was_before && outcome == Outcome::Ok);
     }
-    for part in [Phase::Before, Phase::During, Phase::After] {
+    for part in [Phase::Before, Phase::During, Phase::After, Phase::Edge] {
         let part = counts[part as usize];
         counts[Phase::All as usize].merge(part);
     }
@@ -127,7 +134,8 @@ pub fn by_phase(operations: &DataFrame, facts: &Facts) -> PolarsResult<Vec<Phase
         .chain([Phase::All])
         .map(|phase| {
             let Counts { ok, .. } = counts[phase as usize];
-            let ops_per_s = facts.phases.length_s(phase).map(|length_s| ok as f64 / length_s);
+            let ok_due = ok + if phase == Phase::Before { ok_at_edge } else { 0 };
+            let ops_per_s = facts.phases.length_s(phase).map(|length_s| ok_due as f64 / length_s);
             PhaseRate { phase, due: counts[phase as usize].due(), ok, ops_per_s }
         })
         .collect())

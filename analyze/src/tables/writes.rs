@@ -31,7 +31,7 @@ pub struct Written {
 /// The writes of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Writes {
-    /// In each part of the run, without the warm-up, in order of time.
+    /// In each part of the run, without the warm-up and the edges, in order of time.
     pub by_phase: Vec<Written>,
     /// When each acknowledgement came, in nanoseconds after the run's time 0, ascending.
     acknowledged_ns: Vec<i64>,
@@ -57,7 +57,7 @@ impl Writes {
             if !KINDS.iter().any(|write| Some(write.as_str()) == kind) {
                 continue;
             }
-            let (due, service_ns) = by_phase.entry(facts.phases.of(intended_ns)).or_default();
+            let (due, service_ns) = by_phase.entry(facts.phases.of_operation(intended_ns, end_ns)).or_default();
             *due += 1;
             if outcome? == Outcome::Ok {
                 service_ns.push(end_ns - start_ns.unwrap_or(intended_ns));

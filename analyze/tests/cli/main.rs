@@ -2,6 +2,7 @@
 
 mod diagrams;
 mod planted;
+mod report;
 mod sweeps;
 
 use std::fs;
@@ -36,12 +37,13 @@ fn the_summary_for_people() {
         "",
         "20270115_080500_delay20_mid",
         "put   warm_up   100       0        0       0  100.0  2.000  2.000  2.000  2.000  2.000   2.000",
-        "put   before   1000       0        0       0  100.0  2.000  2.000  2.000  2.000  2.000   2.000",
-        "put   during   1003       1        1       1  100.0  22.00  22.00  22.00  22.00  22.00   22.00",
-        "put   after    1000       0        0       0  100.0  2.000  2.000  2.000  2.000  2.000   2.000",
+        "put   before   1000       0        0       0  100.1  2.000  2.000  2.000  2.000  2.000   2.000",
+        "put   during   1002       1        1       1  100.0  22.00  22.00  22.00  22.00  22.00   22.00",
+        "put   after     999       0        0       0  99.95  2.000  2.000  2.000  2.000  2.000   2.000",
+        "put   edge        2       0        0       0      -  2.000  22.00  2.000  22.00  22.00   22.00",
         "put   all      3003       1        1       1  100.0  2.000  22.00  2.000  22.00  22.00   22.00",
     ];
-    assert_eq!(out.lines().take(9).collect::<Vec<_>>(), expected);
+    assert_eq!(out.lines().take(10).collect::<Vec<_>>(), expected);
     assert!(out.lines().all(|line| line.chars().count() <= 120), "{out}");
     assert!(out.contains("20270115_081000_delay20_mid"), "{out}");
 }
@@ -89,7 +91,7 @@ fn every_format_holds_the_same_numbers_and_no_nan() {
 
     let (_, csv, _) = run("csv");
     assert!(csv.starts_with("run,label,kind,phase,length_s,count,ok,"), "{csv}");
-    assert!(csv.contains(",put,all,30.0,3000,3000,0,0,0,100.0,2.0,2.0,"), "{csv}");
+    assert!(csv.contains(",put,all,30.0,3000,3000,0,0,0,0,100.0,2.0,2.0,"), "{csv}");
 
     let file = results.path().join("summary.parquet");
     let to_file = ["summary", "--format", "parquet", "--output", file.to_str().expect("a path")];
@@ -174,7 +176,7 @@ fn a_plot_with_nothing_but_a_pattern_draws_throughput_and_prints_its_path() {
             .description
             .contains("20270115_080500_delay20_mid: delay 20ms on etcd1 (leader), egress, 10.0 s to 20.0 s")
     );
-    assert!(picture.description.contains("during: 1,000 of 1,003 operations acknowledged, 100.0 per second"));
+    assert!(picture.description.contains("during: 999 of 1,002 operations acknowledged, 100.0 per second"));
     assert!(picture.description.contains("Leader etcd1 to etcd2 at 12.5 s."), "{}", picture.description);
     for text in ["delay20_mid", "2 runs, n = 6,000", "fault on", "▼ leader changed", "0", "100"] {
         assert!(picture.has(text), "no {text:?} in {:?}", picture.texts);

@@ -26,7 +26,7 @@ fn the_grid_is_dense_and_ends_with_the_maximum() {
 #[test]
 fn quantiles_of_a_known_run_and_no_more_of_the_tail_than_it_has() {
     let rows: Vec<Row> =
-        (1..=100).map(|took| ("put", 1000 + took, Some(1005 + took), 1005 + 2 * took, "ok", 0)).collect();
+        (1..=100).map(|took| ("put", 1100 + took, Some(1105 + took), 1105 + 2 * took, "ok", 0)).collect();
     let table = cdf::table(&operations(&rows), &facts(true)).expect("a table");
     let response = values(&table, "during", "response");
     let at = |values: &[(f64, Option<f64>)], wanted: f64| {
@@ -42,7 +42,7 @@ fn quantiles_of_a_known_run_and_no_more_of_the_tail_than_it_has() {
 
 #[test]
 fn operations_without_an_answer_keep_the_distribution_below_1() {
-    let mut rows: Vec<Row> = (1..=8).map(|took| ("put", 1000, Some(1000), 1000 + took, "ok", 0)).collect();
+    let mut rows: Vec<Row> = (1..=8).map(|took| ("put", 1100, Some(1100), 1100 + took, "ok", 0)).collect();
     rows.push(("put", 1500, Some(1500), 6500, "unknown", 0));
     rows.push(("put", 1600, None, 6600, "unsent", 0));
     let table = cdf::table(&operations(&rows), &facts(true)).expect("a table");

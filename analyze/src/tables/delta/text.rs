@@ -9,6 +9,9 @@ use crate::output::text::{Column as Shown, TextTable};
 const SHOWN: [(&str, &str); 3] =
     [("ops_per_s", "throughput"), ("response_p50_ms", "response p50"), ("response_p99_ms", "response p99")];
 
+/// The name of intervals that tell nothing of the next run.
+const WITHIN_RUN: &str = super::estimate::Kind::WithinRun.as_str();
+
 /// The table of [`super::by_label`] for people: ratios with their intervals, families apart; all columns with `wide`.
 ///
 /// # Errors
@@ -25,13 +28,19 @@ pub fn text_by_label(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     let has_others = kinds.iter().flatten().any(|kind| kind != main);
     let delta = &delta.filter(&kinds.iter().map(|kind| Some(kind == Some(main.as_str()))).collect())?;
     let mut shown = with_groups(delta)?;
+    let is_within_run: Vec<bool> =
+        delta.column("interval")?.str()?.iter().map(|kind| kind == Some(WITHIN_RUN)).collect();
     for (metric, _) in SHOWN {
         let (low, high) = (format!("{metric}_ratio_low"), format!("{metric}_ratio_high"));
         let (low, high) = (delta.column(&low)?.f64()?, delta.column(&high)?.f64()?);
         let interval: Vec<Option<String>> = low
             .iter()
             .zip(high.iter())
-            .map(|(low, high)| low.zip(high).map(|(low, high)| format!("{} to {}", ratio(low), ratio(high))))
+            .zip(&is_within_run)
+            .map(|((low, high), &is_within_run)| {
+                let words = format!("{} to {}", ratio(low?), ratio(high?));
+                Some(if is_within_run { format!("({words})") } else { format!("{words} ") })
+            })
             .collect();
         shown.with_column(Column::new(format!("{metric}_interval").into(), interval))?;
     }
@@ -40,7 +49,7 @@ pub fn text_by_label(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     columns.extend(has_changes(delta)?.then(|| Shown::new("leader_changes", "leader chg")));
     for (metric, heading) in SHOWN {
         columns.push(Shown::new(&format!("{metric}_shown"), "ratio").under(heading).right());
-        if delta.column("runs")?.u64()?.iter().flatten().any(|runs| runs > 1) {
+        if delta.column("interval")?.null_count() < delta.height() {
             columns.push(Shown::new(&format!("{metric}_interval"), "95 %").under(heading).right());
         }
     }
@@ -52,12 +61,13 @@ pub fn text_by_label(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     text.note(
         "ratio: under (or after) the fault, divided by before it or, where it lasts all the time, by the baselines",
     );
-    let runs = delta.column("runs")?.u64()?;
-    text.note(match (runs.min() > Some(1), runs.max() > Some(1)) {
-        (true, _) => "95 %: t interval over repeats, on the logarithm of the ratio",
-        (false, true) => "95 %: t interval over repeats, on the logarithm of the ratio; with one run there is none",
-        (false, false) => "no 95 % intervals: it takes repeats of a label",
-    });
+    if delta.column("interval")?.str()?.iter().any(|kind| kind.is_some_and(|kind| kind != WITHIN_RUN)) {
+        text.note("95 %: t interval over repeats, on the logarithm of the ratio; against baselines with their variation in it");
+        text.note("*: significant, p < 0.05 after Holm's correction over a sweep's experiments, and not within the noise floor");
+    }
+    if is_within_run.contains(&true) {
+        text.note("in parentheses: within one run, by a block bootstrap in time; the next run may lie outside of it");
+    }
     common_notes(&mut text, delta)?;
     Ok(text)
 }
@@ -102,7 +112,7 @@ fn common_notes(text: &mut TextTable, delta: &DataFrame) -> PolarsResult<()> {
         false => format!("~: within the noise floor, the largest ratio without a cause: {}", floors.join(", ")),
     });
     text.note("not ok: operations not acknowledged, of those due");
-    text.note("more columns: --wide; all of them at full precision: --format csv");
+    text.hint("more columns: --wide; all of them at full precision: --format csv");
     Ok(())
 }
 
@@ -132,11 +142,17 @@ fn with_groups(delta: &DataFrame) -> PolarsResult<DataFrame> {
     for (metric, _) in SHOWN {
         let ratios = delta.column(&format!("{metric}_ratio"))?.f64()?;
         let within = delta.column(&format!("{metric}_within_noise"))?.bool()?;
+        let significant = delta.column(&format!("{metric}_significant"))?.bool()?;
         let marked: Vec<Option<String>> = ratios
             .iter()
-            .zip(within.iter())
-            .map(|(value, within)| {
-                value.map(|value| format!("{}{}", ratio(value), if within == Some(true) { "~" } else { " " }))
+            .zip(within.iter().zip(significant.iter()))
+            .map(|(value, marks)| {
+                let mark = match marks {
+                    (Some(true), _) => "~",
+                    (_, Some(true)) => "*",
+                    _ => " ",
+                };
+                value.map(|value| format!("{}{mark}", ratio(value)))
             })
             .collect();
         shown.with_column(Column::new(format!("{metric}_shown").into(), marked))?;
@@ -158,7 +174,7 @@ fn has_changes(delta: &DataFrame) -> PolarsResult<bool> {
 }
 
 /// A ratio with as many digits as one compares: `0.012`, `0.87`, `12.3`, `145`.
-pub(in crate::tables) fn ratio(value: f64) -> String {
+pub fn ratio(value: f64) -> String {
     let decimals = match value {
         0.0 => return "0".to_owned(),
         ..0.001 => return "<0.001".to_owned(),

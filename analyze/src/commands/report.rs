@@ -1,0 +1,223 @@
+//! `analyze report`: everything about some runs, in one page.
+//!
+//! Each run's operations are read once, and forgotten when its tables are made; so the memory is that of the runs under
+//! way, however many there are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use polars::prelude::*;
+use run_folder::{RunFolder, SweepManifest};
+
+use super::gather::{as_if_faulted, map, opened};
+use super::{PlotOutput, Report, plot};
+use crate::load::{self, Capacity, Run, Selection, SweepChoice};
+use crate::output::{self, Destination};
+use crate::plots;
+use crate::report::{self, Part, ReportedRun};
+use crate::tables::delta::Measured;
+use crate::tables::{cdf, latency, summary, throughput};
+use crate::{Error, Result};
+
+/// What `analyze report` writes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportPage {
+    /// Which runs.
+    pub selection: Selection,
+    /// Where the page goes.
+    pub to: PlotOutput,
+}
+
+/// Writes the page and prints its path.
+pub(super) fn report(asked: &ReportPage, report: &mut Report) -> Result<()> {
+    let page = page(&asked.selection, report)?;
+    let path = path(asked)?;
+    output::write_bytes(page.as_bytes(), &Destination::File(path.clone()))?;
+    output::write_bytes(format!("{}\n", path.display()).as_bytes(), &Destination::Stdout)
+}
+
+/// The page for a selection of runs, as HTML. What is left out, and what cannot be read, is put into `report` and said in the
+/// page.
+///
+/// # Errors
+/// [`Error::Nothing`] when no run can be used, and what keeps tables and figures from being made.
+pub fn page(selection: &Selection, report: &mut Report) -> Result<String> {
+    let (left_out, unreadable) = (report.left_out.len(), report.unreadable.len());
+    let selected = opened(load::find(selection)?, selection, Capacity::LeaveOut, report)?;
+    let companions = load::companions(selection, &selected)?;
+    report.unreadable.extend(companions.unreadable);
+    let bins = Bins::of(&selected);
+    let reported = map(&selected, report, |run| reported(run, bins.of_run(run)))?;
+    let others = match companions.runs.is_empty() {
+        true => Vec::new(),
+        false => map(&companions.runs, report, companion)?,
+    };
+    let parts = parts(selection, reported, &others)?;
+    report::html(&report::Report {
+        subject: subject(selection, &parts),
+        command: command(selection),
+        parts,
+        left_out: report.left_out[left_out..].to_vec(),
+        unreadable: report.unreadable[unreadable..].iter().map(Error::to_string).collect(),
+    })
+}
+
+/// What is read of each run's operations: whatever one of the tables needs.
+fn reads() -> Vec<&'static str> {
+    let mut columns: Vec<&str> = [&summary::READS[..], &throughput::READS, &latency::READS, &cdf::READS].concat();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
+}
+
+/// Lengths of the bins of latency plots, one for each sweep: bins of one length can be laid over each other.
+struct Bins(BTreeMap<Option<String>, i64>);
+
+impl Bins {
+    fn of(runs: &[Run]) -> Self {
+        let mut longest: BTreeMap<Option<String>, (i64, usize)> = BTreeMap::new();
+        for run in runs {
+            let (longest_ns, count) = longest.entry(run.factors.sweep.clone()).or_default();
+            *longest_ns = (*longest_ns).max(run.listed.manifest.clock.workload_end_ns);
+            *count += 1;
+        }
+        let bin_ns = |(longest_ns, count)| latency::bin_ns(longest_ns, plots::latency::bins(count));
+        Self(longest.into_iter().map(|(sweep, of)| (sweep, bin_ns(of))).collect())
+    }
+
+    fn of_run(&self, run: &Run) -> i64 {
+        self.0[&run.factors.sweep]
+    }
+}
+
+/// A run with its tables.
+struct Reported {
+    run: ReportedRun,
+    measured: Measured,
+}
+
+fn reported(run: &Run, bin_ns: i64) -> Result<Reported> {
+    let operations = run.operations(&reads())?;
+    let facts = run.facts(&operations)?;
+    let plotted = plot::plotted(run, &operations, &facts, DataFrame::empty())?;
+    let own = summary::table(&operations, &facts)?;
+    let compared = match run.factors.fault {
+        Some(_) => own.clone(),
+        None => summary::table(&operations, &as_if_faulted(run, facts.clone()))?,
+    };
+    let measured = Measured {
+        run: facts.run.clone(),
+        factors: run.factors.clone(),
+        leader_changes: plotted.leader_changes.len(),
+        is_shown: true,
+        summary: compared,
+    };
+    let run = ReportedRun {
+        listed: run.listed.clone(),
+        plotted,
+        summary: own,
+        throughput: throughput::table(&operations, &facts, throughput::By::Run)?,
+        latency: latency::table(&operations, &facts, bin_ns)?,
+        cdf: cdf::table(&operations, &facts)?,
+    };
+    Ok(Reported { run, measured })
+}
+
+/// A run beside the selected ones that these are compared with.
+struct Companion {
+    measured: Measured,
+    cdf: DataFrame,
+}
+
+fn companion(run: &Run) -> Result<Companion> {
+    let operations = run.operations(&reads())?;
+    let facts = run.facts(&operations)?;
+    let cdf = cdf::table(&operations, &facts)?;
+    let leader_changes = run.leader_changes(&facts)?.len();
+    let summary = summary::table(&operations, &as_if_faulted(run, facts))?;
+    let (run, factors) = (run.listed.run.clone(), run.factors.clone());
+    Ok(Companion { measured: Measured { run, factors, leader_changes, is_shown: false, summary }, cdf })
+}
+
+/// The runs of each sweep by themselves, those outside of sweeps last.
+fn parts(selection: &Selection, reported: Vec<Reported>, others: &[Companion]) -> Result<Vec<Part>> {
+    let mut sweeps: BTreeMap<(bool, Option<String>), Vec<Reported>> = BTreeMap::new();
+    for run in reported {
+        let sweep = run.measured.factors.sweep.clone();
+        sweeps.entry((sweep.is_none(), sweep)).or_default().push(run);
+    }
+    let part = |((_, sweep), mut of_sweep): ((bool, Option<String>), Vec<Reported>)| -> Result<Part> {
+        of_sweep.sort_by(|a, b| a.measured.factors.reading_order(&b.measured.factors));
+        let cohorts: Vec<&str> = of_sweep.iter().map(|run| run.measured.factors.cohort.as_str()).collect();
+        let others = others.iter().filter(|run| cohorts.contains(&run.measured.factors.cohort.as_str()));
+        let others: Vec<&Companion> = others.collect();
+        let references = of_sweep.iter().map(|run| reference(run, &of_sweep, &others)).collect::<Result<_>>()?;
+        let mut measured: Vec<Measured> = of_sweep.iter().map(|run| run.measured.clone()).collect();
+        measured.extend(others.iter().map(|run| run.measured.clone()));
+        // A recording stands by itself: a sweep's manifest that is not there, or cannot be read, takes nothing from it.
+        let results = plot::results_dir(&selection.dir);
+        let plan = sweep.as_deref().and_then(|sweep| SweepManifest::read(&results, sweep).ok());
+        Ok(Part { sweep, plan, runs: of_sweep.into_iter().map(|run| run.run).collect(), measured, references })
+    };
+    sweeps.into_iter().map(part).collect()
+}
+
+/// The distribution that a run is compared with where its fault lasts all the time: that of the baselines.
+fn reference(run: &Reported, runs: &[Reported], others: &[&Companion]) -> Result<Option<DataFrame>> {
+    if run.run.plotted.window_s.is_none_or(|(from_s, _)| from_s > 0.0) {
+        return Ok(None);
+    }
+    let own = runs.iter().map(|run| (&run.measured, &run.run.cdf));
+    let all = own.chain(others.iter().map(|run| (&run.measured, &run.cdf)));
+    // As for ratios, a baseline in which the leader changed is none.
+    let is_reference = |measured: &Measured| {
+        measured.factors.fault.is_none()
+            && measured.leader_changes == 0
+            && measured.factors.cohort == run.measured.factors.cohort
+    };
+    let references: Vec<&DataFrame> = all.filter(|(measured, _)| is_reference(measured)).map(|(_, cdf)| cdf).collect();
+    Ok(cdf::geometric_mean(&references)?)
+}
+
+/// Which runs the page shows, in words.
+fn subject(selection: &Selection, parts: &[Part]) -> String {
+    let sweeps: Vec<&str> = parts.iter().filter_map(|part| part.sweep.as_deref()).collect();
+    let labels: Vec<&str> = selection.patterns.iter().map(load::Pattern::as_str).collect();
+    let labels = if labels.is_empty() { String::new() } else { format!(", labels {}", labels.join(", ")) };
+    match (sweeps.as_slice(), parts.len() > sweeps.len()) {
+        ([], _) => format!("runs outside of sweeps{labels}"),
+        ([sweep], false) => format!("sweep {sweep}{labels}"),
+        (sweeps, false) => format!("sweeps {}{labels}", sweeps.join(", ")),
+        (sweeps, true) => format!("sweeps {}, and runs outside of sweeps{labels}", sweeps.join(", ")),
+    }
+}
+
+/// The command that makes the page again, as it can be pasted into a shell.
+fn command(selection: &Selection) -> String {
+    let mut words = vec!["analyze report".to_owned()];
+    words.extend(match &selection.sweep {
+        Some(SweepChoice::Latest) => Some("--sweep latest".to_owned()),
+        Some(SweepChoice::Id(id)) => Some(format!("--sweep {id}")),
+        None => None,
+    });
+    words.extend(selection.patterns.iter().map(|pattern| format!("--pattern '{}'", pattern.as_str())));
+    words.extend(selection.include_failed.then(|| "--include-failed".to_owned()));
+    words.push("--dir DIR".to_owned());
+    words.join(" ")
+}
+
+/// The file of the page; the folder of the usual one is made.
+fn path(asked: &ReportPage) -> Result<PathBuf> {
+    if let PlotOutput::File(path) = &asked.to {
+        return Ok(path.clone());
+    }
+    let dir = &asked.selection.dir;
+    let name = match RunFolder::open(dir) {
+        Ok(run) if run.manifest_json().exists() => run.name(),
+        _ => plot::file_name(&asked.selection),
+    };
+    let reports = plot::results_dir(dir).join("reports");
+    fs::create_dir_all(&reports).map_err(Error::output(&reports))?;
+    Ok(reports.join(format!("{name}.html")))
+}

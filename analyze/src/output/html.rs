@@ -1,0 +1,175 @@
+//! A table as HTML: what people see of it in a terminal, in a box of its own that scrolls where the page is narrow.
+//!
+//! Everything that is no element here is text that was recorded or typed, and is escaped.
+
+use std::ops::Range;
+
+use maud::{Markup, html};
+
+use super::text::TextTable;
+
+/// Cells of more characters than this break into lines.
+const NOWRAP_CHARS_MAX: usize = 34;
+
+/// Renders a table under `caption`: headings as such, the first cell of a row as what names it, groups as bodies of their
+/// own. Numbers stand right. A cell whose text ends with `~`, which stands for an effect within the noise, is marked by a
+/// class and says so. Hints, which are about the command line, are left out.
+///
+/// The caption stands outside of the box, where it does not scroll away; `id` ties the two together.
+pub fn table(table: &TextTable, id: &str, caption: &Markup) -> Markup {
+    let spans = table.spans();
+    let has_spans = spans.iter().any(|(_, above)| !above.is_empty());
+    let is_grouped = table.rows.iter().any(|(group, _)| group.is_some());
+    html! {
+        @for lead in leads(&table.leads) { p { (lead) } }
+        p .caption id=(id) { (caption) }
+        div .scroll tabindex="0" role="group" aria-labelledby=(id) {
+            table aria-labelledby=(id) {
+                thead {
+                    @if has_spans { tr {
+                        @for (columns, above) in &spans { (span(columns, above)) }
+                    } }
+                    tr {
+                        @for (at, heading) in table.headings.iter().enumerate() {
+                            th scope="col" class=[class(table.right[at], begins_span(&spans, at) && has_spans)] { (heading) }
+                        }
+                    }
+                }
+                @for rows in groups(&table.rows) {
+                    tbody {
+                        @if let (true, Some(group)) = (is_grouped, &rows[0].0) {
+                            tr .group { th colspan=(table.headings.len()) scope="rowgroup" { (group) } }
+                        }
+                        @for (_, cells) in rows { tr {
+                            @for (at, text) in cells.iter().enumerate() {
+                                (cell(text, at == 0, table.right[at], has_spans && begins_span(&spans, at)))
+                            }
+                        } }
+                    }
+                }
+            }
+        }
+        @if !table.notes.is_empty() {
+            ul .notes { @for note in &table.notes { li { (note) } } }
+        }
+    }
+}
+
+/// Sentences that were broken into lines, whole again: what goes on is indented.
+fn leads(lines: &[String]) -> Vec<String> {
+    let mut leads: Vec<String> = Vec::new();
+    for line in lines {
+        match (line.strip_prefix("  "), leads.last_mut()) {
+            (Some(rest), Some(last)) => *last += &format!(" {}", rest.trim_start()),
+            _ => leads.push(line.clone()),
+        }
+    }
+    leads
+}
+
+/// Neighbouring rows of one group.
+fn groups(rows: &[(Option<String>, Vec<String>)]) -> impl Iterator<Item = &[(Option<String>, Vec<String>)]> {
+    rows.chunk_by(|a, b| a.0 == b.0)
+}
+
+fn begins_span(spans: &[(Range<usize>, String)], at: usize) -> bool {
+    at > 0 && spans.iter().any(|(columns, above)| columns.start == at && !above.is_empty())
+}
+
+fn span(columns: &Range<usize>, above: &str) -> Markup {
+    html! {
+        @if above.is_empty() { td colspan=(columns.len()) {} }
+        @else { th .over colspan=(columns.len()) scope="colgroup" { (above) } }
+    }
+}
+
+fn class(is_right: bool, begins_span: bool) -> Option<&'static str> {
+    match (is_right, begins_span) {
+        (true, true) => Some("num gap"),
+        (true, false) => Some("num"),
+        (false, true) => Some("gap"),
+        (false, false) => None,
+    }
+}
+
+fn cell(text: &str, is_first: bool, is_right: bool, begins_span: bool) -> Markup {
+    let within_noise = text.strip_suffix('~');
+    let mut classes: Vec<&str> = class(is_right, begins_span).into_iter().collect();
+    classes.extend(within_noise.map(|_| "noise"));
+    classes.extend((text.chars().count() > NOWRAP_CHARS_MAX).then_some("long"));
+    let class = (!classes.is_empty()).then(|| classes.join(" "));
+    html! {
+        @if is_first { th scope="row" class=[class] { (text.trim_end()) } }
+        @else if let Some(text) = within_noise {
+            td class=[class] { (text) abbr title="within the noise floor" { "~" } }
+        }
+        @else { td class=[class] { (text.trim_end()) } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::*;
+
+    use super::*;
+    use crate::output::text::Column;
+
+    fn rendered(edit: impl FnOnce(&mut TextTable)) -> String {
+        let frame = df!(
+            "group" => ["first", "first", "<b>second</b>"],
+            "label" => ["a", "b\"><script>", "c"],
+            "from" => [1.0, 2.5, 1234.5],
+            "ratio" => [Some("2.00 "), Some("1.02~"), None],
+        )
+        .expect("a frame");
+        let columns = [
+            Column::new("label", "label"),
+            Column::new("from", "from").under("p99, ms"),
+            Column::new("ratio", "ratio").under("p99, ms").right(),
+        ];
+        let mut text = TextTable::new(&frame, &columns, Some("group")).expect("a table");
+        edit(&mut text);
+        format!("<div>{}</div>", table(&text, "t", &html! { "caption" }).into_string())
+    }
+
+    #[test]
+    fn a_table_is_well_formed_and_recorded_text_stays_text() {
+        let page = rendered(|text| text.note("1 < 2 & so on"));
+        let tree = roxmltree::Document::parse(&page).expect("well-formed");
+        let texts = |name: &str| -> Vec<String> {
+            let found = tree.descendants().filter(|node| node.has_tag_name(name));
+            found
+                .map(|node| node.descendants().filter_map(|inner| inner.text().filter(|_| inner.is_text())).collect())
+                .collect()
+        };
+        assert!(!tree.descendants().any(|node| node.has_tag_name("script") || node.has_tag_name("b")));
+        assert_eq!(
+            texts("th"),
+            ["p99, ms", "label", "from", "ratio", "first", "a", "b\"><script>", "<b>second</b>", "c"]
+        );
+        assert_eq!(texts("td")[1..], ["1.000", "2.00", "2.500", "1.02~", "1234", "-"]);
+        assert_eq!(texts("li"), ["1 < 2 & so on"]);
+        assert_eq!(tree.descendants().filter(|node| node.has_tag_name("tbody")).count(), 2, "a body for each group");
+    }
+
+    #[test]
+    fn what_is_within_the_noise_says_so_in_words() {
+        let page = rendered(|_| {});
+        let tree = roxmltree::Document::parse(&page).expect("well-formed");
+        let marked: Vec<_> = tree.descendants().filter(|node| node.has_tag_name("abbr")).collect();
+        assert_eq!(marked.len(), 1);
+        assert_eq!(marked[0].attribute("title"), Some("within the noise floor"));
+        assert_eq!(marked[0].parent_element().and_then(|cell| cell.attribute("class")), Some("num noise"));
+    }
+
+    #[test]
+    fn leads_are_whole_sentences_again_and_hints_are_left_out() {
+        let lead = "a sentence of words that is repeated over and over ".repeat(4);
+        let page = rendered(|text| {
+            text.lead(lead.trim());
+            text.hint("more columns: --wide");
+        });
+        assert!(page.contains(&format!("<p>{}</p>", lead.trim())), "{page}");
+        assert!(!page.contains("--wide"));
+    }
+}

@@ -1,0 +1,70 @@
+//! How each number was computed, taken from the documentation of the code that computes it.
+
+use maud::{Markup, html};
+
+use super::docs;
+
+/// A method: what it is called, and where it is documented.
+pub(super) struct Method {
+    title: &'static str,
+    source: &'static str,
+    /// How the documented items are declared; none for the module's own documentation.
+    items: &'static [&'static str],
+}
+
+/// In the order in which numbers are made.
+pub(super) const METHODS: &[Method] = &[
+    Method { title: "Phases", source: include_str!("../phases.rs"), items: &[] },
+    Method { title: "The fault's window", source: include_str!("../phases.rs"), items: &["pub fn derive("] },
+    Method { title: "Percentiles", source: include_str!("../stats.rs"), items: &[] },
+    Method {
+        title: "Percentiles where some operations got no answer",
+        source: include_str!("../stats.rs"),
+        items: &["pub fn censored_quantile("],
+    },
+    Method { title: "Effects, and the noise floor", source: include_str!("../tables/delta.rs"), items: &[] },
+    Method {
+        title: "95 % intervals of ratios",
+        source: include_str!("../stats.rs"),
+        items: &["pub fn ratio_interval("],
+    },
+    Method { title: "Leader changes", source: include_str!("../tables/leaders.rs"), items: &["pub fn changes("] },
+    Method {
+        title: "What is compared with what",
+        source: include_str!("../tables/factors.rs"),
+        items: &["pub cohort:", "pub condition:"],
+    },
+];
+
+impl Method {
+    fn documentation(&self) -> String {
+        let of_items =
+            || self.items.iter().map(|item| docs::of_item(self.source, item)).collect::<Vec<_>>().join("\n\n");
+        if self.items.is_empty() { docs::of_module(self.source) } else { of_items() }
+    }
+}
+
+/// Every method with its documentation.
+pub(super) fn all() -> Markup {
+    html! { dl .methods {
+        @for method in METHODS {
+            dt { (method.title) }
+            dd { (docs::rendered(&method.documentation())) }
+        }
+    } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_is_documented_where_it_is_said_to_be() {
+        for method in METHODS {
+            for item in method.items {
+                assert!(docs::of_item(method.source, item).len() > 40, "{}: nothing at {item:?}", method.title);
+            }
+            assert!(method.documentation().len() > 80, "{}", method.title);
+        }
+    }
+}

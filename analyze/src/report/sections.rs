@@ -1,0 +1,29 @@
+//! The sections of a part, each in a file of its own: what was gathered goes in, a section comes out.
+
+use super::figures::Numbers;
+use super::{Part, Section};
+use crate::Result;
+
+mod effects;
+mod evidence;
+mod experiment;
+mod levels;
+mod over_time;
+pub(super) mod rest;
+mod runs;
+mod short;
+
+/// Makes a section; none where the runs have nothing of it.
+pub(super) type Make = fn(&Part, &Numbers) -> Result<Option<Section>>;
+
+/// The sections of a part, in reading order.
+pub(super) const OF_A_PART: &[Make] = &[
+    short::section,
+    experiment::section,
+    effects::section,
+    levels::section,
+    over_time::throughput,
+    over_time::latency,
+    over_time::distributions,
+    runs::section,
+];

@@ -1,0 +1,44 @@
+//! Every run: a list, and the evidence of each.
+
+use maud::{Markup, html};
+
+use super::evidence;
+use crate::report::figures::Numbers;
+use crate::report::words::counted;
+use crate::report::{Part, ReportedRun, Section};
+use crate::tables::{runs, summary};
+use crate::{Result, output};
+
+pub(super) fn section(part: &Part, numbers: &Numbers) -> Result<Option<Section>> {
+    let listed: Vec<_> = part.runs.iter().map(|run| run.listed.clone()).collect();
+    let table = runs::text(&runs::table(&listed)?, false)?;
+    let details = part.runs.iter().map(details).collect::<Result<Vec<_>>>()?;
+    let content = html! {
+        p { "All times are seconds after the run's time 0, which is the end of its warm-up." }
+        (numbers.table(&table, &html! { "The runs: fault, whom it hit, and its measured window." }))
+        div .runs { @for run in details { (run) } }
+    };
+    Ok(Some(Section { anchor: "runs", title: "Every run, with its evidence".to_owned(), content }))
+}
+
+/// A run, folded.
+fn details(run: &ReportedRun) -> Result<Markup> {
+    let (name, manifest) = (&run.listed.run, &run.listed.manifest);
+    let table = summary::text(&run.summary, false)?;
+    let changes = run.plotted.leader_changes.len();
+    Ok(html! {
+        details .run id={ "run-" (name) } {
+            summary {
+                b { (name) }
+                " " (run.plotted.fault)
+                @if changes > 0 { " " span .flag { "leader changed" } }
+                @if runs::client_saturated(manifest).is_some() { " " span .flag { "client saturated" } }
+                @if !manifest.warnings.is_empty() {
+                    " " span .flag { (counted(manifest.warnings.len(), "warning")) }
+                }
+            }
+            (evidence::of(run))
+            (output::html::table(&table, &format!("numbers-{name}"), &html! { "Counts and percentiles of " (name) }))
+        }
+    })
+}
