@@ -79,9 +79,20 @@ pub(super) fn measure(run: &Run, is_shown: bool) -> Result<Measured> {
     let operations = run.operations(&summary::READS)?;
     let facts = run.facts(&operations)?;
     let leader_changes = run.leader_changes(&facts)?.len();
+    measure_rows(run, &operations, facts, leader_changes, is_shown)
+}
+
+/// The same of a run whose operations are there.
+pub(super) fn measure_rows(
+    run: &Run,
+    operations: &DataFrame,
+    facts: Facts,
+    leader_changes: usize,
+    is_shown: bool,
+) -> Result<Measured> {
     let facts = as_if_faulted(run, facts);
-    let summary = summary::table(&operations, &facts)?;
-    let within = delta::within(&operations, &facts, run.factors.fault.is_none())?;
+    let summary = summary::table(operations, &facts)?;
+    let within = delta::within(operations, &facts, run.factors.fault.is_none())?;
     let (run, factors) = (run.listed.run.clone(), run.factors.clone());
     Ok(Measured { run, factors, leader_changes, is_shown, summary, within })
 }

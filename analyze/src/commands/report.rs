@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use polars::prelude::*;
 use run_folder::{RunFolder, SweepManifest};
 
-use super::gather::{as_if_faulted, map, opened};
+use super::gather::{map, measure_rows, opened};
 use super::{PlotOutput, Report, plot};
 use crate::load::{self, Capacity, Run, Selection, SweepChoice};
 use crate::output::{self, Destination};
@@ -101,22 +101,15 @@ fn reported(run: &Run, bin_ns: i64) -> Result<Reported> {
     let operations = run.operations(&reads())?;
     let facts = run.facts(&operations)?;
     let plotted = plot::plotted(run, &operations, &facts, DataFrame::empty())?;
-    let own = summary::table(&operations, &facts)?;
-    let compared = match run.factors.fault {
-        Some(_) => own.clone(),
-        None => summary::table(&operations, &as_if_faulted(run, facts.clone()))?,
-    };
-    let measured = Measured {
-        run: facts.run.clone(),
-        factors: run.factors.clone(),
-        leader_changes: plotted.leader_changes.len(),
-        is_shown: true,
-        summary: compared,
+    let measured = measure_rows(run, &operations, facts.clone(), plotted.leader_changes.len(), true)?;
+    let summary = match run.factors.fault {
+        Some(_) => measured.summary.clone(),
+        None => summary::table(&operations, &facts)?,
     };
     let run = ReportedRun {
         listed: run.listed.clone(),
         plotted,
-        summary: own,
+        summary,
         throughput: throughput::table(&operations, &facts, throughput::By::Run)?,
         latency: latency::table(&operations, &facts, bin_ns)?,
         cdf: cdf::table(&operations, &facts)?,
@@ -135,9 +128,7 @@ fn companion(run: &Run) -> Result<Companion> {
     let facts = run.facts(&operations)?;
     let cdf = cdf::table(&operations, &facts)?;
     let leader_changes = run.leader_changes(&facts)?.len();
-    let summary = summary::table(&operations, &as_if_faulted(run, facts))?;
-    let (run, factors) = (run.listed.run.clone(), run.factors.clone());
-    Ok(Companion { measured: Measured { run, factors, leader_changes, is_shown: false, summary }, cdf })
+    Ok(Companion { measured: measure_rows(run, &operations, facts, leader_changes, false)?, cdf })
 }
 
 /// The runs of each sweep by themselves, those outside of sweeps last.

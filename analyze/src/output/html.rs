@@ -12,8 +12,7 @@ use super::text::TextTable;
 const NOWRAP_CHARS_MAX: usize = 34;
 
 /// Renders a table under `caption`: headings as such, the first cell of a row as what names it, groups as bodies of their
-/// own. Numbers stand right. A cell whose text ends with `~`, which stands for an effect within the noise, is marked by a
-/// class and says so. Hints, which are about the command line, are left out.
+/// own. Numbers stand right. What a mark at the end of a number stands for is said where it stands. Hints, which are about the command line, are left out.
 ///
 /// The caption stands outside of the box, where it does not scroll away; `id` ties the two together.
 pub fn table(table: &TextTable, id: &str, caption: &Markup) -> Markup {
@@ -92,18 +91,24 @@ fn class(is_right: bool, begins_span: bool) -> Option<&'static str> {
     }
 }
 
+/// Marks that stand at the end of numbers, the class of a cell that has one, and what it says.
+const MARKS: [(char, &str, &str); 2] =
+    [('~', "noise", "within the noise floor"), ('*', "sure", "significant, and outside of the noise floor")];
+
 fn cell(text: &str, is_first: bool, is_right: bool, begins_span: bool) -> Markup {
-    let within_noise = text.strip_suffix('~');
+    let text = text.trim();
+    let marked = MARKS.into_iter().filter(|_| is_right && !is_first);
+    let marked = marked.filter_map(|(mark, class, words)| Some((text.strip_suffix(mark)?, mark, class, words))).next();
     let mut classes: Vec<&str> = class(is_right, begins_span).into_iter().collect();
-    classes.extend(within_noise.map(|_| "noise"));
+    classes.extend(marked.map(|(_, _, class, _)| class));
     classes.extend((text.chars().count() > NOWRAP_CHARS_MAX).then_some("long"));
     let class = (!classes.is_empty()).then(|| classes.join(" "));
     html! {
-        @if is_first { th scope="row" class=[class] { (text.trim_end()) } }
-        @else if let Some(text) = within_noise {
-            td class=[class] { (text) abbr title="within the noise floor" { "~" } }
+        @if is_first { th scope="row" class=[class] { (text) } }
+        @else if let Some((number, mark, _, words)) = marked {
+            td class=[class] { (number) abbr title=(words) { (mark) } }
         }
-        @else { td class=[class] { (text.trim_end()) } }
+        @else { td class=[class] { (text) } }
     }
 }
 

@@ -103,6 +103,13 @@ impl TextTable {
         self.hints.push(hint.to_owned());
     }
 
+    /// The table alone, without groups and notes: for where several of one kind stand below each other, and these are said
+    /// once.
+    pub fn bare(mut self) -> Self {
+        self.rows.iter_mut().for_each(|(group, _)| *group = None);
+        Self { leads: Vec::new(), notes: Vec::new(), hints: Vec::new(), ..self }
+    }
+
     fn widths(&self) -> Vec<usize> {
         let width = |text: &String| text.chars().count();
         let mut widths: Vec<usize> = self.headings.iter().map(width).collect();

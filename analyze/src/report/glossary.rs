@@ -75,6 +75,16 @@ const WORDS: &[(&str, &str)] = &[
          machine's mood.",
     ),
     (
+        "significant",
+        "An effect that chance alone would show in fewer than one of twenty sweeps like this one, and that is larger than the \
+         noise floor. Marked with *.",
+    ),
+    (
+        "guard band, edge",
+        "A few milliseconds around the beginning and the end of a fault in which nobody knows what an operation met. Such \
+         operations belong to the phase edge, and to no other.",
+    ),
+    (
         "censored",
         "Known only as a bound: an operation without an answer took at least its deadline, a run that did not get back to \
          normal needed at least the time that was left.",

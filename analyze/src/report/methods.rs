@@ -22,11 +22,26 @@ pub(super) const METHODS: &[Method] = &[
         source: include_str!("../stats.rs"),
         items: &["pub fn censored_quantile("],
     },
-    Method { title: "Effects, and the noise floor", source: include_str!("../tables/delta.rs"), items: &[] },
+    Method { title: "Effects, their intervals, and the noise floor", source: include_str!("../tables/delta.rs"), items: &[] },
     Method {
-        title: "95 % intervals of ratios",
-        source: include_str!("../stats.rs"),
-        items: &["pub fn ratio_interval("],
+        title: "Intervals between runs: Student's t",
+        source: include_str!("../stats/intervals.rs"),
+        items: &["pub fn student("],
+    },
+    Method {
+        title: "Intervals against baselines: Welch's t",
+        source: include_str!("../stats/intervals.rs"),
+        items: &["pub fn welch("],
+    },
+    Method {
+        title: "Many tests: Holm's correction",
+        source: include_str!("../stats/intervals.rs"),
+        items: &["pub fn holm("],
+    },
+    Method {
+        title: "Intervals within one run: the block bootstrap",
+        source: include_str!("../stats/bootstrap.rs"),
+        items: &[],
     },
     Method { title: "Leader changes", source: include_str!("../tables/leaders.rs"), items: &["pub fn changes("] },
     Method {

@@ -154,7 +154,8 @@ fn numbers_are_those_of_the_tables() {
         let cells = shown.iter().find(is_it).unwrap_or_else(|| panic!("no row for {row}"));
         for metric in ["ops_per_s", "response_p50_ms", "response_p99_ms"] {
             let Some(ratio) = row[format!("{metric}_ratio")].as_f64() else { continue };
-            let mark = if row[format!("{metric}_within_noise")] == true { "~" } else { "" };
+            let is = |what: &str| row[format!("{metric}_{what}")] == true;
+            let mark = if is("within_noise") { "~" } else if is("significant") { "*" } else { "" };
             let is_shown = cells.iter().any(|cell| stands_for(cell, ratio, mark));
             assert!(is_shown, "{metric} {ratio}{mark} is not in {cells:?}");
             compared += 1;
@@ -163,11 +164,11 @@ fn numbers_are_those_of_the_tables() {
     assert!(compared >= 30, "{compared} numbers compared");
 }
 
-/// Whether a cell shows a number, rounded to the digits that it has, with a mark.
+/// Whether a cell shows a number, rounded to the digits that it has, with exactly this mark.
 fn stands_for(cell: &str, number: f64, mark: &str) -> bool {
-    let digits = cell.trim_end_matches(['~', '*', ' ']);
+    let digits = cell.trim_end_matches(['~', '*']);
     let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    cell.contains('~') == (mark == "~") && digits == format!("{number:.decimals$}")
+    cell[digits.len()..] == *mark && digits == format!("{number:.decimals$}")
 }
 
 #[test]

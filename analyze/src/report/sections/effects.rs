@@ -22,7 +22,7 @@ pub(super) fn section(part: &Part, numbers: &Numbers) -> Result<Option<Section>>
         p {
             "Each number under (and after) the fault, divided by the same number before it; where the fault lasts all the \
              time, by the baselines that were recorded in between. 1 is no effect. Grey numbers with a ~ lie within the noise \
-             floor: runs that should show nothing showed as much."
+             floor: runs that should show nothing showed as much. Bold ones with a * are significant."
         }
         (numbers.figure(&svg, &html! {
             "Ratios by label, on logarithmic scales: right of 1 is more, left is less. Dots within the grey bands are no larger \

@@ -14,7 +14,11 @@ pub(super) fn section(part: &Part, numbers: &Numbers) -> Result<Option<Section>>
     let table = runs::text(&runs::table(&listed)?, false)?;
     let details = part.runs.iter().map(details).collect::<Result<Vec<_>>>()?;
     let content = html! {
-        p { "All times are seconds after the run's time 0, which is the end of its warm-up." }
+        p {
+            "Times are seconds after a run's time 0, which is the end of its warm-up. Counts and percentiles by kind of \
+             operation and phase: latencies in milliseconds, over acknowledged operations; “of due” over all that were due, ≥ \
+             (>=) where no answer came."
+        }
         (numbers.table(&table, &html! { "The runs: fault, whom it hit, and its measured window." }))
         div .runs { @for run in details { (run) } }
     };
@@ -24,7 +28,7 @@ pub(super) fn section(part: &Part, numbers: &Numbers) -> Result<Option<Section>>
 /// A run, folded.
 fn details(run: &ReportedRun) -> Result<Markup> {
     let (name, manifest) = (&run.listed.run, &run.listed.manifest);
-    let table = summary::text(&run.summary, false)?;
+    let table = summary::text(&run.summary, false)?.bare();
     let changes = run.plotted.leader_changes.len();
     Ok(html! {
         details .run id={ "run-" (name) } {

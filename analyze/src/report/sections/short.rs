@@ -61,20 +61,26 @@ fn size(part: &Part) -> Markup {
     }
 }
 
-/// The largest effect on a metric that is no noise.
+/// The largest effect on a metric that is sure; where none is, the largest outside of the noise.
 fn key_figure(labels: &DataFrame, metric: &str, name: &str, more_is_worse: bool) -> Result<Markup> {
     let effects = effects(labels, metric)?;
-    let worst = |effect: &&Effect| if more_is_worse { effect.ratio } else { -effect.ratio };
-    let judged = effects.iter().filter(|effect| effect.is_outside);
-    let judged = judged.filter(|effect| if more_is_worse { effect.ratio > 1.0 } else { effect.ratio < 1.0 });
-    let most = judged.max_by(|a, b| worst(a).total_cmp(&worst(b)));
+    let badness = |effect: &&Effect| if more_is_worse { effect.ratio } else { -effect.ratio };
+    let is_worse = |effect: &&Effect| if more_is_worse { effect.ratio > 1.0 } else { effect.ratio < 1.0 };
+    let worst = |is_counted: fn(&Effect) -> bool| {
+        let counted = effects.iter().filter(|effect| is_counted(effect)).filter(is_worse);
+        counted.max_by(|a, b| badness(a).total_cmp(&badness(b)))
+    };
+    let most = worst(|effect| effect.is_significant).or_else(|| worst(|effect| effect.is_outside));
     Ok(html! { div {
         dt { "Worst " (name) }
         @if let Some(effect) = most {
             dd {
                 b { "×" (delta::ratio_in_words(effect.ratio)) }
-                @if let Some((low, high)) = effect.interval { " [" (delta::ratio_in_words(low)) ", " (delta::ratio_in_words(high)) "]" }
+                @if let Some((low, high)) = effect.interval {
+                    " [" (delta::ratio_in_words(low)) ", " (delta::ratio_in_words(high)) "]"
+                }
                 " in " (effect.label) ", " (effect.compared) ", " (counted(effect.runs, "run"))
+                @if effect.is_significant { "; significant" } @else { "; outside of the noise floor, but not significant" }
             }
         } @else if effects.is_empty() {
             dd { "nothing to compare" }
@@ -91,6 +97,7 @@ struct Effect {
     ratio: f64,
     interval: Option<(f64, f64)>,
     is_outside: bool,
+    is_significant: bool,
 }
 
 /// The effects of experiments on a metric, under the fault.
@@ -102,6 +109,7 @@ fn effects(labels: &DataFrame, metric: &str) -> Result<Vec<Effect>> {
     let (label, compared, role, kind) = (text("label")?, text("compared")?, text("role")?, text("kind")?);
     let (ratio, low, high) = (number("ratio")?, number("ratio_low")?, number("ratio_high")?);
     let within = labels.column(&format!("{metric}_within_noise"))?.bool()?;
+    let significant = labels.column(&format!("{metric}_significant"))?.bool()?;
     let runs = labels.column("runs")?.u64()?;
     let main = delta::main_kind(&kind);
     let row = |row: usize| {
@@ -114,6 +122,7 @@ fn effects(labels: &DataFrame, metric: &str) -> Result<Vec<Effect>> {
             ratio: ratio.get(row)?,
             interval: low.get(row).zip(high.get(row)),
             is_outside: within.get(row) != Some(true),
+            is_significant: significant.get(row) == Some(true),
         })
     };
     Ok((0..labels.height()).filter_map(row).collect())
