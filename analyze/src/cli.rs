@@ -10,6 +10,8 @@ use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
+mod bundle;
+mod import;
 mod plot;
 
 /// The exit codes, as `--help` shows them.
@@ -127,13 +129,13 @@ enum Typed {
     /// Say whether two runs agree, as after `recorder reproduce RUN`
     #[command(after_help = with_exit_codes(COMPARE_HELP))]
     Compare {
-        /// The run to compare with: a run folder, or its name within --dir
+        /// The run to compare with: a run folder, its name within --dir, or BUNDLE:NAME
         #[arg(value_name = "A")]
         a: String,
         /// The other run; without it A must repeat another run, which is found beside it
         #[arg(value_name = "B")]
         b: Option<String>,
-        /// Folder that holds the run folders
+        /// Folder that holds the run folders, or a bundle
         #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
         dir: PathBuf,
         /// Largest ratio of two effects that counts as the same, at least 1; a larger noise floor takes its place
@@ -154,6 +156,12 @@ enum Typed {
     /// Write everything about runs into one HTML file that needs nothing else, and print its path
     #[command(after_help = with_exit_codes(report::HELP))]
     Report(report::ReportArgs),
+    /// Put runs into one checksummed file, which every command takes in the place of a folder; or check one
+    #[command(after_help = with_exit_codes(bundle::HELP))]
+    Bundle(bundle::BundleArgs),
+    /// Make run folders of what the older shell scripts wrote, and print their paths
+    #[command(after_help = with_exit_codes(import::HELP))]
+    Import(import::ImportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -164,10 +172,10 @@ struct DiagramArgs {
     /// In which language; default: mermaid, and svg where --output ends in .svg
     #[arg(long, value_enum)]
     format: Option<LanguageArg>,
-    /// The run to draw: a run folder, or its name within --dir; without it the textbook's diagram is drawn
+    /// The run to draw: a run folder, its name within --dir, or BUNDLE:NAME; without it the textbook's diagram is drawn
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
-    /// Folder that holds the run folders
+    /// Folder that holds the run folders, or a bundle
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
     /// Take a failed run, where its files are whole
@@ -180,7 +188,7 @@ struct DiagramArgs {
 
 #[derive(Debug, Args)]
 struct SelectionArgs {
-    /// Folder that holds the run folders; or one run folder
+    /// Folder that holds the run folders; or one run folder, or a bundle
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
     /// Take only runs whose label matches, as in 'loss*_mid'; can be given several times
@@ -359,6 +367,8 @@ impl From<Typed> for Command {
             Typed::Plot(typed) => Self::Plot(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
             Typed::Report(typed) => Self::Report(typed.into()),
+            Typed::Bundle(typed) => Self::Bundle(typed.into()),
+            Typed::Import(typed) => Self::Import(typed.into()),
         }
     }
 }

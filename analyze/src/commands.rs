@@ -1,21 +1,26 @@
 //! The commands, each on one screen: find runs, make a table of each, put the tables together, write the result.
 
+use crate::bundle::Session;
 use crate::load::{self, Capacity, List, Selection};
 use crate::output::text::TextTable;
 use crate::output::{self, Destination, Format};
 use crate::tables::runs::Listed;
-use crate::tables::{cdf, delta, runs, summary, throughput};
+use crate::tables::{cdf, delta, imported, runs, summary, throughput};
 use crate::{Error, Result};
 
+mod bundle;
 mod compare;
 mod diagram;
 mod gather;
+mod import;
 mod plot;
 mod report;
 
+pub use bundle::Bundle;
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
 use gather::{all, map, measured, opened, tables_of_runs};
+pub use import::Import;
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
 pub use report::{ReportPage, page};
 
@@ -80,6 +85,10 @@ pub enum Command {
     Diagram(Diagram),
     /// `analyze report`
     Report(ReportPage),
+    /// `analyze bundle`
+    Bundle(Bundle),
+    /// `analyze import`
+    Import(Import),
 }
 
 /// How and where to write a table.
@@ -125,6 +134,8 @@ impl Report {
 /// Carries a command out. Data are written; everything else is in the report.
 pub fn run(command: &Command) -> Report {
     let mut report = Report::default();
+    // Bundles that are opened in the place of folders stay until the command is over.
+    let _bundles = Session::new();
     let result = match command {
         Command::List { selection, wide, output } => list(selection, *wide, output, &mut report),
         Command::Summary { selection, wide, output } => summarise(selection, *wide, output, &mut report),
@@ -135,6 +146,8 @@ pub fn run(command: &Command) -> Report {
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
         Command::Report(asked) => report::report(asked, &mut report),
+        Command::Bundle(asked) => bundle::bundle(asked, &mut report),
+        Command::Import(asked) => import::import(asked, &mut report),
     };
     report.failure = result.err();
     report
@@ -150,6 +163,7 @@ fn list(selection: &Selection, wide: bool, output: &TableOutput, report: &mut Re
     let List { runs: listed, left_out, unreadable } = load::list(&load::find(selection)?);
     report.left_out = left_out;
     report.unreadable = unreadable;
+    report.left_out.extend(imported::note(&listed));
     let mut frame = runs::table(&listed)?;
     let mut text = runs::text(&frame, wide)?;
     note_saturation(&mut text, listed.iter());

@@ -25,6 +25,22 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A bundle cannot be opened: it is not one, or not whole, or holds what it must not.
+    #[error("{}: {problem}", path.display())]
+    Bundle {
+        /// The bundle.
+        path: PathBuf,
+        /// What is wrong with it, and what to do about it.
+        problem: String,
+    },
+    /// Older files cannot be imported.
+    #[error("{}: {problem}", path.display())]
+    Import {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it, and what to do about it.
+        problem: String,
+    },
     /// A result cannot be written.
     #[error("{}: cannot write the result: {problem}; choose another place with --output", path.display())]
     Output {
@@ -47,7 +63,13 @@ impl Error {
         match self {
             Self::Usage(_) => 2,
             Self::Nothing(_) => 3,
-            Self::Run(_) | Self::Unreadable { .. } | Self::Output { .. } | Self::Table(_) | Self::Plot(_) => 1,
+            Self::Run(_)
+            | Self::Unreadable { .. }
+            | Self::Bundle { .. }
+            | Self::Import { .. }
+            | Self::Output { .. }
+            | Self::Table(_)
+            | Self::Plot(_) => 1,
         }
     }
 
@@ -55,6 +77,16 @@ impl Error {
     pub fn output<E: std::fmt::Display>(path: impl AsRef<Path>) -> impl FnOnce(E) -> Self {
         let path = path.as_ref().to_path_buf();
         move |cause| Self::Output { path, problem: cause.to_string() }
+    }
+
+    /// A bundle that cannot be opened.
+    pub fn bundle(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Self::Bundle { path: path.as_ref().to_path_buf(), problem: problem.into() }
+    }
+
+    /// Older files that cannot be imported.
+    pub fn import(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Self::Import { path: path.as_ref().to_path_buf(), problem: problem.into() }
     }
 
     /// Wraps the cause of a failed decoding with the file's path, for `map_err`.

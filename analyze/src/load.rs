@@ -1,90 +1,28 @@
-//! Finding runs and reading them: the only module that touches a run folder.
+//! Finding runs and reading them: with [`crate::bundle`] and [`crate::import`] all that touches a run folder.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use polars::prelude::*;
 use run_folder::manifest::Role;
 use run_folder::sample::metric;
-use run_folder::{Label, RunFolder, Status, reader};
-use wildmatch::WildMatch;
+use run_folder::{RunFolder, Status, reader};
 
-use crate::phases::Phases;
 use crate::tables::Facts;
 use crate::tables::factors::Factors;
+use crate::tables::imported;
 use crate::tables::leaders::{self, LeaderChange};
 use crate::tables::runs::Listed;
 use crate::tables::views::{self, View};
 use crate::{Error, Result};
 
-/// A glob over labels: `*` stands for any text, `?` for one character, everything else for itself.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pattern {
-    glob: WildMatch,
-    text: String,
-}
+mod selection;
 
-impl Pattern {
-    /// True when the whole label matches.
-    pub fn matches(&self, label: &Label) -> bool {
-        self.glob.matches(label.as_str())
-    }
-
-    /// The pattern as typed.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-impl FromStr for Pattern {
-    type Err = String;
-
-    /// Refuses what can be in no label, because it would match nothing without saying why.
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let never = text.chars().find(|c| !(c.is_ascii_alphanumeric() || "_-+=,.*?".contains(*c)));
-        match never {
-            Some(c) => Err(format!("no label holds {c:?}; use letters, digits, _ - + = , . and the wildcards * and ?")),
-            None if text.is_empty() => Err("is empty; leave it out to take every run".to_owned()),
-            None => Ok(Self { glob: WildMatch::new(text), text: text.to_owned() }),
-        }
-    }
-}
-
-/// Which runs a command is about.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Selection {
-    /// The results folder, or one run folder.
-    pub dir: PathBuf,
-    /// Globs over labels, any of which may match; none takes every run.
-    pub patterns: Vec<Pattern>,
-    /// The sweep that runs must belong to; none takes every run.
-    pub sweep: Option<SweepChoice>,
-    /// Whether failed runs count, provided that their files are whole.
-    pub include_failed: bool,
-}
-
-/// Which sweep of a results folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SweepChoice {
-    /// The one that began last.
-    Latest,
-    /// The one with this id.
-    Id(String),
-}
-
-impl FromStr for SweepChoice {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        Ok(if text == "latest" { Self::Latest } else { Self::Id(text.to_owned()) })
-    }
-}
+pub use selection::{Pattern, Selection, SweepChoice, companions, find};
 
 /// What becomes of runs with the role [`Role::Capacity`], which are no experiments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,122 +53,6 @@ pub struct Opened {
     pub left_out: Vec<String>,
     /// Those that cannot be read, each as a message.
     pub unreadable: Vec<Error>,
-}
-
-/// Finds the run folders that a selection names, in order of time, whatever their state.
-///
-/// # Errors
-/// [`Error::Nothing`] when the folder is not there or nothing in it matches, with the labels that come nearest.
-pub fn find(selection: &Selection) -> Result<Vec<RunFolder>> {
-    let dir = &selection.dir;
-    if !dir.is_dir() {
-        let problem = if dir.exists() { "is not a folder" } else { "no such folder" };
-        return Err(Error::Nothing(format!(
-            "--dir {}: {problem}; name the folder that `recorder` wrote to",
-            dir.display()
-        )));
-    }
-    let all = match RunFolder::open(dir) {
-        Ok(run) if run.manifest_json().exists() => vec![run],
-        _ => RunFolder::list(dir)?,
-    };
-    if all.is_empty() {
-        return Err(Error::Nothing(format!(
-            "--dir {}: holds no run; record one with `recorder slow-follower` or name another folder",
-            dir.display()
-        )));
-    }
-    for pattern in &selection.patterns {
-        if !all.iter().any(|run| pattern.matches(run.label())) {
-            return Err(no_match(pattern, &all, dir));
-        }
-    }
-    let is_wanted = |run: &RunFolder| {
-        selection.patterns.is_empty() || selection.patterns.iter().any(|pattern| pattern.matches(run.label()))
-    };
-    let wanted = all.into_iter().filter(is_wanted).collect();
-    match &selection.sweep {
-        Some(sweep) => of_sweep(wanted, sweep, dir),
-        None => Ok(wanted),
-    }
-}
-
-/// The runs of one sweep. Those whose manifest cannot be read stay, to be named later: they may belong to it.
-fn of_sweep(folders: Vec<RunFolder>, choice: &SweepChoice, dir: &Path) -> Result<Vec<RunFolder>> {
-    let sweep_of = |folder: &RunFolder| folder.manifest().map(|manifest| manifest.sweep.map(|place| place.sweep));
-    let known: Vec<_> = folders.into_iter().map(|folder| (sweep_of(&folder), folder)).collect();
-    let ids: BTreeSet<&str> = known.iter().filter_map(|(sweep, _)| sweep.as_ref().ok()?.as_deref()).collect();
-    // Ids begin with the time, so that the last is the latest.
-    let wanted = match choice {
-        SweepChoice::Latest => ids.last().copied(),
-        SweepChoice::Id(id) => ids.get(id.as_str()).copied(),
-    };
-    let Some(wanted) = wanted.map(str::to_owned) else {
-        let asked = match choice {
-            SweepChoice::Latest => "latest",
-            SweepChoice::Id(id) => id,
-        };
-        let there = match ids.is_empty() {
-            true => "none of them belongs to a sweep; leave --sweep out".to_owned(),
-            false => format!("the sweeps are {}", ids.into_iter().collect::<Vec<_>>().join(", ")),
-        };
-        return Err(Error::Nothing(format!(
-            "--sweep {asked}: no such sweep among the runs that match in {}; {there}",
-            dir.display()
-        )));
-    };
-    let is_wanted = |sweep: &run_folder::Result<Option<String>>| match sweep {
-        Ok(sweep) => sweep.as_deref() == Some(&wanted),
-        Err(_) => true,
-    };
-    Ok(known.into_iter().filter(|(sweep, _)| is_wanted(sweep)).map(|(_, folder)| folder).collect())
-}
-
-/// The runs beside the selected ones that these are compared with: finished ones without a fault, or with a null one, of
-/// a cohort that `runs` has. They lie in the same results folder, whether or not a pattern names them.
-///
-/// # Errors
-/// [`Error::Run`] when the results folder cannot be read.
-pub fn companions(selection: &Selection, runs: &[Run]) -> Result<Opened> {
-    let dir = match RunFolder::open(&selection.dir) {
-        Ok(run) if run.manifest_json().exists() => run.dir().parent().map(Path::to_path_buf).unwrap_or_default(),
-        _ => selection.dir.clone(),
-    };
-    let cohorts: BTreeSet<&str> = runs.iter().map(|run| run.factors.cohort.as_str()).collect();
-    let is_companion = |folder: &RunFolder| {
-        if runs.iter().any(|run| run.listed.run == folder.name()) {
-            return false;
-        }
-        let Ok(manifest) = folder.manifest() else { return false };
-        let factors = Factors::of(folder.label().as_str(), &manifest);
-        let is_compared_with = factors.is_null() && factors.role != Role::Capacity;
-        manifest.status == Status::Finished && is_compared_with && cohorts.contains(factors.cohort.as_str())
-    };
-    let folders = RunFolder::list(&dir)?.into_iter().filter(is_companion).collect();
-    Ok(open(folders, false, Capacity::LeaveOut))
-}
-
-const NEAR_MISSES: usize = 5;
-
-fn no_match(pattern: &Pattern, all: &[RunFolder], dir: &Path) -> Error {
-    let mut labels: Vec<&str> = all.iter().map(|run| run.label().as_str()).collect();
-    labels.sort_unstable();
-    labels.dedup();
-    let count = labels.len();
-    // The wildcards say nothing about likeness; what is left of the pattern does.
-    let letters = pattern.as_str().replace(['*', '?'], "");
-    labels.sort_by(|a, b| {
-        let likeness = |label: &str| strsim::jaro_winkler(&letters, label);
-        likeness(b).total_cmp(&likeness(a))
-    });
-    labels.truncate(NEAR_MISSES);
-    let more = if count > labels.len() { format!(" (of {count}; see `analyze list`)") } else { String::new() };
-    Error::Nothing(format!(
-        "--pattern {:?} matches no label in {}; the nearest are {}{more}",
-        pattern.as_str(),
-        dir.display(),
-        labels.join(", ")
-    ))
 }
 
 /// Opens run folders: reads manifests and faults, and checks that every file is whole.
@@ -353,7 +175,7 @@ impl Run {
         Ok(Facts {
             run: self.listed.run.clone(),
             label: self.listed.label.clone(),
-            phases: Phases::derive(&self.listed.faults, workload.warm_up_ms, end_ns),
+            phases: imported::phases(&self.listed, end_ns),
             deadline_ms: workload.deadline_ms as f64,
             members: manifest.cluster.members.iter().map(|member| member.name.clone()).collect(),
         })

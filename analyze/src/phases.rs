@@ -224,6 +224,23 @@ impl Phases {
         (length_ns > 0).then_some(length_ns as f64 / NS_PER_S)
     }
 
+    /// The same phases with guard bands of at least `guard_ns` on both sides of the edges, where these are known less well.
+    pub fn with_guard(mut self, guard_ns: i64) -> Self {
+        let end_ns = self.end_ns;
+        if let Some(Fault { window, began, ended }) = &mut self.fault {
+            for (band, at_ns) in [(&mut *began, window.from_ns), (&mut *ended, window.to_ns)] {
+                if band.length_ns() > 0 {
+                    band.from_ns = band.from_ns.min(at_ns.saturating_sub(guard_ns)).max(0);
+                    band.to_ns = band.to_ns.max(at_ns.saturating_add(guard_ns)).min(end_ns);
+                }
+            }
+            // The bands of a window shorter than they are meet.
+            ended.from_ns = ended.from_ns.max(began.to_ns);
+            ended.to_ns = ended.to_ns.max(ended.from_ns);
+        }
+        self
+    }
+
     /// The fault's window; `None` in a run without a fault in force.
     pub fn window(&self) -> Option<Window> {
         self.fault.map(|fault| fault.window)
@@ -359,6 +376,29 @@ mod tests {
         let phases = Phases::derive(&[fault((10 * S, 10 * S + MS), (Some(10 * S), Some(10 * S + MS)))], 0, 30 * S);
         assert_eq!(phases.length_s(Phase::During), None);
         assert_eq!((phases.of(10 * S), phases.of(10 * S + 6 * MS)), (Phase::Edge, Phase::After));
+    }
+
+    #[test]
+    fn edges_that_are_known_less_well_have_wider_bands() {
+        let derived = Phases::derive(&[fault((10 * S, 20 * S), (Some(10 * S), Some(20 * S)))], 0, 30 * S);
+        let phases = derived.with_guard(S / 2);
+        assert_eq!(phases.window(), derived.window());
+        for (time_ns, phase) in [
+            (9_500 * MS - 1, Phase::Before),
+            (9_500 * MS, Phase::Edge),
+            (10_500 * MS, Phase::During),
+            (19_500 * MS, Phase::Edge),
+            (20_500 * MS, Phase::After),
+        ] {
+            assert_eq!(phases.of(time_ns), phase, "at {time_ns}");
+        }
+        assert_eq!(phases.length_s(Phase::Edge), Some(2.0));
+        assert_eq!(derived.with_guard(0), derived);
+        // A fault of the whole run has no edges, and a band may leave nothing of a short window.
+        let full = Phases::derive(&[fault((0, 30 * S), (Some(0), None))], 0, 30 * S);
+        assert_eq!(full.with_guard(S), full);
+        let short = Phases::derive(&[fault((10 * S, 11 * S), (Some(10 * S), Some(11 * S)))], 0, 30 * S).with_guard(S);
+        assert_eq!((short.length_s(Phase::During), short.of(13 * S)), (None, Phase::After));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod compare;
 pub mod delta;
 pub mod factors;
 mod groups;
+pub mod imported;
 pub mod latency;
 pub mod leaders;
 pub mod reigns;

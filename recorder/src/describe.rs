@@ -24,6 +24,7 @@ pub fn manifest(planned: &PlannedRun) -> Manifest {
         spec: planned.spec.clone(),
         sweep: planned.place.clone(),
         reproduces: planned.reproduces.clone(),
+        imported: None,
         status: Status::Running,
         clock: Clock::default(),
         cluster: manifest::Cluster::default(),

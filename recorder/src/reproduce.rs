@@ -21,6 +21,13 @@ const NODES_MAX: u8 = 7;
 pub fn record(run: &Path, places: &Places) -> Result<u8> {
     let original = RunFolder::open(run)?;
     let manifest = original.manifest()?;
+    if let Some(imported) = &manifest.imported {
+        let (run, source) = (original.name(), &imported.source);
+        return Err(Error::usage(format!(
+            "{run}: was imported from the older files of {source}, which do not say what is needed to make it again; \
+             describe the run to `recorder run` instead"
+        )));
+    }
     match &manifest.status {
         Status::Finished => {}
         Status::Running => {

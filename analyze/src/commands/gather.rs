@@ -9,8 +9,8 @@ use super::Report;
 use crate::load::{self, Capacity, Opened, Run, Selection};
 use crate::phases::Phases;
 use crate::tables::delta::{self, Measured};
-use crate::tables::{self, Facts, summary};
-use crate::{Error, Result};
+use crate::tables::{self, Facts, imported, summary};
+use crate::{Error, Result, bundle};
 
 /// Makes a table of every run that can be analysed.
 pub(super) fn tables_of_runs(
@@ -36,6 +36,7 @@ pub(super) fn opened(
     let Opened { runs, left_out, unreadable } = load::open(folders, selection.include_failed, capacity);
     report.left_out.extend(left_out);
     report.unreadable.extend(unreadable);
+    report.left_out.extend(imported::note(runs.iter().map(|run| &run.listed)));
     if runs.is_empty() { Err(nothing(found)) } else { Ok(runs) }
 }
 
@@ -111,18 +112,42 @@ pub(super) fn all(frames: Vec<DataFrame>) -> Result<DataFrame> {
     Ok(tables::stack(frames)?.unwrap_or_default())
 }
 
-/// A run folder by its path, or by its name within `dir`.
+/// A run folder by its path, by its name within `dir`, or as `BUNDLE:NAME`. The name may be left out for the only run of a
+/// bundle.
 pub(super) fn named(asked: &str, dir: &Path) -> Result<RunFolder> {
-    for path in [Path::new(asked).to_path_buf(), dir.join(asked)] {
-        if path.is_dir() {
-            return Ok(RunFolder::open(&path)?);
-        }
+    let path = Path::new(asked);
+    if path.is_dir() {
+        return Ok(RunFolder::open(path)?);
     }
-    let mut near: Vec<String> = RunFolder::list(dir).unwrap_or_default().iter().map(RunFolder::name).collect();
-    near.sort_by(|a, b| strsim::jaro_winkler(asked, b).total_cmp(&strsim::jaro_winkler(asked, a)));
+    if path.is_file() {
+        return only_run_of(path);
+    }
+    let (dir, name) = match asked.rsplit_once(':') {
+        Some((file, name)) if Path::new(file).is_file() => (Path::new(file), name),
+        _ => (dir, asked),
+    };
+    let results = if dir.exists() { bundle::results(dir)? } else { dir.to_path_buf() };
+    let within = results.join(name);
+    if within.is_dir() {
+        return Ok(RunFolder::open(&within)?);
+    }
+    let mut near: Vec<String> = RunFolder::list(&results).unwrap_or_default().iter().map(RunFolder::name).collect();
+    near.sort_by(|a, b| strsim::jaro_winkler(name, b).total_cmp(&strsim::jaro_winkler(name, a)));
     near.truncate(3);
     let near = if near.is_empty() { String::new() } else { format!("; the nearest are {}", near.join(", ")) };
-    Err(Error::Nothing(format!("{asked}: neither a run folder nor the name of one in {}{near}", dir.display())))
+    Err(Error::Nothing(format!("{name}: neither a run folder nor the name of one in {}{near}", dir.display())))
+}
+
+fn only_run_of(file: &Path) -> Result<RunFolder> {
+    let mut runs = RunFolder::list(&bundle::results(file)?)?;
+    match (runs.pop(), runs.len()) {
+        (Some(run), 0) => Ok(run),
+        (_, others) => Err(Error::Usage(format!(
+            "{0}: is a bundle of {1} runs; name one of them, as in {0}:NAME, see `analyze list --dir {0}`",
+            file.display(),
+            others + 1
+        ))),
+    }
 }
 
 /// The run of one folder; that it cannot be analysed is an error.

@@ -223,6 +223,12 @@ fn svg_path(to: &PlotOutput, selection: &Selection, kind: PlotKind, run: Option<
         PlotOutput::BesideRuns => &selection.dir,
     };
     let subject = match RunFolder::open(dir) {
+        // Beside a bundle, with its name: it may not be the only one there.
+        _ if dir.is_file() => {
+            let bundle = dir.file_name().unwrap_or_default().to_string_lossy();
+            let bundle = as_file_name(bundle.split('.').next().unwrap_or_default());
+            format!("{bundle}_{}", file_name(selection))
+        }
         Ok(run) if run.manifest_json().exists() => run.name(),
         _ => run.map_or_else(|| file_name(selection), str::to_owned),
     };
@@ -235,6 +241,7 @@ fn svg_path(to: &PlotOutput, selection: &Selection, kind: PlotKind, run: Option<
 /// The folder that holds the run folders: the one that was asked for, or that of the one run.
 pub(super) fn results_dir(dir: &Path) -> PathBuf {
     match RunFolder::open(dir) {
+        _ if dir.is_file() => dir.parent().unwrap_or(Path::new("")).to_path_buf(),
         Ok(run) if run.manifest_json().exists() => {
             dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf()
         }
@@ -252,8 +259,12 @@ pub(super) fn file_name(selection: &Selection) -> String {
         None => Vec::new(),
     };
     words.extend(selection.patterns.iter().map(load::Pattern::as_str));
+    as_file_name(&words.join("_"))
+}
+
+fn as_file_name(text: &str) -> String {
     let mut name = String::new();
-    for c in words.join("_").chars() {
+    for c in text.chars() {
         let c = if c.is_ascii_alphanumeric() || "-+=,.".contains(c) { c } else { '_' };
         if c != '_' || !name.ends_with('_') {
             name.push(c);

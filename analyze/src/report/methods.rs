@@ -22,7 +22,11 @@ pub(super) const METHODS: &[Method] = &[
         source: include_str!("../stats.rs"),
         items: &["pub fn censored_quantile("],
     },
-    Method { title: "Effects, their intervals, and the noise floor", source: include_str!("../tables/delta.rs"), items: &[] },
+    Method {
+        title: "Effects, their intervals, and the noise floor",
+        source: include_str!("../tables/delta.rs"),
+        items: &[],
+    },
     Method {
         title: "Intervals between runs: Student's t",
         source: include_str!("../stats/intervals.rs"),

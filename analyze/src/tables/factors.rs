@@ -39,13 +39,19 @@ impl Factors {
         let sweep = place.map(|place| place.sweep.clone());
         let effect = spec.fault.as_ref().map(|fault| fault.effect);
         let workload = WorkloadSpec { attachment: spec.attachment_without_fault(), ..spec.workload.clone() };
+        let is_known = manifest.knows("spec.fault");
         let cohort = json!([sweep, workload, spec.cluster, manifest.cluster.etcd_version]);
         Self {
             label: label.to_owned(),
             family: family(label, spec.fault.as_ref()),
-            fault: effect.map(|effect| effect.to_string()),
+            // What nobody knows is not nothing: such a run is no baseline.
+            fault: if is_known { effect.map(|effect| effect.to_string()) } else { Some("unknown fault".to_owned()) },
             value: effect.and_then(value),
-            role: place.map_or_else(|| role(effect), |place| place.role),
+            role: match place {
+                Some(place) => place.role,
+                None if is_known => role(effect),
+                None => Role::Experiment,
+            },
             repeat: place.map(|place| place.repeat),
             condition: json!([cohort, label, spec.fault]).to_string(),
             cohort: cohort.to_string(),

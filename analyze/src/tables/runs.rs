@@ -7,6 +7,7 @@ use run_folder::{FaultEvent, Manifest};
 
 use crate::output::text::{Column as Shown, TextTable};
 use crate::phases::Phases;
+use crate::tables::imported;
 
 /// What the list knows of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,8 @@ pub struct Listed {
 /// - `seed`, `warnings`: the latter counts the manifest's warnings
 /// - `sweep`, `number`, `repeat`, `role`: the run's place in its sweep; null outside of one
 /// - `reproduces`: the run folder that it repeats
+/// - `imported`: the folder of older files that it was made of; what these do not say is null in the other columns, and
+///   `from_s` and `to_s` are as asked, not measured
 ///
 /// # Errors
 /// [`PolarsError`] never in practice: all columns are made here with one length.
@@ -64,7 +67,7 @@ pub fn table(runs: &[Listed]) -> PolarsResult<DataFrame> {
     let place = |run: &Listed| run.manifest.sweep.clone();
     let fault = |run: &Listed| run.manifest.spec.fault.clone();
     let leader = |index: Option<usize>, run: &Listed| index.map(|index| run.manifest.member_name(index).to_owned());
-    let window = |run: &Listed| phases(&run.manifest, &run.faults).window().map(|window| window.seconds());
+    let window = |run: &Listed| phases(run).window().map(|window| window.seconds());
     let confirmed: Vec<Option<bool>> = runs.iter().map(|run| all_confirmed(&run.faults)).collect();
     DataFrame::new(
         runs.len(),
@@ -76,23 +79,34 @@ pub fn table(runs: &[Listed]) -> PolarsResult<DataFrame> {
             number("duration_s", &|run| {
                 Some(run.manifest.clock.workload_end_ns).filter(|&end_ns| end_ns > 0).map(|end_ns| end_ns as f64 / 1e9)
             }),
-            text("fault", &|run| Some(fault(run)?.effect.to_string())),
+            text("fault", &|run| match run.manifest.knows("spec.fault") {
+                true => Some(fault(run)?.effect.to_string()),
+                false => Some("unknown".to_owned()),
+            }),
             text("fault_kind", &|run| Some(fault(run)?.effect.kind().to_owned())),
             number("fault_delay_ms", &|run| Some(run.faults.first()?.delay_us? / 1e3)),
             number("fault_loss_percent", &|run| run.faults.first()?.loss_percent),
-            text("fault_scope", &|run| Some(run.faults.first()?.scope.clone())),
+            text("fault_scope", &|run| said(&run.faults.first()?.scope)),
             text("fault_peer", &|run| peer(run)),
-            text("fault_direction", &|run| Some(run.faults.first()?.direction.clone())),
-            text("target", &|run| Some(target(run, &fault(run)?))),
-            text("target_role", &|run| Some(run.faults.first()?.role.clone())),
-            text("mechanism", &|run| Some(run.faults.first()?.mechanism.clone())),
+            text("fault_direction", &|run| said(&run.faults.first()?.direction)),
+            text("target", &|run| known(run, "spec.fault.target", target(run, &fault(run)?))),
+            text("target_role", &|run| said(&run.faults.first()?.role)),
+            text("mechanism", &|run| said(&run.faults.first()?.mechanism)),
             number("from_s", &|run| Some(window(run)?.0)),
             number("to_s", &|run| Some(window(run)?.1)),
             Column::new("confirmed".into(), confirmed),
-            text("attachment", &|run| Some(run.manifest.spec.workload.attachment.to_string())),
-            text("pacing", &|run| Some(pacing(run.manifest.spec.workload.pacing).to_owned())),
-            count("concurrency", &|run| run.manifest.spec.workload.concurrency.into()),
-            count("connections", &|run| run.manifest.spec.workload.connections.into()),
+            text("attachment", &|run| {
+                known(run, "spec.workload.attachment", run.manifest.spec.workload.attachment.to_string())
+            }),
+            text("pacing", &|run| {
+                known(run, "spec.workload.pacing", pacing(run.manifest.spec.workload.pacing).to_owned())
+            }),
+            number_of("concurrency", &|run| {
+                known(run, "spec.workload.concurrency", run.manifest.spec.workload.concurrency.into())
+            }),
+            number_of("connections", &|run| {
+                known(run, "spec.workload.connections", run.manifest.spec.workload.connections.into())
+            }),
             number("rate_per_s", &|run| run.manifest.spec.workload.rate_per_s),
             number("load_percent", &|run| Some(run.manifest.spec.workload.load.as_ref()?.percent)),
             text("client_saturated", &|run| client_saturated(&run.manifest).map(str::to_owned)),
@@ -101,42 +115,64 @@ pub fn table(runs: &[Listed]) -> PolarsResult<DataFrame> {
             text("leader_end", &|run| leader(run.manifest.leaders.end, run)),
             count("operations", &|run| run.manifest.rows.operations),
             text("backend", &|run| Some(run.manifest.cluster.backend.clone())),
-            text("etcd_version", &|run| Some(run.manifest.cluster.etcd_version.clone())),
-            count("members", &|run| run.manifest.cluster.members.len() as u64),
-            count("earlier_runs", &|run| run.manifest.cluster.earlier_runs.into()),
-            count("seed", &|run| run.manifest.spec.seed),
+            text("etcd_version", &|run| known(run, "cluster.etcd_version", run.manifest.cluster.etcd_version.clone())),
+            number_of("members", &|run| known(run, "cluster.members", run.manifest.cluster.members.len() as u64)),
+            number_of("earlier_runs", &|run| {
+                known(run, "cluster.earlier_runs", run.manifest.cluster.earlier_runs.into())
+            }),
+            number_of("seed", &|run| known(run, "spec.seed", run.manifest.spec.seed)),
             count("warnings", &|run| run.manifest.warnings.len() as u64),
             text("sweep", &|run| Some(place(run)?.sweep.clone())),
             number_of("number", &|run| Some(place(run)?.number as u64)),
             number_of("repeat", &|run| Some(place(run)?.repeat.into())),
             text("role", &|run| Some(place(run)?.role.as_str().to_owned())),
             text("reproduces", &|run| run.manifest.reproduces.clone()),
+            text("imported", &|run| Some(run.manifest.imported.as_ref()?.source.clone())),
         ],
     )
 }
 
+/// A value, where the manifest says what it was.
+fn known<T>(run: &Listed, field: &str, value: T) -> Option<T> {
+    run.manifest.knows(field).then_some(value)
+}
+
+/// A text of a fault; imported ones have empty ones where nothing is known.
+fn said(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
 /// The phases of a run, from its manifest and its faults.
-pub fn phases(manifest: &Manifest, faults: &[FaultEvent]) -> Phases {
-    Phases::derive(faults, manifest.spec.workload.warm_up_ms, manifest.clock.workload_end_ns)
+pub fn phases(run: &Listed) -> Phases {
+    imported::phases(run, run.manifest.clock.workload_end_ns)
 }
 
 /// The fault of a run in words, with its measured window, as in `delay 20ms on etcd1 (follower), egress, 40.0 s to
 /// 80.0 s`; `no fault` without one.
 pub fn fault_in_words(run: &Listed) -> String {
+    if !run.manifest.knows("spec.fault") {
+        return "unknown fault".to_owned();
+    }
     let Some(spec) = &run.manifest.spec.fault else { return "no fault".to_owned() };
-    let mut words = format!("{} on {}", spec.effect, target(run, spec));
+    let mut words = spec.effect.to_string();
+    if run.manifest.knows("spec.fault.target") {
+        words += &format!(" on {}", target(run, spec));
+    }
     if let Some(event) = run.faults.first() {
         if !event.role.is_empty() {
             words += &format!(" ({})", event.role);
         }
         let traffic = match (peer(run), event.scope.as_str()) {
             (Some(peer), _) => format!(" only the link to {peer},"),
-            (None, "all") => String::new(),
+            (None, "all" | "") => String::new(),
             (None, scope) => format!(" {scope} only,"),
         };
-        words += &format!(",{traffic} {}", event.direction);
+        if !event.direction.is_empty() {
+            words += &format!(",{traffic} {}", event.direction);
+        }
     }
-    match phases(&run.manifest, &run.faults).window() {
+    match phases(run).window() {
+        None if run.manifest.imported.is_some() => words + ", when is not known",
         Some(window) => words + &format!(", {:.1} s to {:.1} s", window.seconds().0, window.seconds().1),
         None => words + ", never in force",
     }
@@ -144,6 +180,10 @@ pub fn fault_in_words(run: &Listed) -> String {
 
 /// The workload of a run in words, as in `closed loop, 16 workers; puts only; clients at the target`.
 pub fn workload_in_words(workload: &WorkloadSpec) -> String {
+    // Recorded runs have at least one worker.
+    if workload.concurrency == 0 {
+        return "workload not known".to_owned();
+    }
     let load = match workload.pacing {
         Pacing::Closed => format!("closed loop, {} workers", workload.concurrency),
         Pacing::Even => match (workload.operations, workload.duration_ms) {
@@ -259,7 +299,11 @@ pub fn text(runs: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
         .column("status")?
         .str()?
         .iter()
-        .map(|status| status.map(|status| status.split(':').next().unwrap_or_default().to_owned()))
+        .zip(runs.column("imported")?.str()?.iter())
+        .map(|(status, imported)| match status?.split(':').next().unwrap_or_default() {
+            "finished" if imported.is_some() => Some("imported".to_owned()),
+            status => Some(status.to_owned()),
+        })
         .collect();
     runs.with_column(Column::new("status".into(), status))?;
     let columns = vec![

@@ -1,7 +1,7 @@
 //! Throughput: operations that ended in each second of a run.
 
 use polars::prelude::*;
-use run_folder::operation::Outcome;
+use run_folder::operation::{ENDPOINT_UNKNOWN, Outcome};
 
 use super::{Counts, Facts, NS_PER_S, integers, outcomes, repeats};
 use crate::output::text::{Column as Shown, TextTable};
@@ -54,6 +54,9 @@ pub fn table(operations: &DataFrame, facts: &Facts, by: By) -> PolarsResult<Data
             By::Member => endpoint.and_then(|index| usize::try_from(index).ok()).filter(|&lane| lane < lanes),
         };
         let Some(lane) = lane else {
+            if endpoint == Some(ENDPOINT_UNKNOWN as i8) {
+                polars_bail!(ComputeError: "{}: which member was asked is not known; leave --by out", facts.run);
+            }
             polars_bail!(ComputeError: "endpoint {endpoint:?} is not one of the manifest's {lanes} members");
         };
         counts[(ended_ns / NS_PER_S) as usize * lanes + lane].add(outcome);

@@ -1,5 +1,6 @@
 //! The real program on planted folders: what it prints, where it prints it, and the exit code.
 
+mod bundles;
 mod diagrams;
 mod planted;
 mod report;

@@ -155,7 +155,13 @@ fn numbers_are_those_of_the_tables() {
         for metric in ["ops_per_s", "response_p50_ms", "response_p99_ms"] {
             let Some(ratio) = row[format!("{metric}_ratio")].as_f64() else { continue };
             let is = |what: &str| row[format!("{metric}_{what}")] == true;
-            let mark = if is("within_noise") { "~" } else if is("significant") { "*" } else { "" };
+            let mark = if is("within_noise") {
+                "~"
+            } else if is("significant") {
+                "*"
+            } else {
+                ""
+            };
             let is_shown = cells.iter().any(|cell| stands_for(cell, ratio, mark));
             assert!(is_shown, "{metric} {ratio}{mark} is not in {cells:?}");
             compared += 1;

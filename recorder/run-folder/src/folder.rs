@@ -120,6 +120,19 @@ impl RunFolder {
     }
 }
 
+/// Whether a name has the shape of a run folder's (and of a sweep's id), `<YYYYMMDD_HHMMSS>_<LABEL>`.
+pub fn is_run_name(name: &str) -> bool {
+    split_name(name).is_some()
+}
+
+/// The UTC time at the beginning of a name, `YYYYMMDD_HHMMSS`, and what follows it after a `_`; `None` where there is none.
+pub fn split_stamp(name: &str) -> Option<(DateTime<Utc>, &str)> {
+    let (stamp, rest) = (name.get(..STAMP_CHARS)?, name.get(STAMP_CHARS..)?);
+    let time = chrono::NaiveDateTime::parse_from_str(stamp, STAMP_FORMAT).ok()?;
+    let rest = if rest.is_empty() { rest } else { rest.strip_prefix('_')? };
+    Some((time.and_utc(), rest))
+}
+
 /// Declares the paths below a run folder, so that each file name stands once.
 macro_rules! files {
     ($($(#[$doc:meta])* $method:ident = $name:literal;)*) => {
@@ -160,6 +173,13 @@ files! {
     anomaly_log = "anomaly.log";
 }
 
+impl RunFolder {
+    /// Names of the files that a run which has ended is made of.
+    pub const RECORDED: [&str; 4] = ["faults.parquet", "manifest.json", "operations.parquet", "samples.parquet"];
+    /// Names of the files that the older scripts wrote, which are derived from these.
+    pub const OLDER: [&str; 5] = ["anomaly.log", "latency.log", "metadata.txt", "summary.txt", "throughput.csv"];
+}
+
 /// Removes the reservation of a recorder that was killed while it had it, which takes milliseconds.
 fn remove_if_stale(reservation: &Path) {
     const HELD_AT_MOST: std::time::Duration = std::time::Duration::from_secs(60);
@@ -192,6 +212,26 @@ mod tests {
             .into();
         assert_eq!(names, ["20270115_080000_baseline", "20270115_080001_baseline", "20270115_080002_loss20_mid"]);
         assert_eq!(fs::read_dir(results.path()).unwrap().count(), 3, "a reservation was left behind");
+    }
+
+    #[test]
+    fn the_lists_of_files_name_the_same_files_as_the_paths() {
+        let results = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(results.path(), &Label::new("a").unwrap(), Default::default()).unwrap();
+        let recorded = [run.faults_parquet(), run.manifest_json(), run.operations_parquet(), run.samples_parquet()];
+        assert_eq!(recorded, RunFolder::RECORDED.map(|name| run.dir().join(name)));
+        let older = [run.anomaly_log(), run.latency_log(), run.metadata_txt(), run.summary_txt(), run.throughput_csv()];
+        assert_eq!(older, RunFolder::OLDER.map(|name| run.dir().join(name)));
+    }
+
+    #[test]
+    fn stamps_come_off_names() {
+        let time = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        assert_eq!(split_stamp("20270115_080000_loss20_mid"), Some((time, "loss20_mid")));
+        assert_eq!(split_stamp("20270115_080000"), Some((time, "")));
+        for name in ["20271315_080000_a", "20270115_080000a", "20270115-080000_a", "loss20_mid", "é"] {
+            assert_eq!(split_stamp(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub struct Manifest {
     /// Name of the run folder that this run repeats by `recorder reproduce`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reproduces: Option<String>,
+    /// Where the run comes from, when it was not recorded but made of older files by `analyze import`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
     /// How the run stands.
     pub status: Status,
     /// How the times in the tables relate to the wall clock.
@@ -44,6 +47,30 @@ pub struct Manifest {
     pub rows: Rows,
     /// What a reader of the results should know, in sentences.
     pub warnings: Vec<String>,
+}
+
+/// What is known of a run that another program recorded, and what is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// Name of the folder that the older files were in.
+    pub source: String,
+    /// SHA-256 of those files together, in hexadecimal: the same files are imported once.
+    pub sha256: String,
+    /// Names of the older files that were there.
+    pub files: Vec<String>,
+    /// Fields of the manifest and columns of the tables whose values are placeholders, because no older file says what
+    /// they should be; as in `spec.workload.pacing` and `operations.intended_ns`.
+    pub unknown: Vec<String>,
+}
+
+impl Imported {
+    /// Whether this field, or one that it is part of, is not known.
+    pub fn lacks(&self, field: &str) -> bool {
+        let is_it = |unknown: &String| {
+            field.strip_prefix(unknown.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.unknown.iter().any(is_it)
+    }
 }
 
 /// A run's place in its sweep.
@@ -276,6 +303,11 @@ impl Manifest {
     /// [`Error::Io`].
     pub fn write(&self, path: &Path) -> Result<()> {
         replace_json(path, self)
+    }
+
+    /// Whether a field (named as in [`Imported::unknown`]) says what was the case. Of recorded runs every one does.
+    pub fn knows(&self, field: &str) -> bool {
+        self.imported.as_ref().is_none_or(|imported| !imported.lacks(field))
     }
 
     /// Name of a member by index, or `?` where the index is not one of the cluster's.

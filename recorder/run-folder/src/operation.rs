@@ -8,6 +8,12 @@ use arrow::datatypes::SchemaRef;
 
 use crate::table_row::{TableRow, Text, table_row};
 
+/// What `endpoint` is in imported runs, where no file says which member was asked.
+pub const ENDPOINT_UNKNOWN: u8 = i8::MAX as u8;
+
+/// What `worker`, `key` and `value_bytes` are there.
+pub const UNKNOWN: i32 = -1;
+
 /// One operation that was due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
@@ -19,7 +25,7 @@ pub struct Operation {
     pub kind: Kind,
     /// When it was due.
     pub intended_ns: i64,
-    /// When it was sent; absent for unsent ones.
+    /// When it was sent; absent for unsent ones, and where that is not known.
     pub start_ns: Option<i64>,
     /// When its answer came or it was given up.
     pub end_ns: i64,
@@ -27,7 +33,7 @@ pub struct Operation {
     pub outcome: Outcome,
     /// Why it was not acknowledged; absent when it was.
     pub error: Option<ErrorKind>,
-    /// Member asked, as an index into the manifest's members.
+    /// Member asked, as an index into the manifest's members; [`ENDPOINT_UNKNOWN`] where that is not known.
     pub endpoint: u8,
     /// Member that answered, likewise; absent without an answer.
     pub member: Option<u8>,

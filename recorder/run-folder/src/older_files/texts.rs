@@ -38,28 +38,36 @@ fn metadata(folder: &RunFolder, manifest: &Manifest) -> String {
     let name = |index: Option<usize>| index.map_or("none", |index| manifest.member_name(index)).to_owned();
     let endpoints: Vec<_> = manifest.cluster.members.iter().map(|member| member.client_url.as_str()).collect();
     let targets: Vec<_> = manifest.fault_targets.iter().map(|&index| manifest.member_name(index)).collect();
+    // What was hit in a recorded run stands beside its fault; of an imported one, at most its name is known.
+    let asked = spec.fault.as_ref().filter(|_| manifest.imported.is_some()).map(|fault| fault.target.to_string());
+    let target = if targets.is_empty() { asked.unwrap_or_else(|| "none".to_owned()) } else { targets.join(",") };
     // Plain seconds, as the older scripts took them.
     let seconds = |ms: Option<u64>| ms.map_or("none".to_owned(), |ms| (ms as f64 / 1000.0).to_string());
     let fault = spec.fault.as_ref();
+    let lines = [
+        ("run", "", folder.name()),
+        ("label", "", spec.label.to_string()),
+        ("mode", "", manifest.command.clone()),
+        ("status", "", one_line(&manifest.status.to_string())),
+        ("endpoints", "cluster.members", endpoints.join(",")),
+        ("leader", "leaders", name(manifest.leaders.injection.or(manifest.leaders.start))),
+        ("target", "spec.fault.target", target),
+        ("fault", "spec.fault", fault.map_or("none".to_owned(), |fault| fault.effect.to_string())),
+        ("inject_at", "spec.fault.at_ms", seconds(fault.map(|fault| fault.at_ms))),
+        ("inject_for", "spec.fault.for_ms", seconds(fault.and_then(|fault| fault.for_ms))),
+        ("duration", "spec.workload.duration_ms", seconds(spec.workload.duration_ms)),
+        ("warm_up", "spec.workload.warm_up_ms", seconds(Some(spec.workload.warm_up_ms))),
+        ("concurrency", "spec.workload.concurrency", spec.workload.concurrency.to_string()),
+        ("nodes", "spec.cluster.nodes", spec.cluster.nodes.to_string()),
+        ("etcd_version", "cluster.etcd_version", manifest.cluster.etcd_version.clone()),
+        ("seed", "spec.seed", spec.seed.to_string()),
+        ("started_unix_ns", "clock.origin_unix_ns", manifest.clock.origin_unix_ns.to_string()),
+        ("ended_unix_ns", "clock.ended_unix_ns", manifest.clock.ended_unix_ns.to_string()),
+    ];
     let mut text = String::new();
-    line(&mut text, "run", folder.name());
-    line(&mut text, "label", &spec.label);
-    line(&mut text, "mode", &manifest.command);
-    line(&mut text, "status", one_line(&manifest.status.to_string()));
-    line(&mut text, "endpoints", endpoints.join(","));
-    line(&mut text, "leader", name(manifest.leaders.injection.or(manifest.leaders.start)));
-    line(&mut text, "target", if targets.is_empty() { "none".to_owned() } else { targets.join(",") });
-    line(&mut text, "fault", fault.map_or("none".to_owned(), |fault| fault.effect.to_string()));
-    line(&mut text, "inject_at", seconds(fault.map(|fault| fault.at_ms)));
-    line(&mut text, "inject_for", seconds(fault.and_then(|fault| fault.for_ms)));
-    line(&mut text, "duration", seconds(spec.workload.duration_ms));
-    line(&mut text, "warm_up", seconds(Some(spec.workload.warm_up_ms)));
-    line(&mut text, "concurrency", spec.workload.concurrency);
-    line(&mut text, "nodes", spec.cluster.nodes);
-    line(&mut text, "etcd_version", &manifest.cluster.etcd_version);
-    line(&mut text, "seed", spec.seed);
-    line(&mut text, "started_unix_ns", manifest.clock.origin_unix_ns);
-    line(&mut text, "ended_unix_ns", manifest.clock.ended_unix_ns);
+    for (key, _, value) in lines.into_iter().filter(|(_, field, _)| manifest.knows(field)) {
+        line(&mut text, key, value);
+    }
     text
 }
 

@@ -27,6 +27,7 @@ pub(super) fn new(run: &Planned, now: DateTime<Utc>) -> Manifest {
         spec: spec(run),
         sweep: run.place.clone(),
         reproduces: None,
+        imported: None,
         status: Status::Running,
         clock: Clock {
             origin_unix_ns: start_unix_ns + shape.warm_up_ms as i64 * 1_000_000,
