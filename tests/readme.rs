@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use end_to_end::home::Home;
-use end_to_end::{Finished, NO_ENGINE, binaries, one_at_a_time, run, skip, workspace};
+use end_to_end::{Finished, NO_ENGINE, binaries, one_at_a_time, run, workspace};
 
 /// A step of the recipe: its name, and its script.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ fn run_script(home: &Home, script: &str) -> Finished {
     let mut shell = Command::new("bash");
     shell.args(["-e", "-o", "pipefail", "-c", script]).current_dir(home.place.path()).stdin(Stdio::null());
     shell.env("PATH", format!("{}:{path}", programs.display())).env("XDG_RUNTIME_DIR", home.runtime_folder());
+    shell.env("GITHUB_STEP_SUMMARY", home.place.path().join("summary.md"));
     shell.env("DOCKER_HOST", NO_ENGINE).env_remove("ETCD_VERSION").env_remove("ETCD").env_remove("NODES");
     run(&mut shell)
 }
@@ -47,9 +48,6 @@ fn run_script(home: &Home, script: &str) -> Finished {
 #[test]
 fn the_recipe_for_ci_works_as_it_stands() {
     let _one = one_at_a_time();
-    if Command::new("jq").arg("--version").output().is_err() {
-        return skip("there is no jq; `make needs-test` installs it");
-    }
     let home = Home::new();
     let steps = steps();
     let step = |word: &str| {
@@ -67,7 +65,11 @@ fn the_recipe_for_ci_works_as_it_stands() {
     let limit = |ms: &str| limited.replace("< 50", &format!("< {ms}"));
     assert_ne!(limit("60000"), limited, "the recipe has another limit");
     run_script(&home, &limit("60000")).expect_code(0);
-    run_script(&home, &limit("0.001")).expect_code(1);
+    let failed = run_script(&home, &limit("0.001")).expect_code(4);
+    assert!(failed.stdout.contains("put.p99_ms < 0.001"), "{}", failed.stdout);
+    let written = |name: &str| std::fs::read_to_string(home.place.path().join(name)).expect(name);
+    assert!(written("summary.md").starts_with("### Gate: fail: "), "{}", written("summary.md"));
+    assert!(written("gate.xml").contains("<failure"), "{}", written("gate.xml"));
 
     run_script(&home, &step("Remove")).expect_code(0);
     home.assert_nothing_left();

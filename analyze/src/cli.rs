@@ -11,8 +11,14 @@ use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
 mod bundle;
+mod check;
+mod columns;
+mod gate;
 mod import;
+mod causes;
 mod plot;
+mod recovery;
+mod verdict;
 
 /// The exit codes, as `--help` shows them.
 pub const EXIT_CODES: &str = "\
@@ -21,6 +27,8 @@ Exit codes:
   1  some run could not be read, or the result could not be written
   2  the command line is wrong
   3  there is nothing to analyse: no such folder, no run matches, or none is finished
+  4  gate: a rule does not hold; check: a guarantee is violated
+  5  gate, check: nothing fails, but something cannot be told
 
 Data goes to standard output, everything else to standard error.";
 
@@ -150,9 +158,25 @@ enum Typed {
     /// Draw runs as SVG and print the file's path
     #[command(after_help = EXIT_CODES)]
     Plot(plot::PlotArgs),
+    /// Say how runs came back after their faults: recovery times, operations lost, gaps without a write
+    #[command(after_help = with_exit_codes(recovery::HELP))]
+    Recovery(recovery::RecoveryArgs),
+    /// Show what the members' samples say under a fault: fsync, links, raft lag, elections, CPU
+    #[command(after_help = with_exit_codes(causes::HELP))]
+    Causes(causes::CausesArgs),
+    /// Say in one sentence what a fault did, by run, label or sweep
+    #[command(after_help = with_exit_codes(verdict::HELP))]
+    Verdict(verdict::VerdictArgs),
     /// Draw Raft as in a textbook, or a run as it was recorded: terms, leaders, elections, replication lag
     #[command(after_help = with_exit_codes(DIAGRAM_HELP))]
     Diagram(DiagramArgs),
+    /// Check whether what the cluster answered can be right, and whether recordings are whole
+    #[command(after_help = with_exit_codes(check::HELP))]
+    Check(check::CheckArgs),
+    /// Hold rules against runs, as in `during.put.p99 <= 3 * before`; the exit code says whether they hold
+    Gate(gate::GateArgs),
+    /// Say what the columns of every table mean, and in which unit they are
+    Columns(columns::ColumnsArgs),
     /// Write everything about runs into one HTML file that needs nothing else, and print its path
     #[command(after_help = with_exit_codes(report::HELP))]
     Report(report::ReportArgs),
@@ -365,7 +389,13 @@ impl From<Typed> for Command {
                 output: output.into_output(),
             },
             Typed::Plot(typed) => Self::Plot(typed.into()),
+            Typed::Recovery(typed) => Self::Recovery(typed.into()),
+            Typed::Causes(typed) => Self::Causes(typed.into()),
+            Typed::Verdict(typed) => Self::Verdict(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
+            Typed::Check(typed) => Self::Check(typed.into()),
+            Typed::Gate(typed) => Self::Gate(typed.into()),
+            Typed::Columns(typed) => Self::Columns(typed.into()),
             Typed::Report(typed) => Self::Report(typed.into()),
             Typed::Bundle(typed) => Self::Bundle(typed.into()),
             Typed::Import(typed) => Self::Import(typed.into()),

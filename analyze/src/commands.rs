@@ -9,16 +9,31 @@ use crate::tables::{cdf, delta, imported, runs, summary, throughput};
 use crate::{Error, Result};
 
 mod bundle;
+mod check;
+mod columns;
+mod causes;
 mod compare;
 mod diagram;
+mod gate;
 mod gather;
 mod import;
 mod plot;
+mod recovery;
 mod report;
+mod verdict;
 
 pub use bundle::Bundle;
+pub use check::Check;
+pub use columns::{Columns, ColumnsFormat};
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
+pub use gate::{Gate, GateFormat};
+pub use causes::Causes;
+pub use compare::Comparison;
+pub use diagram::{Diagram, Language};
+pub use recovery::Recovery;
+pub use verdict::{Verdict, VerdictBy};
+
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use import::Import;
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
@@ -83,6 +98,18 @@ pub enum Command {
     Plot(Plot),
     /// `analyze diagram`
     Diagram(Diagram),
+    /// `analyze check`
+    Check(Check),
+    /// `analyze gate`
+    Gate(Gate),
+    /// `analyze columns`
+    Columns(Columns),
+    /// `analyze recovery`
+    Recovery(Recovery),
+    /// `analyze causes`
+    Causes(Causes),
+    /// `analyze verdict`
+    Verdict(Verdict),
     /// `analyze report`
     Report(ReportPage),
     /// `analyze bundle`
@@ -118,6 +145,8 @@ pub struct Report {
     pub unreadable: Vec<Error>,
     /// Why there are no data, where there are none.
     pub failure: Option<Error>,
+    /// The exit code of a command that judges, when its judgement is not a good one.
+    pub verdict: Option<u8>,
 }
 
 impl Report {
@@ -126,7 +155,7 @@ impl Report {
         match &self.failure {
             _ if !self.unreadable.is_empty() => 1,
             Some(failure) => failure.exit_code(),
-            None => 0,
+            None => self.verdict.unwrap_or(0),
         }
     }
 }
@@ -145,6 +174,12 @@ pub fn run(command: &Command) -> Report {
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
+        Command::Check(asked) => check::check(asked, &mut report),
+        Command::Gate(asked) => gate::gate(asked, &mut report),
+        Command::Columns(asked) => columns::columns(asked),
+        Command::Recovery(asked) => recovery::recovery(asked, &mut report),
+        Command::Causes(asked) => causes::causes(asked, &mut report),
+        Command::Verdict(asked) => verdict::verdict(asked, &mut report),
         Command::Report(asked) => report::report(asked, &mut report),
         Command::Bundle(asked) => bundle::bundle(asked, &mut report),
         Command::Import(asked) => import::import(asked, &mut report),

@@ -9,10 +9,12 @@
 //! not compute, and a run that is not finished is not analysed without saying so.
 
 pub mod bundle;
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod diagrams;
 mod error;
+pub mod gate;
 pub mod import;
 pub mod load;
 pub mod output;

@@ -1,6 +1,7 @@
 //! Finding runs and reading them: with [`crate::bundle`] and [`crate::import`] all that touches a run folder.
 
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
@@ -10,8 +11,13 @@ use std::sync::mpsc;
 use polars::prelude::*;
 use run_folder::manifest::Role;
 use run_folder::sample::metric;
-use run_folder::{RunFolder, Status, reader};
+use run_folder::spec::Backend;
+use run_folder::{Operation, RunFolder, Status, operation, reader};
 
+use crate::check::Subject;
+use crate::check::counters;
+use crate::check::recording::OlderFiles;
+use crate::phases::Phases;
 use crate::tables::Facts;
 use crate::tables::factors::Factors;
 use crate::tables::imported;
@@ -201,6 +207,112 @@ impl Run {
         views::views(&samples, facts.members.len(), facts.phases.end_ns()).map_err(Error::unreadable(&path))
     }
 
+    /// Calls `take` with each operation, batch after batch.
+    ///
+    /// # Errors
+    /// [`Error::Run`] or [`Error::Unreadable`].
+    pub fn each_operation(&self, mut take: impl FnMut(&Operation)) -> Result<()> {
+        let path = self.folder.operations_parquet();
+        let read = || -> Result<()> {
+            for batch in reader::operations(&self.folder, &[])? {
+                let rows = operation::from_batch(&batch?);
+                let rows = rows.map_err(|column| format!("column {column} is damaged"));
+                rows.map_err(Error::unreadable(&path))?.iter().for_each(&mut take);
+            }
+            Ok(())
+        };
+        undamaged(&path, read)
+    }
+
+    /// Whether its recorder was killed, and the tables are what could be recovered.
+    pub fn is_recovered(&self) -> bool {
+        matches!(self.listed.manifest.status, Status::Failed { recovered: true, .. })
+    }
+
+    /// What the older scripts' files count.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] for one that is there and cannot be read.
+    pub fn older_files(&self) -> Result<OlderFiles> {
+        let folder = &self.folder;
+        let lines = |path: PathBuf| -> Result<Option<u64>> {
+            let mut count = 0;
+            let is_there = each_line(&path, |_| {
+                count += 1;
+                Some(())
+            })?;
+            Ok(is_there.then_some(count))
+        };
+        let mut seconds = Vec::new();
+        let has_seconds = each_line(&folder.throughput_csv(), |line| {
+            match line.split_once(',') {
+                Some(("second", "ops")) if seconds.is_empty() => {}
+                other => seconds.push(other?.1.parse().ok()?),
+            }
+            Some(())
+        })?;
+        Ok(OlderFiles {
+            // Its first line is a header.
+            latency: lines(folder.latency_log())?.map(|lines| lines.saturating_sub(1)),
+            anomalies: lines(folder.anomaly_log())?,
+            throughput: has_seconds.then_some(seconds),
+        })
+    }
+
+    /// What checks have to know of the run beside its operations, the last of which was due at `last_due_ns`.
+    ///
+    /// # Errors
+    /// [`Error::Run`] or [`Error::Unreadable`].
+    pub fn check_subject(&self, last_due_ns: i64) -> Result<Subject> {
+        let manifest = &self.listed.manifest;
+        let workload = &manifest.spec.workload;
+        let end_ns = match manifest.clock.workload_end_ns {
+            end_ns if end_ns > 0 => end_ns,
+            _ => last_due_ns.saturating_add(1),
+        };
+        let window = Phases::derive(&self.listed.faults, workload.warm_up_ms, end_ns).window();
+        let phases = match window {
+            Some(window) => vec![
+                ("before", 0, window.from_ns),
+                ("during", window.from_ns, window.to_ns),
+                ("after", window.to_ns, end_ns),
+            ],
+            None => vec![("all", 0, end_ns)],
+        };
+        let path = self.folder.samples_parquet();
+        let samples = read_parquet(&path, &counters::READS)?;
+        Ok(Subject {
+            members: manifest.cluster.members.iter().map(|member| member.name.clone()).collect(),
+            concurrency: workload.concurrency,
+            phases,
+            store: manifest.store.clone(),
+            final_keys: undamaged(&self.folder.final_state_parquet(), || Ok(reader::final_state(&self.folder)?))?,
+            points: counters::points(&samples).map_err(Error::unreadable(&path))?,
+            others: self.other_writers().map(str::to_owned),
+        })
+    }
+
+    /// Why somebody else may have written to the cluster.
+    fn other_writers(&self) -> Option<&'static str> {
+        let manifest = &self.listed.manifest;
+        let cluster = &manifest.cluster;
+        if cluster.adopted || manifest.spec.cluster.backend == Backend::Endpoints {
+            Some("the cluster is not the recorder's own: other clients may have written")
+        } else if self.is_recovered() {
+            Some("the recorder was killed: operations that were under way then are not recorded")
+        } else if cluster.earlier_runs > 0 {
+            Some("the cluster served a run before: writes that it gave up may have been done since")
+        } else {
+            None
+        }
+    /// Reads `columns` of the samples.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn samples(&self, columns: &[&str]) -> Result<DataFrame> {
+        read_parquet(&self.folder.samples_parquet(), columns)
+    }
+
     fn all_leader_changes(&self) -> Result<Vec<LeaderChange>> {
         let path = self.folder.samples_parquet();
         let samples = read_parquet(&path, &["time_ns", "member", "metric", "value"])?;
@@ -224,10 +336,27 @@ fn read_parquet(path: &Path, columns: &[&str]) -> Result<DataFrame> {
         // Runs are read side by side, so that each file needs only the thread that asks.
         ParquetReader::new(File::open(path)?).with_columns(Some(columns)).read_parallel(ParallelStrategy::None).finish()
     };
-    match panic::catch_unwind(AssertUnwindSafe(read)) {
-        Ok(read) => read.map_err(Error::unreadable(path)),
-        Err(_) => Err(Error::unreadable(path)("is damaged: it cannot be decoded")),
+    undamaged(path, || read().map_err(Error::unreadable(path)))
+}
+
+/// Reads a file whose decoder gives up on some kinds of damage by panicking.
+fn undamaged<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    panic::catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(Error::unreadable(path)("is damaged: it cannot be decoded")))
+}
+
+/// Calls `take` with each line of a text file, without its end; false when there is no such file.
+fn each_line(path: &Path, mut take: impl FnMut(&str) -> Option<()>) -> Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::unreadable(path)(error)),
+    };
+    for (at, line) in BufReader::new(file).lines().enumerate() {
+        let line = line.map_err(Error::unreadable(path))?;
+        take(&line).ok_or_else(|| Error::unreadable(path)(format!("line {} is no such line: {line:?}", at + 1)))?;
     }
+    Ok(true)
 }
 
 /// Applies `work` to every run, as many at a time as there are CPUs, and gives the results in the order of the runs.

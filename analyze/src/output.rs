@@ -13,6 +13,7 @@ use crate::{Error, Result};
 
 pub mod html;
 mod json;
+pub mod markdown;
 pub mod text;
 
 /// How a table is written.

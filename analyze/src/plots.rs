@@ -17,6 +17,7 @@ pub mod cdf;
 pub mod delta;
 pub mod latency;
 mod panels;
+pub mod recovery;
 mod sections;
 pub mod throughput;
 pub mod timeline;

@@ -7,7 +7,10 @@ use run_folder::operation::Outcome;
 
 use crate::phases::Phases;
 
+pub mod causes;
 pub mod cdf;
+pub mod check;
+pub mod columns;
 pub mod compare;
 pub mod delta;
 pub mod factors;
@@ -15,6 +18,7 @@ mod groups;
 pub mod imported;
 pub mod latency;
 pub mod leaders;
+pub mod recovery;
 pub mod reigns;
 pub mod repeats;
 pub mod replication;
@@ -22,6 +26,7 @@ pub mod runs;
 pub mod standings;
 pub mod summary;
 pub mod throughput;
+pub mod verdict;
 pub mod views;
 pub mod writes;
 

@@ -131,6 +131,8 @@ pub struct MemberStatus {
     pub raft_index: u64,
     /// Raft index that is applied.
     pub raft_applied_index: u64,
+    /// Revision of its key-value store.
+    pub revision: i64,
     /// Size of the database file.
     pub db_size_bytes: i64,
 }
@@ -174,6 +176,7 @@ pub async fn status(client: &mut Client, timeout: Duration) -> std::result::Resu
         raft_term: answer.raft_term(),
         raft_index: answer.raft_index(),
         raft_applied_index: answer.raft_applied_index(),
+        revision: answer.header().map_or(0, |header| header.revision()),
         db_size_bytes: answer.db_size(),
     })
 }

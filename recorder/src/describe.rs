@@ -33,6 +33,7 @@ pub fn manifest(planned: &PlannedRun) -> Manifest {
         host: host::facts(),
         generator: None,
         rows: Rows::default(),
+        store: None,
         warnings: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use run_folder::manifest::{Manifest, Status};
+use run_folder::manifest::{Manifest, Status, Store};
 use run_folder::spec::{Attachment, RunSpec, Scope, Target};
 use run_folder::{RunFolder, older_files};
 use tokio::sync::watch;
@@ -25,8 +25,8 @@ use crate::progress::{PhaseCell, Progress, Standing};
 use crate::recording::samplers::Samplers;
 use crate::recording::{Finished, Recording};
 use crate::terminal;
-use crate::workload::Workload;
 use crate::workload::route::Route;
+use crate::workload::{Workload, final_state};
 
 /// Time between the start of the clock and the first operation, for everything to be set up.
 const LEAD: Duration = Duration::from_millis(100);
@@ -82,6 +82,7 @@ pub async fn run(planned: &PlannedRun, setting: &Setting<'_>, kept: &mut Option<
     describe::cluster(&mut manifest, &cluster);
     let course = carry_out(&planned.spec, &cluster, ready, &folder, &recording, &mut manifest, setting).await;
     let finished = recording.finish();
+    record_final_state(&planned.spec, &cluster, &folder, &mut manifest, setting.signals.clone()).await;
     manifest.leaders.end = cluster.leader().await.ok().flatten();
     // One whose run went wrong may be why it did.
     if setting.keeps_cluster && course.is_ok() {
@@ -91,6 +92,25 @@ pub async fn run(planned: &PlannedRun, setting: &Setting<'_>, kept: &mut Option<
     }
     close(planned, &folder, manifest, finished, course)?;
     Ok(folder)
+}
+
+/// Reads what the workload left in the store, if it began; whoever interrupts a run does not wait for that.
+async fn record_final_state(
+    spec: &RunSpec,
+    cluster: &Cluster,
+    folder: &RunFolder,
+    manifest: &mut Manifest,
+    signals: Signals,
+) {
+    let Some(store) = &mut manifest.store else { return };
+    let interrupted = tokio::select! {
+        biased;
+        signal = first_signal(signals) => Some(signal),
+        () = final_state::record(spec, cluster, folder, store) => None,
+    };
+    if let Some(signal) = interrupted {
+        store.problem = Some(format!("interrupted by {signal}"));
+    }
 }
 
 /// Opens the folder's tables and its manifest.
@@ -208,6 +228,13 @@ async fn carry_out(
         }
     };
     manifest.warnings.extend_from_slice(workload.notes());
+    let revision_before = tokio::select! {
+        revision = final_state::revision(spec, cluster) => revision?,
+        signal = first_signal(setting.signals.clone()) => {
+            return Err(Error::Interrupted(format!("interrupted by {signal}")));
+        }
+    };
+    manifest.store = Some(Store { revision_before, ..Store::default() });
     let clock = RunClock::starting_in(lead(spec));
     manifest.leaders.start = leader;
     manifest.clock.origin_unix_ns = clock.origin_unix_ns();

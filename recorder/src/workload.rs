@@ -1,11 +1,12 @@
 //! The workload: which operations become due when ([`closed`], [`open`]), what they ask ([`draw`]), whom they ask
 //! ([`route`]), how they are carried out and classified ([`client`], [`outcome`]), and whether the generator was the limit
-//! ([`saturation`]). Before it, keys are looked at and filled ([`stock`]); what it leaves where the cluster is somebody
-//! else's is removed ([`leftovers`]).
+//! ([`saturation`]). Before it, keys are looked at and filled ([`stock`]); what they hold
+//! after it is read ([`final_state`]), and what it leaves where the cluster is somebody else's is removed ([`leftovers`]).
 
 pub mod client;
 mod closed;
 pub mod draw;
+pub mod final_state;
 mod in_turn;
 pub mod leftovers;
 mod open;

@@ -40,6 +40,8 @@ enum KindArg {
     Cdf,
     /// What faults changed: ratios by label, with intervals and the noise floor
     Delta,
+    /// Throughput and operations under way around the end of the fault, with what was lost
+    Recovery,
 }
 
 impl From<KindArg> for PlotKind {
@@ -49,6 +51,7 @@ impl From<KindArg> for PlotKind {
             KindArg::Latency => Self::Latency,
             KindArg::Cdf => Self::Cdf,
             KindArg::Delta => Self::Delta,
+            KindArg::Recovery => Self::Recovery,
         }
     }
 }

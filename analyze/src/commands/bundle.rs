@@ -6,7 +6,7 @@ use run_folder::{RunFolder, Status};
 
 use super::{Report, gather};
 use crate::bundle::{self, Parts, Reason};
-use crate::load::{self, Capacity, Selection};
+use crate::load::{self, Capacity, Run, Selection};
 use crate::output::{self, Destination};
 use crate::{Error, Result};
 
@@ -83,8 +83,9 @@ fn parts(selection: &Selection, names: &[String], report: &mut Report) -> Result
     let opened = load::open(found.clone(), selection.include_failed, Capacity::Keep);
     report.unreadable.extend(opened.unreadable);
     // What is said in the bundle is said of the recordings, not of where they lie on this machine.
-    let is_in = |folder: &&RunFolder| !opened.runs.iter().any(|run| run.folder.name() == folder.name());
-    let left_out = found.iter().filter(is_in).map(|folder| format!("{}: {}", folder.name(), reason(folder))).collect();
+    let is_out = |folder: &&RunFolder| !opened.runs.iter().any(|run| run.folder.name() == folder.name());
+    let mut left_out: Vec<String> =
+        found.iter().filter(is_out).map(|folder| format!("{}: {}", folder.name(), reason(folder))).collect();
     if opened.runs.is_empty() {
         report.left_out.extend(opened.left_out);
         return Err(Error::Nothing(format!(
@@ -94,7 +95,10 @@ fn parts(selection: &Selection, names: &[String], report: &mut Report) -> Result
     }
     let companions = load::companions(selection, &opened.runs)?;
     report.unreadable.extend(companions.unreadable);
-    let html = report_html(selection, names)?;
+    let page = page(selection, &opened.runs, report)?;
+    if page.is_none() {
+        left_out.push("report.html: none of the runs is one to report on".to_owned());
+    }
     let selected = opened.runs.iter().map(|run| (run.folder.clone(), Reason::Selected));
     let mut runs: Vec<(RunFolder, Reason)> = selected.collect();
     let originals = opened.runs.iter().filter_map(|run| original(&run.folder));
@@ -104,7 +108,7 @@ fn parts(selection: &Selection, names: &[String], report: &mut Report) -> Result
             runs.push((folder, Reason::Compared));
         }
     }
-    Ok(Parts { results, runs, left_out, report: html })
+    Ok(Parts { results, runs, left_out, report: page })
 }
 
 /// The folder that all of these lie in.
@@ -141,8 +145,17 @@ fn reason(folder: &RunFolder) -> String {
     }
 }
 
-/// The report that goes into the bundle, where this program can make one.
-#[expect(clippy::unnecessary_wraps, reason = "making a report can fail")]
-fn report_html(_selection: &Selection, _names: &[String]) -> Result<Option<Vec<u8>>> {
-    Ok(None)
+/// The report on the runs that were asked for; `None` where none of them is an experiment, as when only a capacity was
+/// measured.
+fn page(selection: &Selection, runs: &[Run], report: &mut Report) -> Result<Option<Vec<u8>>> {
+    let folders = runs.iter().map(|run| run.folder.clone()).collect();
+    // What it leaves out stands in it.
+    let mut of_page = Report::default();
+    let page = super::report::page_of(folders, selection, &mut of_page);
+    report.unreadable.extend(of_page.unreadable);
+    match page {
+        Ok(page) => Ok(Some(page.into_bytes())),
+        Err(Error::Nothing(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

@@ -1,14 +1,18 @@
 //! From a selection to frames: opening runs, going through them side by side, and naming what is left out.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use polars::prelude::*;
-use run_folder::RunFolder;
+use run_folder::manifest::Role;
+use run_folder::{RunFolder, Status};
 
 use super::Report;
+use crate::gate::evaluate::Absent;
 use crate::load::{self, Capacity, Opened, Run, Selection};
 use crate::phases::Phases;
 use crate::tables::delta::{self, Measured};
+use crate::tables::factors::Factors;
 use crate::tables::{self, Facts, imported, summary};
 use crate::{Error, Result, bundle};
 
@@ -73,6 +77,24 @@ pub(super) fn measured(selection: &Selection, report: &mut Report) -> Result<(Ve
         measured.extend(map(&companions.runs, report, |run| measure(run, false))?);
     }
     Ok((measured, selected))
+}
+
+/// The selected runs that [`measured`] does not have, with the reason: a gate must not pass because a run is missing. Runs
+/// whose manifest cannot be read are not among them; they are in the report.
+pub(super) fn unmeasured(selection: &Selection, measured: &[Measured]) -> Result<Vec<Absent>> {
+    let known: HashSet<&str> = measured.iter().filter(|run| run.is_shown).map(|run| run.run.as_str()).collect();
+    let absent = |folder: &RunFolder| {
+        let manifest = folder.manifest().ok()?;
+        let why = match &manifest.status {
+            Status::Finished => "it cannot be read, see the error".to_owned(),
+            Status::Running => "it is unfinished".to_owned(),
+            Status::Failed { reason, .. } => format!("it failed: {reason}"),
+        };
+        let factors = Factors::of(folder.label().as_str(), &manifest);
+        (factors.role != Role::Capacity).then_some(Absent { run: folder.name(), factors, why })
+    };
+    let folders = load::find(selection)?;
+    Ok(folders.iter().filter(|folder| !known.contains(folder.name().as_str())).filter_map(absent).collect())
 }
 
 /// One run, ready for [`crate::tables::delta`]. Its intervals are drawn here, while its operations are loaded.

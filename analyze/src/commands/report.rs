@@ -18,7 +18,7 @@ use crate::plots;
 use crate::report::{self, Part, ReportedRun};
 use crate::tables::delta::Measured;
 use crate::tables::{cdf, latency, summary, throughput};
-use crate::{Error, Result};
+use crate::{Error, Result, bundle};
 
 /// What `analyze report` writes.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,8 +43,13 @@ pub(super) fn report(asked: &ReportPage, report: &mut Report) -> Result<()> {
 /// # Errors
 /// [`Error::Nothing`] when no run can be used, and what keeps tables and figures from being made.
 pub fn page(selection: &Selection, report: &mut Report) -> Result<String> {
+    page_of(load::find(selection)?, selection, report)
+}
+
+/// The page for these runs of a selection.
+pub(super) fn page_of(found: Vec<RunFolder>, selection: &Selection, report: &mut Report) -> Result<String> {
     let (left_out, unreadable) = (report.left_out.len(), report.unreadable.len());
-    let selected = opened(load::find(selection)?, selection, Capacity::LeaveOut, report)?;
+    let selected = opened(found, selection, Capacity::LeaveOut, report)?;
     let companions = load::companions(selection, &selected)?;
     report.unreadable.extend(companions.unreadable);
     let bins = Bins::of(&selected);
@@ -147,7 +152,7 @@ fn parts(selection: &Selection, reported: Vec<Reported>, others: &[Companion]) -
         let mut measured: Vec<Measured> = of_sweep.iter().map(|run| run.measured.clone()).collect();
         measured.extend(others.iter().map(|run| run.measured.clone()));
         // A recording stands by itself: a sweep's manifest that is not there, or cannot be read, takes nothing from it.
-        let results = plot::results_dir(&selection.dir);
+        let results = plot::results_dir(&bundle::results(&selection.dir)?);
         let plan = sweep.as_deref().and_then(|sweep| SweepManifest::read(&results, sweep).ok());
         Ok(Part { sweep, plan, runs: of_sweep.into_iter().map(|run| run.run).collect(), measured, references })
     };

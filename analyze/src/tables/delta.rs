@@ -252,7 +252,7 @@ fn comparisons(runs: &[Measured]) -> PolarsResult<Vec<Comparison<'_>>> {
 }
 
 /// Whether a run is one that others are compared with: no fault, and one leader all the time.
-fn is_reference(run: &Measured) -> bool {
+pub fn is_reference(run: &Measured) -> bool {
     run.factors.fault.is_none() && run.factors.role == Role::Baseline && run.leader_changes == 0
 }
 

@@ -13,7 +13,7 @@ use crate::stats;
 pub const READS: [&str; 5] = ["kind", "intended_ns", "start_ns", "end_ns", "outcome"];
 
 /// What goes through the log.
-const KINDS: [Kind; 3] = [Kind::Put, Kind::Txn, Kind::Delete];
+pub(super) const KINDS: [Kind; 3] = [Kind::Put, Kind::Txn, Kind::Delete];
 
 /// Writes of all kinds in one phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

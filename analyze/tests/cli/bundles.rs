@@ -241,12 +241,20 @@ fn it_can_be_opened_without_this_program() {
     assert!(sums.status.success(), "{said}");
     let files = fs::read_to_string(top.join("bundle.json")).expect("a file").matches("\"size_bytes\"").count();
     assert_eq!(said.matches(": OK\n").count(), files + 1);
+    // Of the bundle comes the report that is in it.
+    assert_eq!(place.run(&["report", "--dir", "all.tar.zst"]).1.trim(), "reports/all.html");
+    let again = fs::read_to_string(place.path("reports/all.html")).expect("a file");
+    assert_eq!(again, fs::read_to_string(top.join("report.html")).expect("a file"));
     // In there the runs are found as if they had been recorded there.
     let mut command = Command::new(env!("CARGO_BIN_EXE_analyze"));
     let listed = command.arg("list").current_dir(&top).output().expect("the program");
     assert_eq!(String::from_utf8(listed.stdout).expect("text"), place.run(&["list", "--dir", "results"]).1);
     let readme = fs::read_to_string(top.join("README.txt")).expect("a file");
     assert!(readme.contains("sha256sum -c SHA256SUMS") && readme.contains("20270115_080000_baseline"), "{readme}");
+    let report = fs::read_to_string(top.join("report.html")).expect("a file");
+    assert!(report.contains("20270115_080500_delay20_mid") && report.contains("<svg"), "the report is in it");
+    let here = place.dir.path().to_str().expect("text");
+    assert!(!report.contains(here), "paths of this machine have no place in a bundle");
     let environment = fs::read_to_string(top.join("environment.json")).expect("a file");
     assert!(environment.contains("6.1.0-synthetic"), "{environment}");
 }
@@ -291,7 +299,7 @@ fn a_file_that_is_there_is_replaced_on_request_only() {
     place.bundle(&["--force"], "paper.tar.zst");
     let (code, out, _) = place.run(&["bundle", "--verify", "paper.tar.zst"]);
     assert_eq!(code, 0);
-    assert!(out.starts_with("paper.tar.zst: whole: 2 runs, 20 files, "), "{out}");
+    assert!(out.starts_with("paper.tar.zst: whole: 2 runs, 21 files, "), "{out}");
     let (code, _, err) = place.run(&["bundle", "--dir", "results", "-o", "nowhere/paper.tar.zst"]);
     assert_eq!(code, 1);
     assert!(err.contains("nowhere/paper.tar.zst: cannot write the result"), "{err}");

@@ -1,7 +1,9 @@
 //! The real program on planted folders: what it prints, where it prints it, and the exit code.
 
 mod bundles;
+mod columns;
 mod diagrams;
+mod gate;
 mod planted;
 mod report;
 mod sweeps;

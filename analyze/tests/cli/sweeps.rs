@@ -11,10 +11,10 @@ use run_folder::{Manifest, RunFolder};
 use crate::Picture;
 use crate::planted::{analyze, analyze_in};
 
-const SWEEP: &str = "20270115_080000_slow";
+pub(crate) const SWEEP: &str = "20270115_080000_slow";
 
 /// Writes a sweep of delays, as if it had begun `days` later.
-fn sweep(results: &Path, id: &str, repeats: u32, days: i64) {
+pub(crate) fn sweep(results: &Path, id: &str, repeats: u32, days: i64) {
     let shape = SweepShape {
         id: id.to_owned(),
         only: "delay".to_owned(),

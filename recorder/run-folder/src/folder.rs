@@ -151,6 +151,8 @@ files! {
     faults_parquet = "faults.parquet";
     /// Member samples, one measured value a row.
     samples_parquet = "samples.parquet";
+    /// What the workload's keys held at the end; absent where that is not known.
+    final_state_parquet = "final_state.parquet";
     /// Operations that have not reached a finished Parquet file; gone after a clean finish.
     operations_journal = "operations.journal";
     /// How to read the row groups of an operations table that has no footer yet; gone after a clean finish.

@@ -5,7 +5,7 @@
 //! `analyze` and the Python bindings read it through this crate, and nobody else knows a file name or a column.
 //!
 //! Modules in the order data takes: what a run is ([`spec`]) and what ties runs together ([`sweep`]), where it lies ([`folder`], [`label`]), what describes it
-//! ([`manifest`]), its rows ([`operation`], [`fault`], [`sample`]), and how they reach the disk and come back
+//! ([`manifest`]), its rows ([`operation`], [`fault`], [`sample`]), what its keys held at the end ([`final_state`]), and how they reach the disk and come back
 //! ([`writer`], [`journal`], [`older_files`], [`reader`], [`mod@recover`]; [`lock`] and [`reserve`] help when things go
 //! wrong).
 //!
@@ -15,6 +15,7 @@ mod checkpoint;
 mod checksum;
 pub mod error;
 pub mod fault;
+pub mod final_state;
 pub mod folder;
 pub mod journal;
 pub mod label;
@@ -38,6 +39,7 @@ pub mod writer;
 
 pub use error::{Error, Result};
 pub use fault::FaultEvent;
+pub use final_state::FinalKey;
 pub use folder::RunFolder;
 pub use label::Label;
 pub use lock::RunLock;

@@ -45,6 +45,10 @@ pub struct Manifest {
     pub generator: Option<Generator>,
     /// Number of rows in each table.
     pub rows: Rows,
+    /// What the key-value store said of itself before the first operation and after the last; absent in folders of older
+    /// recorders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
     /// What a reader of the results should know, in sentences.
     pub warnings: Vec<String>,
 }
@@ -254,6 +258,35 @@ pub struct Rows {
     pub faults: u64,
     /// Rows of `samples.parquet`.
     pub samples: u64,
+}
+
+/// The key-value store before the first operation and after the last one, read linearizably.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    /// Its revision before the first operation, and after whatever was filled in before; absent where no member told.
+    pub revision_before: Option<i64>,
+    /// Its revision after the last operation, at which `final_state.parquet` was read; absent where it could not be.
+    pub revision_after: Option<i64>,
+    /// Rows of `final_state.parquet`.
+    pub keys: u64,
+    /// Why the final state was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// What each member itself holds at `revision_after`, in the members' order; empty where the cluster is somebody else's.
+    #[serde(default)]
+    pub members: Vec<MemberHash>,
+}
+
+/// What one member holds, by its own account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberHash {
+    /// Hash of all keys up to the store's revision; absent where the member did not tell.
+    pub hash: Option<u32>,
+    /// Revision that it is compacted to, which the hash depends on.
+    pub compact_revision: Option<i64>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// Replaces a JSON file so that a reader sees the old one or the new one, never a half, also after a power cut.

@@ -43,8 +43,9 @@ pub struct Operation {
     pub revision: Option<i64>,
     /// Index of the key.
     pub key: i32,
-    /// Revision of the key's last modification as a read saw it, 0 when the key was absent; gets, and the read
-    /// branch of a transaction.
+    /// Revision of the key's last modification as it was seen, 0 when the key was absent: by gets, by the read branch of
+    /// a transaction, and by a transaction's comparison that held, which is the revision that it asked for. Older
+    /// recorders left it out of the last.
     pub seen_mod_revision: Option<i64>,
     /// Whether a transaction's comparison held.
     pub txn_succeeded: Option<bool>,

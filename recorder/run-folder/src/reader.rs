@@ -9,7 +9,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::table_row::TableRow;
-use crate::{Error, FaultEvent, Manifest, Operation, Result, RunFolder, Sample};
+use crate::{Error, FaultEvent, FinalKey, Manifest, Operation, Result, RunFolder, Sample};
 
 const BATCH_ROWS: usize = 16 * 1024;
 
@@ -36,13 +36,25 @@ pub fn samples(folder: &RunFolder, columns: &[&str]) -> Result<impl Iterator<Ite
 /// # Errors
 /// As [`operations`].
 pub fn faults(folder: &RunFolder) -> Result<Vec<FaultEvent>> {
-    let path = folder.faults_parquet();
-    let mut events = Vec::new();
-    for batch in batches::<FaultEvent>(folder, &path, &[])? {
-        let rows = FaultEvent::rows(&batch?);
-        events.extend(rows.map_err(|column| damaged(folder, &path, format!("column {column} is damaged")))?);
+    all_rows(folder, &folder.faults_parquet())
+}
+
+/// Reads all of `final_state.parquet`; `None` where there is none.
+///
+/// # Errors
+/// As [`operations`].
+pub fn final_state(folder: &RunFolder) -> Result<Option<Vec<FinalKey>>> {
+    let path = folder.final_state_parquet();
+    if path.exists() { all_rows(folder, &path).map(Some) } else { Ok(None) }
+}
+
+fn all_rows<Row: TableRow>(folder: &RunFolder, path: &Path) -> Result<Vec<Row>> {
+    let mut all = Vec::new();
+    for batch in batches::<Row>(folder, path, &[])? {
+        let rows = Row::rows(&batch?);
+        all.extend(rows.map_err(|column| damaged(folder, path, format!("column {column} is damaged")))?);
     }
-    Ok(events)
+    Ok(all)
 }
 
 /// Checks that a folder is whole: the tables can be read, have the columns that they should, and the number of rows

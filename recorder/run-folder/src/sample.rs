@@ -34,6 +34,8 @@ pub mod metric {
     pub const RAFT_INDEX: &str = "raft_index";
     /// Raft index that is applied. 10 Hz.
     pub const RAFT_APPLIED_INDEX: &str = "raft_applied_index";
+    /// Revision of the member's key-value store. 10 Hz.
+    pub const REVISION: &str = "revision";
     /// Size of the database file in bytes. 10 Hz.
     pub const DB_SIZE_BYTES: &str = "db_size_bytes";
     /// Time that the member took to answer the status request, in microseconds. 10 Hz.

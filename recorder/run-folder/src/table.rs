@@ -13,7 +13,7 @@ use parquet::schema::types::ColumnPath;
 use crate::checkpoint::Checkpoint;
 use crate::checksum::ChecksummedFile;
 use crate::table_row::TableRow;
-use crate::{Error, FaultEvent, Operation, Result, Sample};
+use crate::{Error, FaultEvent, FinalKey, Operation, Result, Sample};
 
 /// Rows that are turned into columns together. Small enough that they stay in the CPU's cache, and that encoding them
 /// takes a few milliseconds and not the tens of a whole row group, next to an etcd that is being measured.
@@ -52,6 +52,13 @@ impl Table for Operation {
 impl Table for FaultEvent {
     fn encoding(properties: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
         properties
+    }
+}
+
+impl Table for FinalKey {
+    fn encoding(properties: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
+        let deltas = ["key", "create_revision", "mod_revision", "version"];
+        with_encoding(properties, Encoding::DELTA_BINARY_PACKED, &deltas)
     }
 }
 

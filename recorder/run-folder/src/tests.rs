@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod cut_short;
+mod final_state;
 mod kill;
 mod older_files;
 mod recovery;

@@ -98,6 +98,7 @@ fn status_values(status: &MemberStatus, ids: &[u64], time_us: f64) -> Vec<(&'sta
         (metric::RAFT_TERM, status.raft_term as f64),
         (metric::RAFT_INDEX, status.raft_index as f64),
         (metric::RAFT_APPLIED_INDEX, status.raft_applied_index as f64),
+        (metric::REVISION, status.revision as f64),
         (metric::DB_SIZE_BYTES, status.db_size_bytes as f64),
         (metric::STATUS_TIME_US, time_us),
     ]

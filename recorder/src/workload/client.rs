@@ -146,7 +146,8 @@ impl Course {
                 let mod_revision = match draw.kind {
                     Kind::Put => answer.revision,
                     Kind::Delete => 0,
-                    // A read, or the read branch of a transaction; without one the transaction has written.
+                    Kind::Txn if answer.txn_succeeded == Some(true) => answer.revision,
+                    // A read, or the read branch of a transaction.
                     _ => answer.seen_mod_revision.unwrap_or(answer.revision),
                 };
                 self.workload.seen.observe(draw.key, answer.revision, mod_revision);
@@ -246,7 +247,8 @@ impl Course {
                 let decided = Answer { txn_succeeded: Some(answer.succeeded()), ..Answer::new(answer.header()) };
                 match answer.op_responses().into_iter().next() {
                     Some(TxnOpResponse::Get(get)) => decided.seeing(get.kvs()),
-                    _ => Answer { value_bytes: written_bytes, ..decided },
+                    // The comparison held: it saw what it asked for.
+                    _ => Answer { seen_mod_revision: Some(expected), value_bytes: written_bytes, ..decided },
                 }
             }
         })

@@ -117,7 +117,7 @@ async fn fill(workload: Arc<Workload>, asked: InTurn, lacking: Vec<i32>) -> (usi
 }
 
 /// The first key after this one.
-fn just_after(mut key: Vec<u8>) -> Vec<u8> {
+pub(super) fn just_after(mut key: Vec<u8>) -> Vec<u8> {
     key.push(0);
     key
 }

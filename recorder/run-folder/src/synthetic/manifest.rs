@@ -56,6 +56,7 @@ pub(super) fn new(run: &Planned, now: DateTime<Utc>) -> Manifest {
             achieved_rate_per_s: 1e9 * f64::from(shape.concurrency) / shape.median_service_ns as f64,
         }),
         rows: Rows::default(),
+        store: None,
         warnings: vec!["synthetic run, not recorded from a cluster".to_owned()],
     }
 }

@@ -1,0 +1,78 @@
+//! `analyze verdict`: one sentence for a run, a label or a sweep.
+
+use polars::prelude::*;
+
+use super::recovery::recoveries;
+use super::{Report, TableOutput, causes, gather, recovery};
+use crate::load::{Run, Selection};
+use crate::tables::delta;
+use crate::tables::recovery::Rule;
+use crate::tables::verdict::{self, Story, Tables};
+use crate::{Result, output};
+
+/// What `analyze verdict` says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Which runs.
+    pub selection: Selection,
+    /// What a sentence is about.
+    pub by: VerdictBy,
+    /// What counts as recovered.
+    pub rule: Rule,
+    /// How and where to write.
+    pub output: TableOutput,
+}
+
+/// What a sentence is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VerdictBy {
+    /// A run.
+    Run,
+    /// A label, its repeats pooled.
+    Label,
+    /// A sweep.
+    Sweep,
+}
+
+/// Writes the sentences.
+pub(super) fn verdict(asked: &Verdict, report: &mut Report) -> Result<()> {
+    let mut frame = verdicts(&asked.selection, asked.by, &asked.rule, report)?;
+    let name = match asked.by {
+        VerdictBy::Run => "run",
+        VerdictBy::Label => "label",
+        VerdictBy::Sweep => "sweep",
+    };
+    let text = verdict::text(&frame, name)?;
+    output::write(&mut frame, &text, asked.output.format, &asked.output.to)
+}
+
+/// The sentences with their numbers: [`verdict::by_run`], [`verdict::by_label`] or [`verdict::by_sweep`].
+pub(super) fn verdicts(selection: &Selection, by: VerdictBy, rule: &Rule, report: &mut Report) -> Result<DataFrame> {
+    let (measured, runs) = gather::measured(selection, report)?;
+    let recovered = recoveries(&runs, rule, report)?;
+    let causes = causes::judged(selection, &runs, report)?;
+    let changes = |run: &Run| measured.iter().find(|other| other.run == run.listed.run).map(|run| run.leader_changes);
+    // What turned out to be damaged has no changes, and no verdict.
+    let stories: Vec<Story> = runs.iter().filter_map(|run| Some(story(run, changes(run)?))).collect();
+    let (delta, recovery) = match by {
+        VerdictBy::Run => (delta::by_run(&measured)?, recovery::by_run(&recovered)?),
+        VerdictBy::Label | VerdictBy::Sweep => (delta::by_label(&measured)?, recovery::by_label(&recovered)?),
+    };
+    let tables = Tables { delta: &delta, recovery: &recovery, causes: &causes };
+    Ok(match by {
+        VerdictBy::Run => verdict::by_run(&tables, &stories)?,
+        VerdictBy::Label => verdict::by_label(&tables, &stories)?,
+        VerdictBy::Sweep => verdict::by_sweep(&verdict::by_label(&tables, &stories)?)?,
+    })
+}
+
+fn story(run: &Run, leader_changes: usize) -> Story {
+    let manifest = &run.listed.manifest;
+    Story {
+        run: run.listed.run.clone(),
+        factors: run.factors.clone(),
+        clients: verdict::clients_in_words(manifest),
+        leader_changes,
+        client_saturated: manifest.generator.as_ref().and_then(|generator| generator.client_saturated.clone()),
+    }
+}

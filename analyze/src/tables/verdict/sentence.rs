@@ -1,0 +1,202 @@
+//! Numbers as a sentence.
+
+use super::numbers::{Back, Effect, Numbers, Sampled};
+use crate::tables::delta::ratio_in_words;
+
+/// No shorter gap is worth a word.
+const GAP_S_TOLD: f64 = 1.0;
+
+/// The verdict on a run or a label.
+pub(super) fn sentence(numbers: &Numbers) -> String {
+    let mut parts = vec![effects(numbers)];
+    if !numbers.clients.is_empty() {
+        parts.push(numbers.clients.clone());
+    }
+    parts.push(elections(numbers));
+    parts.extend(fsync(numbers));
+    parts.extend(other_causes(numbers));
+    parts.extend(gap(numbers));
+    if numbers.has_fault {
+        parts.extend(numbers.back.as_ref().map(back));
+    }
+    if numbers.saturated > 0 {
+        let of = of_runs(numbers.saturated, numbers.runs);
+        parts.push(format!("client saturated{of}"));
+    }
+    parts.join("; ") + "."
+}
+
+/// What is compared, and by how much it changed.
+fn effects(numbers: &Numbers) -> String {
+    let when = match (numbers.compared.as_deref(), numbers.has_fault) {
+        (Some("during/before"), true) => "during".to_owned(),
+        (Some("during/baseline"), true) => match numbers.baselines {
+            Some(0) | None => {
+                return format!("all the time: {}, and no baseline to compare it with", lost_or_served(numbers));
+            }
+            Some(1) => "all the time, against 1 baseline".to_owned(),
+            Some(count) => format!("all the time, against {count} baselines"),
+        },
+        (Some("during/before"), false) => "no fault, middle third against the first".to_owned(),
+        (Some(_), _) => "no fault".to_owned(),
+        (None, true) => return "nothing to compare the fault with".to_owned(),
+        (None, false) => return "no fault".to_owned(),
+    };
+    let kind = &numbers.kind;
+    if numbers.ok == Some(0.0) {
+        let noun = if kind == "all" { "operation" } else { kind };
+        return format!("{when}: no {noun} was acknowledged");
+    }
+    let subject = if kind == "all" { String::new() } else { format!("{kind} ") };
+    let mut words = Vec::new();
+    match (numbers.p99.ratio, numbers.p50.ratio) {
+        (Some(_), _) => {
+            words.push(format!("{subject}p99 {}", ratio(&numbers.p99)));
+            // A tail that is always long hides what the middle shows.
+            if numbers.p99.doubt().is_some() && numbers.p50.is_beyond_noise() {
+                words.push(format!("p50 {}", ratio(&numbers.p50)));
+            }
+        }
+        (None, Some(_)) => words.push(format!("{subject}p50 {}", ratio(&numbers.p50))),
+        (None, None) => words.push(format!("no {subject}latency to compare with")),
+    }
+    words.push(throughput(&numbers.throughput));
+    words.extend(numbers.loses_more().then(|| lost_or_served(numbers)));
+    format!("{when}: {}", words.join(", "))
+}
+
+fn lost_or_served(numbers: &Numbers) -> String {
+    match numbers.not_ok_share {
+        Some(share) if share > 0.0 => format!("{} of operations not acknowledged", percent(share)),
+        _ => "all operations acknowledged".to_owned(),
+    }
+}
+
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+}
+
+fn ratio(effect: &Effect) -> String {
+    let Some(value) = effect.ratio else { return "unknown".to_owned() };
+    let mut words = format!("x{}", ratio_in_words(value));
+    if let (Some(low), Some(high)) = (effect.low, effect.high) {
+        words += &format!(" [{}, {}]", ratio_in_words(low), ratio_in_words(high));
+        words += if effect.is_between { "" } else { " within-run" };
+    }
+    words + &doubt(effect)
+}
+
+fn throughput(effect: &Effect) -> String {
+    let Some(value) = effect.ratio else { return "throughput unknown".to_owned() };
+    let percent = (value - 1.0) * 100.0;
+    if percent.abs() < 0.5 {
+        return "throughput unchanged".to_owned();
+    }
+    // What runs show anyway needs no interval.
+    let interval = match (effect.low, effect.high) {
+        (Some(low), Some(high)) if effect.is_beyond_noise() => {
+            let within = if effect.is_between { "" } else { " within-run" };
+            format!(" [{}, {}]{within}", signed((low - 1.0) * 100.0), signed((high - 1.0) * 100.0))
+        }
+        _ => String::new(),
+    };
+    format!("throughput {} %{interval}{}", signed(percent), doubt(effect))
+}
+
+fn doubt(effect: &Effect) -> String {
+    effect.doubt().map_or(String::new(), |doubt| format!(" {doubt}"))
+}
+
+fn signed(percent: f64) -> String {
+    if percent.abs() < 0.5 { "0".to_owned() } else { format!("{percent:+.0}") }
+}
+
+fn elections(numbers: &Numbers) -> String {
+    let leaderless = match numbers.leaderless_s {
+        Some(s) if s >= 0.1 => format!(", {s:.1} s without a leader"),
+        _ => String::new(),
+    };
+    match (numbers.leader_changes, numbers.runs) {
+        (0, _) if leaderless.is_empty() => "no election".to_owned(),
+        (0, _) => format!("no other leader{leaderless}"),
+        (1, 1) => format!("leader changed{leaderless}"),
+        (count, 1) => format!("leader changed {count} times{leaderless}"),
+        (count, runs) => format!("leader changed {count} times in {runs} runs{leaderless}"),
+    }
+}
+
+fn of_runs(some: usize, all: usize) -> String {
+    if all <= 1 || some == all { String::new() } else { format!(" in {some} of {all} runs") }
+}
+
+fn fsync(numbers: &Numbers) -> Option<String> {
+    let Sampled { judged, raised, ratio, .. } = &numbers.fsync;
+    match (*judged, *raised) {
+        (0, _) => None,
+        (_, 0) => Some("fsync normal".to_owned()),
+        (judged, raised) => {
+            let by = ratio.map_or(String::new(), |ratio| format!(" up to x{}", ratio_in_words(ratio)));
+            Some(format!("fsync raised{by}{}{}", on(&numbers.fsync), of_runs(raised, judged)))
+        }
+    }
+}
+
+fn on(sampled: &Sampled) -> String {
+    match &sampled.worst {
+        _ if sampled.is_everywhere => " on all members".to_owned(),
+        Some((_, member)) if sampled.judged == 1 && !member.is_empty() => format!(" on {member}"),
+        _ => String::new(),
+    }
+}
+
+/// What else was raised; nothing of what was normal.
+fn other_causes(numbers: &Numbers) -> Vec<String> {
+    let mut words = Vec::new();
+    let raised = |sampled: &Sampled, what: &str| {
+        (sampled.raised > 0).then(|| format!("{what}{}", of_runs(sampled.raised, sampled.judged)))
+    };
+    words.extend(raised(&numbers.commit, "backend commits slow"));
+    if let Some((ms, member)) = numbers.behind.worst.as_ref().filter(|_| numbers.behind.raised > 0) {
+        let behind = if *ms < 995.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1e3) };
+        let who = if numbers.runs == 1 { member } else { "a member" };
+        words.push(format!("{who} up to {behind} behind{}", of_runs(numbers.behind.raised, numbers.behind.judged)));
+    }
+    words.extend(raised(&numbers.untouched, "untouched links slow too"));
+    words.extend(raised(&numbers.steal, "CPU time stolen by the host"));
+    words
+}
+
+fn gap(numbers: &Numbers) -> Option<String> {
+    let s = numbers.gap_s.filter(|&s| s >= GAP_S_TOLD)?;
+    let most = if numbers.runs > 1 { "up to " } else { "" };
+    let when = match numbers.gap_phase.as_deref() {
+        Some("after") => " after it",
+        _ => "",
+    };
+    Some(format!("{most}{s:.1} s without an acknowledged write{when}"))
+}
+
+/// How throughput came back, of those runs whose fault ended.
+fn back(back: &Back) -> String {
+    let after = |s: f64| if s < 0.05 { "at once".to_owned() } else { format!("{s:.1} s after") };
+    match (back.s, back.seen, back.runs) {
+        (Some(_), seen, runs) if seen == runs && back.dipped == 0 => "throughput never dipped".to_owned(),
+        (Some(s), seen, runs) if seen == runs => format!("back to normal {}", after(s)),
+        (Some(s), seen, runs) => format!("back to normal {} in {seen} of {runs} runs", after(s)),
+        (None, _, _) => {
+            let within = back.observed_s.map_or("recording".to_owned(), |s| format!("{s:.1} s recorded"));
+            match (back.seen, back.runs) {
+                (0, runs) if runs <= 1 => match back.lower_bound_s.zip(back.observed_s) {
+                    // Since then nothing was low, but not for long enough.
+                    Some((bound_s, observed_s)) if bound_s < 0.9 * observed_s => {
+                        format!("too little recorded after {bound_s:.1} s to call it back to normal")
+                    }
+                    _ => format!("not back to normal within the {within}"),
+                },
+                (0, runs) => format!("not back to normal within the {within} in any of {runs} runs"),
+                (seen, runs) => format!("back to normal within the {within} in only {seen} of {runs} runs"),
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Sentences from planted frames.
+
+use run_folder::manifest::Role;
+
+use super::*;
+
+fn story(run: &str, label: &str, fault: Option<&str>) -> Story {
+    let role = match fault {
+        None => Role::Baseline,
+        Some("null fault") => Role::Control,
+        Some(_) => Role::Experiment,
+    };
+    Story {
+        run: run.to_owned(),
+        factors: Factors {
+            label: label.to_owned(),
+            family: label.to_owned(),
+            fault: fault.map(str::to_owned),
+            value: None,
+            role,
+            sweep: Some("s".to_owned()),
+            repeat: Some(1),
+            cohort: "a".to_owned(),
+            condition: label.to_owned(),
+        },
+        clients: "clients on the slow member".to_owned(),
+        leader_changes: 0,
+        client_saturated: None,
+    }
+}
+
+/// One row of effects: ratio, interval and whether it is within the noise, of p99, p50 and throughput.
+#[derive(Clone, Copy)]
+struct Planted {
+    label: &'static str,
+    compared: &'static str,
+    p99: (Option<f64>, Option<(f64, f64)>, Option<bool>),
+    throughput: (Option<f64>, Option<(f64, f64)>, Option<bool>),
+    ok: u64,
+    not_ok: f64,
+    interval: &'static str,
+}
+
+const SLOW: Planted = Planted {
+    label: "delay20_mid",
+    compared: "during/before",
+    p99: (Some(6.0), Some((4.8, 7.1)), Some(false)),
+    throughput: (Some(0.59), None, Some(false)),
+    ok: 1000,
+    not_ok: 0.0,
+    interval: "between-run",
+};
+
+fn delta(rows: &[Planted]) -> DataFrame {
+    let number = |of: &dyn Fn(&Planted) -> Option<f64>| rows.iter().map(of).collect::<Vec<_>>();
+    let mut frame = df!(
+        "run" => rows.iter().map(|_| "1").collect::<Vec<_>>(),
+        "label" => rows.iter().map(|row| row.label).collect::<Vec<_>>(),
+        "sweep" => rows.iter().map(|_| "s").collect::<Vec<_>>(),
+        "fault" => rows.iter().map(|_| "delay 20ms").collect::<Vec<_>>(),
+        "runs" => rows.iter().map(|_| 1_u64).collect::<Vec<_>>(),
+        "leader_changes" => rows.iter().map(|_| 0_u64).collect::<Vec<_>>(),
+        "kind" => rows.iter().map(|_| "put").collect::<Vec<_>>(),
+        "compared" => rows.iter().map(|row| row.compared).collect::<Vec<_>>(),
+        "interval" => rows.iter().map(|row| row.interval).collect::<Vec<_>>(),
+        "baselines" => rows.iter().map(|_| 2_u64).collect::<Vec<_>>(),
+        "ok" => rows.iter().map(|row| row.ok).collect::<Vec<_>>(),
+        "not_ok_share" => rows.iter().map(|row| row.not_ok).collect::<Vec<_>>(),
+        "not_ok_share_reference" => rows.iter().map(|_| 0.0).collect::<Vec<_>>(),
+    )
+    .expect("a frame");
+    let mut add = |name: &str, values: Vec<Option<f64>>| {
+        frame.with_column(Column::new(name.into(), values)).expect("a column");
+    };
+    add("response_p99_ms_ratio", number(&|row| row.p99.0));
+    add("response_p99_ms_ratio_low", number(&|row| row.p99.1.map(|interval| interval.0)));
+    add("response_p99_ms_ratio_high", number(&|row| row.p99.1.map(|interval| interval.1)));
+    add("ops_per_s_ratio", number(&|row| row.throughput.0));
+    add("ops_per_s_ratio_low", number(&|row| row.throughput.1.map(|interval| interval.0)));
+    add("ops_per_s_ratio_high", number(&|row| row.throughput.1.map(|interval| interval.1)));
+    for (name, of) in [
+        ("response_p99_ms_within_noise", (|row| row.p99.2) as fn(&Planted) -> Option<bool>),
+        ("ops_per_s_within_noise", |row| row.throughput.2),
+    ] {
+        frame.with_column(Column::new(name.into(), rows.iter().map(of).collect::<Vec<_>>())).expect("a column");
+    }
+    frame
+}
+
+/// Recovery in seconds, or how long it was not seen.
+fn recovery(label: &str, took: Result<f64, f64>, dipped: bool) -> DataFrame {
+    df!(
+        "run" => ["1"], "label" => [label], "sweep" => ["s"], "fault" => ["delay 20ms"], "runs" => [1_u64],
+        "leader_changes" => [0_u64], "kind" => ["put"],
+        "recovery_s" => [took.ok()], "recovery_censored" => [took.is_err()], "recovery_lower_bound_s" => [took.err()],
+        "observed_s" => [5.0], "longest_gap_s" => [0.1], "longest_gap_phase" => ["during"],
+    )
+    .map(|mut frame| {
+        frame.with_column(Column::new("dipped".into(), [dipped])).expect("a column");
+        frame
+    })
+    .expect("a frame")
+}
+
+fn causes(judged: Option<&str>) -> DataFrame {
+    df!(
+        "run" => ["1", "1"], "metric" => ["wal_fsync_p99_ms", "leaderless_s"], "member" => [Some("etcd1"), None],
+        "during" => [9.0, 0.0], "all" => [Some(5.0), Some(0.0)], "ratio" => [Some(3.1), None],
+        "judged" => [judged, Some("normal")],
+    )
+    .expect("a frame")
+}
+
+fn verdict_of(planted: Planted, recovery: &DataFrame, causes: &DataFrame, story: Story) -> (String, DataFrame) {
+    let tables = Tables { delta: &delta(&[planted]), recovery, causes };
+    let frame = by_run(&tables, &[story]).expect("a table");
+    let sentence = frame.column("sentence").expect("it").str().expect("text").get(0).expect("a sentence").to_owned();
+    assert!(!sentence.contains("NaN") && !sentence.contains("inf") && sentence.ends_with('.'), "{sentence}");
+    (sentence, frame)
+}
+
+#[track_caller]
+fn check(planted: Planted, took: Result<f64, f64>, expected: &str) {
+    let story = story("1", planted.label, Some("delay 20ms"));
+    let found = verdict_of(planted, &recovery(planted.label, took, true), &causes(Some("normal")), story).0;
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_sentence_of_the_issue() {
+    check(
+        SLOW,
+        Ok(1.2),
+        "during: put p99 x6.00 [4.80, 7.10], throughput -41 %; clients on the slow member; no election; fsync normal; back to \
+         normal 1.2 s after.",
+    );
+}
+
+#[test]
+fn what_is_not_sure_is_said() {
+    let within = Planted { interval: "within-run", throughput: (Some(0.59), Some((0.5, 0.7)), None), ..SLOW };
+    check(
+        within,
+        Err(5.0),
+        "during: put p99 x6.00 [4.80, 7.10] within-run, throughput -41 % [-50, -30] within-run; clients on the slow member; no \
+         election; fsync normal; not back to normal within the 5.0 s recorded.",
+    );
+    let noise = Planted { p99: (Some(1.1), None, Some(true)), throughput: (Some(0.97), None, Some(true)), ..SLOW };
+    check(
+        noise,
+        Ok(0.0),
+        "during: put p99 x1.10 (within the noise floor), throughput -3 % (within the noise floor); clients on the slow member; \
+         no election; fsync normal; back to normal at once.",
+    );
+    check(
+        Planted { throughput: (Some(1.0), None, Some(true)), not_ok: 0.134, ..SLOW },
+        Err(3.6),
+        "during: put p99 x6.00 [4.80, 7.10], throughput unchanged, 13 % of operations not acknowledged; clients on the slow \
+         member; no election; fsync normal; too little recorded after 3.6 s to call it back to normal.",
+    );
+}
+
+#[test]
+fn what_cannot_be_said_is_not() {
+    let dead =
+        Planted { p99: (None, None, None), throughput: (Some(0.0), None, Some(false)), ok: 0, not_ok: 1.0, ..SLOW };
+    check(
+        dead,
+        Err(5.0),
+        "during: no put was acknowledged; clients on the slow member; no election; fsync normal; not back to normal within the \
+         5.0 s recorded.",
+    );
+    // No row of any table is of this run.
+    let story = story("2", "delay20_mid", Some("delay 20ms"));
+    let (found, frame) = verdict_of(SLOW, &recovery("x", Ok(0.0), true), &causes(None), story);
+    assert_eq!(found, "nothing to compare the fault with; clients on the slow member; no election.");
+    assert_eq!(frame.column("has_effect").expect("it").bool().expect("flags").get(0), None);
+}
+
+#[test]
+fn elections_fsync_and_saturation_have_their_words() {
+    let story = Story {
+        leader_changes: 2,
+        client_saturated: Some("late".to_owned()),
+        ..story("1", "delay20_mid", Some("delay 20ms"))
+    };
+    let full = Planted { compared: "during/baseline", ..SLOW };
+    let (found, _) = verdict_of(full, &DataFrame::empty(), &causes(Some("raised")), story);
+    assert_eq!(
+        found,
+        "all the time, against 2 baselines: put p99 x6.00 [4.80, 7.10], throughput -41 %; clients on the slow member; leader \
+         changed 2 times; fsync raised up to x3.10 on all members; client saturated."
+    );
+}
+
+#[test]
+fn a_sweep_names_what_matters() {
+    let quiet = Planted {
+        label: "null_mid",
+        p99: (Some(1.0), None, Some(true)),
+        throughput: (Some(1.0), None, Some(true)),
+        ..SLOW
+    };
+    let small = Planted { label: "delay5_mid", ..quiet };
+    let stories = [
+        story("1", "delay20_mid", Some("delay 20ms")),
+        story("1", "delay5_mid", Some("delay 20ms")),
+        Story {
+            factors: Factors { role: Role::Control, ..story("1", "null_mid", Some("delay 20ms")).factors },
+            ..story("1", "", None)
+        },
+    ];
+    let sentence = |delta: &DataFrame| {
+        let recovery = recovery("delay20_mid", Err(5.0), true);
+        let tables = Tables { delta, recovery: &recovery, causes: &causes(Some("normal")) };
+        let frame = by_sweep(&by_label(&tables, &stories).expect("a table")).expect("a table");
+        assert_eq!(frame.height(), 1);
+        frame.column("sentence").expect("it").str().expect("text").get(0).expect("a sentence").to_owned()
+    };
+    assert_eq!(
+        sentence(&delta(&[SLOW, small, quiet])),
+        "1 of 2 labels show an effect; delay5_mid within the noise floor; throughput changed in delay20_mid; worst delay20_mid \
+         (put p99 x6.00 [4.80, 7.10], throughput -41 %); the control stayed quiet; no baseline among them; no election; not \
+         always back to normal after delay20_mid."
+    );
+    let loud = Planted { label: "null_mid", ..SLOW };
+    assert!(
+        sentence(&delta(&[SLOW, small, loud])).contains("but an effect in the control null_mid, which must show none")
+    );
+    assert_eq!(by_sweep(&DataFrame::empty()).expect("a table").height(), 0);
+}

@@ -1,0 +1,56 @@
+//! Verdicts for people.
+
+use polars::prelude::*;
+
+use crate::output::text::{Column as Shown, TextTable};
+
+/// Characters of a sentence on a line.
+const LINE_CHARS_MAX: usize = 114;
+
+/// Sentences below the names of what they are about, in as many lines as they need. `name` is the column with these
+/// names: `run`, `label` or `sweep`.
+///
+/// # Errors
+/// [`PolarsError`] when `verdicts` lacks a column.
+pub fn text(verdicts: &DataFrame, name: &str) -> PolarsResult<TextTable> {
+    let (names, sentences) = (verdicts.column(name)?.str()?, verdicts.column("sentence")?.str()?);
+    let runs = if name == "label" { verdicts.column("runs").ok().and_then(|runs| runs.u64().ok()) } else { None };
+    let mut groups: Vec<String> = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
+    for (row, (subject, sentence)) in names.iter().zip(sentences.iter()).enumerate() {
+        let subject = subject.unwrap_or("runs outside of sweeps");
+        let group = match runs.and_then(|runs| runs.get(row)) {
+            Some(count) if count > 1 => format!("{subject} ({count} runs)"),
+            _ => subject.to_owned(),
+        };
+        for line in wrapped(sentence.unwrap_or_default()) {
+            groups.push(group.clone());
+            lines.push(line);
+        }
+    }
+    let shown =
+        DataFrame::new(lines.len(), vec![Column::new("group".into(), groups), Column::new("sentence".into(), lines)])?;
+    let mut text = TextTable::new(&shown, &[Shown::new("sentence", "verdict")], Some("group"))?;
+    if sentences.iter().flatten().any(|sentence| sentence.contains("client saturated")) {
+        text.note("client saturated: the generator, not the cluster, was the limit of what was measured");
+    }
+    text.note("x: ratio to before or to the baselines; [..]: 95 % interval. The numbers: --format json or csv");
+    Ok(text)
+}
+
+/// Lines of a sentence; all but the first are indented.
+fn wrapped(sentence: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in sentence.split(' ') {
+        let last = lines.last_mut().expect("there is always a line");
+        if !last.trim().is_empty() && last.chars().count() + 1 + word.chars().count() > LINE_CHARS_MAX {
+            lines.push(format!("  {word}"));
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}
