@@ -11,11 +11,11 @@ use crate::output::{Destination, Format};
 use crate::tables::throughput::By;
 
 mod bundle;
+mod causes;
 mod check;
 mod columns;
 mod gate;
 mod import;
-mod causes;
 mod plot;
 mod recovery;
 mod verdict;

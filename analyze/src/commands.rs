@@ -9,9 +9,9 @@ use crate::tables::{cdf, delta, imported, runs, summary, throughput};
 use crate::{Error, Result};
 
 mod bundle;
+mod causes;
 mod check;
 mod columns;
-mod causes;
 mod compare;
 mod diagram;
 mod gate;
@@ -23,14 +23,14 @@ mod report;
 mod verdict;
 
 pub use bundle::Bundle;
+pub use causes::Causes;
 pub use check::Check;
 pub use columns::{Columns, ColumnsFormat};
 pub use compare::Comparison;
-pub use diagram::{Diagram, Language};
-pub use gate::{Gate, GateFormat};
-pub use causes::Causes;
 pub use compare::Comparison;
 pub use diagram::{Diagram, Language};
+pub use diagram::{Diagram, Language};
+pub use gate::{Gate, GateFormat};
 pub use recovery::Recovery;
 pub use verdict::{Verdict, VerdictBy};
 

@@ -305,6 +305,8 @@ impl Run {
         } else {
             None
         }
+    }
+
     /// Reads `columns` of the samples.
     ///
     /// # Errors
