@@ -36,10 +36,13 @@ const DELTA_HELP: &str = "\
 A run with a part before its fault is compared with that part. A run whose fault lasts all the time is compared with \
 the baselines of its sweep (outside of sweeps: runs without a fault) that have the same workload and cluster; they are \
 found in --dir also when --pattern does not name them. Repeats of a label are pooled: geometric mean of the runs' \
-ratios, 95 % t interval on their logarithm. Runs in which the leader changed are pooled apart.
+ratios, 95 % t interval on their logarithm (against baselines Welch's, with their variation in it). With one run the interval \
+is within-run, a block bootstrap in time, and shown in parentheses: the next run may lie outside of it. Runs in which the \
+leader changed are pooled apart.
 
 The noise floor is the largest ratio among runs that should show none: baselines between their own thirds and against \
-each other, and null faults. Ratios within it are marked with ~.";
+each other, and null faults. Ratios within it are marked with ~. Significant ones are marked with *: p < 0.05 after Holm's correction \
+over a sweep's experiments, and outside of the noise floor.";
 
 const COMPARE_HELP: &str = "\
 Effects of the two runs (during and after the fault relative to before; the level itself where there is no before) are \
@@ -317,7 +320,7 @@ enum LanguageArg {
 enum DeltaByArg {
     /// A label: its repeats pooled, with 95 % intervals
     Label,
-    /// A run: both sides of each ratio
+    /// A run: both sides of each ratio; --wide with within-run intervals
     Run,
 }
 

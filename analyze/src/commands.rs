@@ -27,17 +27,14 @@ pub use causes::Causes;
 pub use check::Check;
 pub use columns::{Columns, ColumnsFormat};
 pub use compare::Comparison;
-pub use compare::Comparison;
-pub use diagram::{Diagram, Language};
 pub use diagram::{Diagram, Language};
 pub use gate::{Gate, GateFormat};
-pub use recovery::Recovery;
-pub use verdict::{Verdict, VerdictBy};
-
 use gather::{all, map, measured, opened, tables_of_runs};
 pub use import::Import;
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
+pub use recovery::Recovery;
 pub use report::{ReportPage, page};
+pub use verdict::{Verdict, VerdictBy};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,6 +7,8 @@ use run_folder::FaultEvent;
 
 #[path = "tables/compared.rs"]
 mod compared;
+#[path = "tables/coverage.rs"]
+mod coverage;
 #[path = "tables/distributions.rs"]
 mod distributions;
 #[path = "tables/effects.rs"]

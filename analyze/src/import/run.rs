@@ -163,6 +163,7 @@ pub(super) fn read(source: &Source<'_>, options: Options) -> Result<Older> {
         sweep: None,
         reproduces: None,
         imported: None,
+        store: None,
         status: match metadata.get("status").and_then(|status| status.strip_prefix("failed")) {
             Some(reason) => {
                 Status::Failed { reason: reason.trim_start_matches([':', ' ']).to_owned(), recovered: false }

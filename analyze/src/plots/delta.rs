@@ -8,7 +8,7 @@ use super::canvas::{Anchor, BLUE, Canvas, Font, GREEN, GREY, GRID, INK, VERMILLI
 use super::panels::{Heading, MARGIN, SUBTITLE, TICK, footnotes};
 use super::{counted, values};
 use crate::Result;
-use crate::tables::delta::main_kind;
+use crate::tables::delta::{WITHIN_RUN, main_kind};
 
 const WIDTH: f64 = 1000.0;
 const ROW: f64 = 24.0;
@@ -25,8 +25,9 @@ const COMPARED: [(&str, &str, RGBColor, bool); 3] = [
     ("after/before", "after the fault / before", GREEN, true),
     ("during/baseline", "fault all the time / baselines", BLUE, false),
 ];
+const SIGNIFICANT: Font = Font::new(15.0, INK).bold();
 const FLOOR: RGBColor = RGBColor(0xDE, 0xDE, 0xDE);
-const WITHIN_NOISE: RGBColor = RGBColor(0x8C, 0x8C, 0x8C);
+const WITHIN_NOISE: RGBColor = RGBColor(0x9C, 0x9C, 0x9C);
 
 /// Draws [`crate::tables::delta::by_label`], a row for each label; the ratios of single runs, from
 /// [`crate::tables::delta::by_run`], stand behind as small dots. Of several kinds of operation only their total is
@@ -55,7 +56,8 @@ pub fn draw_svg(labels: &DataFrame, runs: &DataFrame, subject: &str) -> Result<S
         places.push(bottom + ROW / 2.0);
         bottom += ROW;
     }
-    let height = bottom + 74.0;
+    // Room for the lower ticks and the notes.
+    let height = bottom + 104.0;
     draw((WIDTH, height), title, &description, |canvas| {
         heading.draw(canvas)?;
         key(canvas, heading.bottom() + 14.0, &rows)?;
@@ -72,10 +74,7 @@ pub fn draw_svg(labels: &DataFrame, runs: &DataFrame, subject: &str) -> Result<S
             draw_axis(canvas, &axis, (top, bottom))?;
             rows.iter().zip(&places).try_for_each(|(row, &y)| row.draw(canvas, &axis, at, y))?;
         }
-        let note = "Large dots: geometric mean of the repeats of a label, line: 95 % t interval (none with one run); \
-                    small dots: runs. Grey band: noise floor, the largest ratio among runs that should show none; grey \
-                    dots lie within it. * the leader changed during the run.";
-        footnotes(canvas, height, note, WIDTH)
+        footnotes(canvas, height, &note(&rows), WIDTH)
     })
 }
 
@@ -84,6 +83,7 @@ struct Row {
     name: String,
     family: String,
     is_baseline: bool,
+    has_changed: bool,
     runs: usize,
     /// In the order of [`COMPARED`], then of [`METRICS`].
     effects: [[Effect; METRICS.len()]; COMPARED.len()],
@@ -94,6 +94,8 @@ struct Row {
 struct Effect {
     ratio: Option<f64>,
     interval: Option<(f64, f64)>,
+    is_within_run: bool,
+    is_significant: bool,
     noise: Option<f64>,
     is_within: bool,
     is_there: bool,
@@ -141,13 +143,14 @@ fn rows(labels: &DataFrame, runs: &DataFrame) -> Result<Vec<Row>> {
         let Some(compared) = keys.compared(row) else { continue };
         if last != Some(keys.row(row)) {
             last = Some(keys.row(row));
-            let changed = if keys.row(row).2 { " *" } else { "" };
+            let changed = if keys.row(row).2 { " †" } else { "" };
             let runs = counts.get(row).unwrap_or(0) as usize;
             let times = if runs > 1 { format!(" ×{runs}") } else { String::new() };
             rows.push(Row {
                 name: format!("{}{times}{changed}", keys.row(row).0.unwrap_or_default()),
                 family: family.get(row).unwrap_or_default().to_owned(),
                 is_baseline: columns[0].is_baseline[row],
+                has_changed: keys.row(row).2,
                 runs,
                 effects: Default::default(),
             });
@@ -172,6 +175,8 @@ struct Columns {
     ratio: Vec<Option<f64>>,
     low: Vec<Option<f64>>,
     high: Vec<Option<f64>>,
+    is_within_run: Vec<bool>,
+    significant: Vec<Option<bool>>,
     noise: Vec<Option<f64>>,
     within: Vec<Option<bool>>,
     is_baseline: Vec<bool>,
@@ -184,6 +189,8 @@ impl Columns {
             ratio: column("ratio")?,
             low: column("ratio_low")?,
             high: column("ratio_high")?,
+            is_within_run: labels.column("interval")?.str()?.iter().map(|kind| kind == Some(WITHIN_RUN)).collect(),
+            significant: labels.column(&format!("{metric}_significant"))?.bool()?.iter().collect(),
             noise: column("noise")?,
             is_baseline: labels.column("role")?.str()?.iter().map(|role| role == Some("baseline")).collect(),
             within: labels.column(&format!("{metric}_within_noise"))?.bool()?.iter().collect(),
@@ -194,6 +201,8 @@ impl Columns {
         Effect {
             ratio: self.ratio[row].map(f64::log10),
             interval: self.low[row].zip(self.high[row]).map(|(low, high)| (low.log10(), high.log10())),
+            is_within_run: self.is_within_run[row],
+            is_significant: self.significant[row] == Some(true),
             noise: self.noise[row].map(f64::log10),
             // Baselines are what the floor is made of.
             is_within: self.within[row] == Some(true) || self.is_baseline[row],
@@ -237,7 +246,11 @@ impl Row {
                 effect.runs.iter().try_for_each(|&run| canvas.faint_dot((axis.at(run), y), 1.6, colour))?;
             }
             if let Some((low, high)) = effect.interval {
-                canvas.line(&[(axis.at(low), y), (axis.at(high), y)], colour, 1.0, 1.6)?;
+                let (from, to) = (axis.at(low), axis.at(high));
+                match effect.is_within_run {
+                    true => dashed(canvas, (from, to), y, colour)?,
+                    false => canvas.line(&[(from, y), (to, y)], colour, 1.0, 1.6)?,
+                }
                 // An arrow where the interval goes on.
                 for (is_beyond, end, towards) in
                     [(low < axis.values.0, axis.pixels.0, 5.0), (high > axis.values.1, axis.pixels.1, -5.0)]
@@ -251,6 +264,14 @@ impl Row {
             if is_hollow {
                 canvas.dot((axis.at(ratio), y), 2.0, plotters::style::WHITE)?;
             }
+            if effect.is_significant {
+                // Behind the interval, on the side away from 1, where there is room.
+                let (low, high) = effect.interval.unwrap_or((ratio, ratio));
+                let (beyond, sign) = if ratio < 0.0 { (low.min(ratio), -1.0) } else { (high.max(ratio), 1.0) };
+                let x =
+                    (axis.at(beyond) + sign * 8.0).clamp(axis.pixels.0 + 4.0, axis.pixels.1 + PANEL_GAP / 2.0 - 4.0);
+                canvas.text((x, y + 2.5), Anchor::Middle, SIGNIFICANT, "*")?;
+            }
         }
         Ok(())
     }
@@ -261,13 +282,64 @@ impl Row {
             for (compared, effect, ..) in self.lanes(at) {
                 let compared = COMPARED[compared].0;
                 words += &match effect.ratio {
-                    Some(ratio) => format!(" {name} {compared} {:.3};", 10_f64.powf(ratio)),
+                    Some(ratio) => format!(" {name} {compared} {:.3}{};", 10_f64.powf(ratio), effect.described()),
                     None => format!(" {name} {compared} not known;"),
                 };
             }
         }
         words
     }
+}
+
+impl Effect {
+    /// The interval and what is to be said of the effect, in words.
+    fn described(&self) -> String {
+        let interval = self.interval.map_or(String::new(), |(low, high)| {
+            let within_run = if self.is_within_run { " within the run" } else { "" };
+            format!(" [{:.3}, {:.3}]{within_run}", 10_f64.powf(low), 10_f64.powf(high))
+        });
+        let noise = self.noise.map_or(String::new(), |noise| {
+            let is = if self.is_within { "within" } else { "outside of" };
+            format!(", {is} the noise floor of x{:.2}", 10_f64.powf(noise))
+        });
+        format!("{interval}{noise}{}", if self.is_significant { ", significant" } else { "" })
+    }
+}
+
+/// The line of an interval that tells nothing of the next run.
+fn dashed(canvas: &Canvas<'_>, (from, to): (f64, f64), y: f64, colour: RGBColor) -> Result<()> {
+    const DASH: f64 = 4.0;
+    const GAP: f64 = 3.0;
+    let mut x = from;
+    while x < to {
+        canvas.line(&[(x, y), ((x + DASH).min(to), y)], colour, 0.85, 1.2)?;
+        x += DASH + GAP;
+    }
+    Ok(())
+}
+
+/// What the marks mean, of those that are there.
+fn note(rows: &[Row]) -> String {
+    let effects = || rows.iter().flat_map(|row| row.effects.iter().flatten());
+    let has = |is: fn(&Effect) -> bool| effects().any(is);
+    let mut note = "Large dots: geometric mean of the repeats of a label; small dots: runs. ".to_owned();
+    if has(|effect| effect.interval.is_some() && !effect.is_within_run) {
+        note += "Line: 95 % t interval over the repeats. ";
+    }
+    if has(|effect| effect.interval.is_some() && effect.is_within_run) {
+        note +=
+            "Dashed line: 95 % interval within one run (block bootstrap in time); the next run may lie outside of it. ";
+    }
+    if has(|effect| effect.noise.is_some()) {
+        note += "Grey band: noise floor, the largest ratio among runs that should show none; grey dots lie within it. ";
+    }
+    if has(|effect| effect.is_significant) {
+        note += "*\u{a0}significant: p < 0.05 after Holm's correction over a sweep's experiments, and outside of the noise floor. ";
+    }
+    if rows.iter().any(|row| row.has_changed) {
+        note += "†\u{a0}the leader changed during the run. ";
+    }
+    note.trim_end().to_owned()
 }
 
 /// The range that shows every ratio of a metric, 1 among them, at least from a half to the double. Of intervals it shows

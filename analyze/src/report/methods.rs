@@ -47,6 +47,16 @@ pub(super) const METHODS: &[Method] = &[
         source: include_str!("../stats/bootstrap.rs"),
         items: &[],
     },
+    Method {
+        title: "Intervals within one run: all numbers of a phase",
+        source: include_str!("../stats/bootstrap/phase.rs"),
+        items: &[],
+    },
+    Method {
+        title: "Intervals within one run: differences and ratios",
+        source: include_str!("../stats/intervals.rs"),
+        items: &["pub fn less("],
+    },
     Method { title: "Leader changes", source: include_str!("../tables/leaders.rs"), items: &["pub fn changes("] },
     Method {
         title: "What is compared with what",

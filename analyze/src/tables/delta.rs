@@ -67,6 +67,9 @@ pub const METRICS: [&str; 14] = [
     NOT_OK_SHARE,
 ];
 
+/// What column `interval` says of intervals that tell nothing of the next run.
+pub const WITHIN_RUN: &str = estimate::Kind::WithinRun.as_str();
+
 const NOT_OK_SHARE: &str = "not_ok_share";
 
 /// A run as it is compared.

@@ -131,7 +131,7 @@ fn runs_in_which_the_leader_changed_are_told_apart() {
     let to = results.path().join("picture.svg");
     let path = to.to_str().expect("a path");
     analyze_in(results.path(), &["plot", "--kind", "delta", "--pattern", &label, "--output", path]);
-    assert!(Picture::read(&to).has(&format!("{label} *")));
+    assert!(Picture::read(&to).has(&format!("{label} †")));
 }
 
 #[test]

@@ -224,3 +224,90 @@ fn labels_stand_by_role_family_and_value() {
     labels.dedup();
     assert_eq!(labels, ["delay20_full", "delay20_mid", "delay100_mid", "loss5_mid", "null_mid", "baseline"]);
 }
+
+/// A run of 200 operations in each third, of which the last `lost` under the fault are not acknowledged.
+fn lossy(run: &'static str, label: &'static str, lost: [i64; 2]) -> Measured {
+    let rows: Vec<Row> = (0..600)
+        .map(|at| {
+            let is_lost =
+                [(200, lost[0]), (400, lost[1])].iter().any(|&(end, lost)| (end - 20 - lost..end - 20).contains(&at));
+            ("put", at * 5, Some(at * 5), at * 5 + 2, if is_lost { "failed" } else { "ok" }, 0)
+        })
+        .collect();
+    let planted = measured(Planted { run, label, ..MID });
+    Measured { summary: summary::table(&operations(&rows), &facts(true)).expect("a summary"), ..planted }
+}
+
+#[test]
+fn a_share_that_was_zero_before_has_a_difference_and_a_test_but_no_ratio() {
+    let runs =
+        [lossy("1", "delay20_mid", [0, 20]), lossy("2", "delay20_mid", [0, 24]), lossy("3", "delay20_mid", [0, 22])];
+    let table = delta::by_label(&runs).expect("a table");
+    let cell = |name: &str| column(&table, name, "during/before")[0];
+    for name in ["not_ok_share_ratio", "not_ok_share_ratio_low", "not_ok_share_noise"] {
+        assert_eq!(cell(name), None, "{name}");
+    }
+    // 198 are due between the guard bands: each is half a percent.
+    let expected = 22.0 / 198.0;
+    assert!((cell("not_ok_share").expect("a share") - expected).abs() < 1e-12);
+    assert!((cell("not_ok_share_difference").expect("a difference") - expected).abs() < 1e-12);
+    let half = 4.302_65 * (2.0 / 198.0) / 3_f64.sqrt();
+    assert!((cell("not_ok_share_difference_low").expect("an end") - (expected - half)).abs() < 1e-6);
+    assert!((cell("not_ok_share_difference_high").expect("an end") - (expected + half)).abs() < 1e-6);
+    assert!(cell("not_ok_share_p").is_some_and(|p| p < 0.01));
+
+    // Where there was some before, there is a ratio.
+    let runs = [lossy("1", "delay20_mid", [2, 20]), lossy("2", "delay20_mid", [2, 24])];
+    let table = delta::by_label(&runs).expect("a table");
+    assert!(column(&table, "not_ok_share_ratio_low", "during/before")[0].is_some());
+}
+
+#[test]
+fn what_is_significant_is_corrected_over_the_experiments_of_a_sweep_and_outside_of_the_noise() {
+    let repeats = |label, fault, during: [i64; 3], names: [&'static str; 3]| {
+        let run = move |(run, ms)| Planted { run, label, fault: Some(fault), ms: [2000, ms, 2000], ..MID };
+        names.into_iter().zip(during).map(run).collect::<Vec<_>>()
+    };
+    let planted = [
+        repeats("delay5_mid", "delay 5ms", [2040, 2041, 2042], ["1", "2", "3"]),
+        repeats("delay20_mid", "delay 20ms", [4000, 4100, 4050], ["4", "5", "6"]),
+        repeats("delay30_mid", "delay 30ms", [2100, 9000, 3000], ["7", "8", "9"]),
+        repeats("null_mid", "null fault", [2100, 2110, 2090], ["10", "11", "12"]),
+    ];
+    // Guard bands are counted from the edges alone: nothing of these runs is under way for seconds.
+    let runs: Vec<Measured> = planted.concat().into_iter().map(slow).collect();
+    let table = delta::by_label(&runs).expect("a table");
+    let during = |name: &str| column(&table, name, "during/before");
+    let (p, corrected) = (during("response_p50_ms_p"), during("response_p50_ms_p_holm"));
+    assert!(p.iter().all(Option::is_some), "every label has a test: {p:?}");
+    assert_eq!(corrected[3], None, "a control is no experiment");
+    // Six tests: three labels, during and after.
+    assert!(
+        (corrected[0].expect("p") / p[0].expect("p") - 6.0).abs() < 1e-9 || corrected[0] > Some(0.0),
+        "{corrected:?}"
+    );
+    assert!(p.iter().zip(&corrected).all(|(p, corrected)| corrected.is_none_or(|corrected| Some(corrected) >= *p)));
+    let significant = table.column("response_p50_ms_significant").expect("it").bool().expect("yes or no");
+    let significant: Vec<_> = (0..table.height()).step_by(2).map(|row| significant.get(row)).collect();
+    // 2 % is sure but within the 5 % of the null fault; the double is sure; from 1.05 to 4.5 is not.
+    assert_eq!(significant, [Some(false), Some(true), Some(false), None], "{p:?} {corrected:?}");
+    let text = delta::text_by_label(&table, false).expect("text").to_string();
+    assert!(text.contains("1.02~") && text.contains("2.02*") && text.contains("after Holm's correction"), "{text}");
+}
+
+/// The run with its milliseconds taken for microseconds.
+fn slow(planted: Planted) -> Measured {
+    let mut run = measured(planted);
+    let rows = (0..150).map(|at| (at * 20, planted.ms[at as usize / 50]));
+    let rows: Vec<(i64, i64)> = rows.map(|(at, us)| (at * 1_000_000, at * 1_000_000 + us * 1000)).collect();
+    let frame = df!(
+        "kind" => vec!["put"; rows.len()],
+        "intended_ns" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
+        "start_ns" => rows.iter().map(|row| Some(row.0)).collect::<Vec<_>>(),
+        "end_ns" => rows.iter().map(|row| row.1).collect::<Vec<_>>(),
+        "outcome" => vec!["ok"; rows.len()],
+    )
+    .expect("a frame");
+    run.summary = summary::table(&frame, &facts(true)).expect("a summary");
+    run
+}

@@ -73,12 +73,52 @@ impl Draws {
         interval(self.blocks.iter().map(drawn))
     }
 
-    /// The intervals of [`QUANTILES`] of values, each with its piece.
-    pub fn of_quantiles(&self, values: &[(u32, i64)]) -> [Interval; QUANTILES.len()] {
-        let counts = Counts::of(values, self.cells);
+    /// The interval of the mean.
+    pub fn of_mean(&self, values: &Values) -> Interval {
+        self.of_sums([&values.sums, &values.counts], |[sum, count]| (count > 0.0).then(|| sum / count))
+    }
+
+    /// The intervals of [`QUANTILES`].
+    pub fn of_quantiles(&self, values: &Values) -> [Interval; QUANTILES.len()] {
+        let counts = Counts::of(&values.packed, self.cells);
         let drawn: Vec<[Option<f64>; QUANTILES.len()]> =
             self.blocks.iter().map(|blocks| counts.quantiles(blocks)).collect();
         std::array::from_fn(|at| interval(drawn.iter().map(|drawn| drawn[at])))
+    }
+}
+
+/// Values of a phase, four bytes each: runs have many.
+#[derive(Debug, Clone, Default)]
+pub struct Values {
+    /// Of each, its bin and its piece.
+    packed: Vec<u32>,
+    /// Their sum and their number in each piece.
+    sums: Vec<f64>,
+    counts: Vec<f64>,
+}
+
+/// Pieces need so many bits of a packed value; bins need 16.
+const CELL_BITS: u32 = 10;
+const _: () = assert!(CELLS_MAX + 1 < 1 << CELL_BITS);
+
+impl Values {
+    /// None yet, of a phase of so many pieces.
+    pub fn new(cells: usize) -> Self {
+        Self { packed: Vec::new(), sums: vec![0.0; cells], counts: vec![0.0; cells] }
+    }
+
+    /// Adds one that lies in a piece.
+    pub fn push(&mut self, cell: u32, value: i64) {
+        self.packed.push(bin(value) << CELL_BITS | cell);
+        self.sums[cell as usize] += value as f64;
+        self.counts[cell as usize] += 1.0;
+    }
+
+    /// Adds those of the same phase of another kind.
+    pub fn add(&mut self, other: &Self) {
+        self.packed.extend_from_slice(&other.packed);
+        self.sums.iter_mut().zip(&other.sums).for_each(|(own, other)| *own += other);
+        self.counts.iter_mut().zip(&other.counts).for_each(|(own, other)| *own += other);
     }
 }
 
@@ -92,9 +132,9 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(values: &[(u32, i64)], cells: usize) -> Self {
+    fn of(packed: &[u32], cells: usize) -> Self {
         let mut places = vec![u32::MAX; bin(i64::MAX) as usize + 1];
-        values.iter().for_each(|&(_, value)| places[bin(value) as usize] = 0);
+        packed.iter().for_each(|packed| places[(packed >> CELL_BITS) as usize] = 0);
         let mut bins = Vec::new();
         for (bin, place) in places.iter_mut().enumerate().filter(|(_, place)| **place == 0) {
             *place = bins.len() as u32;
@@ -102,8 +142,9 @@ impl Counts {
         }
         let stride = cells + 1;
         let mut sums = vec![0_u32; bins.len() * stride];
-        for &(cell, value) in values {
-            sums[places[bin(value) as usize] as usize * stride + cell as usize + 1] += 1;
+        for packed in packed {
+            let (bin, cell) = (packed >> CELL_BITS, packed & ((1 << CELL_BITS) - 1));
+            sums[places[bin as usize] as usize * stride + cell as usize + 1] += 1;
         }
         for row in 0..bins.len() {
             let (before, own) = sums.split_at_mut(row * stride);
@@ -180,7 +221,13 @@ mod tests {
     #[test]
     fn a_draw_counts_what_its_blocks_hold() {
         let values: Vec<(u32, i64)> = (0..3000).map(|at| ((at / 75) as u32, (at * 7919) % 1009)).collect();
-        let counts = Counts::of(&values, 40);
+        let mut kept = Values::new(40);
+        values[..999].iter().for_each(|&(cell, value)| kept.push(cell, value));
+        let mut others = Values::new(40);
+        values[999..].iter().for_each(|&(cell, value)| others.push(cell, value));
+        kept.add(&others);
+        assert_eq!(kept.sums.iter().sum::<f64>(), values.iter().map(|(_, value)| *value as f64).sum::<f64>());
+        let counts = Counts::of(&kept.packed, 40);
         for blocks in [vec![(0, 40)], vec![(3, 13), (3, 13), (30, 40), (17, 20)]] {
             let mut drawn: Vec<i64> = blocks
                 .iter()

@@ -2,15 +2,12 @@
 
 use polars::prelude::*;
 
-use super::main_kind;
+use super::{WITHIN_RUN, main_kind};
 use crate::output::text::{Column as Shown, TextTable};
 
 /// The metrics that fit 120 characters.
 const SHOWN: [(&str, &str); 3] =
     [("ops_per_s", "throughput"), ("response_p50_ms", "response p50"), ("response_p99_ms", "response p99")];
-
-/// The name of intervals that tell nothing of the next run.
-const WITHIN_RUN: &str = super::estimate::Kind::WithinRun.as_str();
 
 /// The table of [`super::by_label`] for people: ratios with their intervals, families apart; all columns with `wide`.
 ///
@@ -94,6 +91,7 @@ pub fn text_by_run(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     columns.push(Shown::new("lost", "not ok").right());
     let mut text = TextTable::new(&shown, &columns, Some("run"))?;
     text.note("from: before the fault, or the baselines where it lasts all the time; to: under (or after) the fault");
+    text.note("95 % intervals, within each run: --wide; those over repeats: --by label");
     common_notes(&mut text, delta)?;
     Ok(text)
 }

@@ -5,9 +5,8 @@ use run_folder::operation::{Kind, Outcome};
 
 use super::{Intervals, METRICS};
 use crate::phases::Phase;
-use crate::stats::QUANTILES;
 use crate::stats::bootstrap::Random;
-use crate::stats::bootstrap::phase::{Draws, Interval};
+use crate::stats::bootstrap::phase::{Draws, Interval, Values};
 use crate::tables::groups::{self, ALL_KINDS};
 use crate::tables::{Facts, integers, outcomes};
 
@@ -75,8 +74,8 @@ pub fn within(operations: &DataFrame, facts: &Facts, has_all: bool) -> PolarsRes
                 tally.not_ok[cell as usize] += f64::from(u8::from(!is_ok));
                 tally.due[cell as usize] += 1.0;
                 if is_ok {
-                    tally.response_ns.push((cell, end_ns.saturating_sub(intended_ns)));
-                    tally.service_ns.push((cell, end_ns.saturating_sub(start_ns.unwrap_or(intended_ns))));
+                    tally.response_ns.push(cell, end_ns.saturating_sub(intended_ns));
+                    tally.service_ns.push(cell, end_ns.saturating_sub(start_ns.unwrap_or(intended_ns)));
                 }
             }
         }
@@ -116,14 +115,15 @@ struct Tally {
     ok_due: Vec<f64>,
     due: Vec<f64>,
     not_ok: Vec<f64>,
-    response_ns: Vec<(u32, i64)>,
-    service_ns: Vec<(u32, i64)>,
+    response_ns: Values,
+    service_ns: Values,
 }
 
 impl Tally {
     fn new(cells: usize) -> Self {
         let zeros = || vec![0.0; cells];
-        Self { ok_due: zeros(), due: zeros(), not_ok: zeros(), ..Self::default() }
+        let values = || Values::new(cells);
+        Self { ok_due: zeros(), due: zeros(), not_ok: zeros(), response_ns: values(), service_ns: values() }
     }
 
     fn add(&mut self, other: &Self) {
@@ -132,8 +132,8 @@ impl Tally {
         {
             own.iter_mut().zip(other).for_each(|(own, other)| *own += other);
         }
-        self.response_ns.extend_from_slice(&other.response_ns);
-        self.service_ns.extend_from_slice(&other.service_ns);
+        self.response_ns.add(&other.response_ns);
+        self.service_ns.add(&other.service_ns);
     }
 
     fn intervals(&self, draws: &Draws, length_s: Option<f64>) -> Intervals {
@@ -147,14 +147,7 @@ impl Tally {
 }
 
 /// The intervals of mean and quantiles in milliseconds.
-fn of_times(values_ns: &[(u32, i64)], draws: &Draws) -> Vec<Interval> {
-    let (mut sums, mut counts) = (vec![0.0; draws.cells()], vec![0.0; draws.cells()]);
-    for &(cell, value_ns) in values_ns {
-        sums[cell as usize] += value_ns as f64;
-        counts[cell as usize] += 1.0;
-    }
-    let mean = draws.of_sums([&sums, &counts], |[sum, count]| (count > 0.0).then(|| sum / count));
-    let quantiles: [Interval; QUANTILES.len()] = draws.of_quantiles(values_ns);
+fn of_times(values_ns: &Values, draws: &Draws) -> impl Iterator<Item = Interval> {
     let ms = |interval: Interval| interval.map(|(low, high)| (low / 1e6, high / 1e6));
-    std::iter::once(mean).chain(quantiles).map(ms).collect()
+    std::iter::once(draws.of_mean(values_ns)).chain(draws.of_quantiles(values_ns)).map(ms)
 }
