@@ -14,7 +14,7 @@ BENCH_PYTHON := $(or $(CARGO_TARGET_DIR),target)/bench-python
 BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/descriptor.proto=libprotobuf-dev
 RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
 TEST_NEEDS := etcdctl=etcd-client jq=jq script=bsdutils setpriv=util-linux unshare=util-linux python3=python3 /usr/lib/python3/dist-packages/pandas=python3-pandas \
-	dot=graphviz node=nodejs npm=npm chromium=chromium
+	dot=graphviz rsvg-convert=librsvg2-bin node=nodejs npm=npm chromium=chromium
 VM_NEEDS := qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs depmod=kmod setpriv=util-linux flock=util-linux
 
 .PHONY: help demo test test-netem lint build images needs-demo needs-test needs-images needs-bench-analyze bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures

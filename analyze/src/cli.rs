@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{Command, Comparison, DeltaBy, Diagram, Language, TableOutput};
+use crate::commands::{Command, DeltaBy, Diagram, Language, TableOutput};
 use crate::diagrams::Subject;
 use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
@@ -14,10 +14,13 @@ mod bundle;
 mod causes;
 mod check;
 mod columns;
+mod compare;
 mod gate;
 mod import;
 mod plot;
 mod recovery;
+mod samples;
+mod severity;
 mod verdict;
 
 /// The exit codes, as `--help` shows them.
@@ -43,15 +46,6 @@ leader changed are pooled apart.
 The noise floor is the largest ratio among runs that should show none: baselines between their own thirds and against \
 each other, and null faults. Ratios within it are marked with ~. Significant ones are marked with *: p < 0.05 after Holm's correction \
 over a sweep's experiments, and outside of the noise floor.";
-
-const COMPARE_HELP: &str = "\
-Effects of the two runs (during and after the fault relative to before; the level itself where there is no before) are \
-put in relation. agree: the whole 95 % interval of that ratio lies within the margin; differ: wholly outside; cannot \
-tell: neither.
-
-Intervals are within-run: a block bootstrap in time. They do not contain what runs differ by from one to the next; the \
-noise floor of the baselines beside A, where it is larger, widens the margin for that. The exit code does not depend on \
-the verdict.";
 
 const DIAGRAM_HELP: &str = "\
 Of a run is drawn what its samples show, with its own times: members are asked ten times a second whom they take for the \
@@ -137,30 +131,18 @@ enum Typed {
         #[command(flatten)]
         output: TableArgs,
     },
-    /// Say whether two runs agree, as after `recorder reproduce RUN`
-    #[command(after_help = with_exit_codes(COMPARE_HELP))]
-    Compare {
-        /// The run to compare with: a run folder, its name within --dir, or BUNDLE:NAME
-        #[arg(value_name = "A")]
-        a: String,
-        /// The other run; without it A must repeat another run, which is found beside it
-        #[arg(value_name = "B")]
-        b: Option<String>,
-        /// Folder that holds the run folders, or a bundle
-        #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
-        dir: PathBuf,
-        /// Largest ratio of two effects that counts as the same, at least 1; a larger noise floor takes its place
-        #[arg(long, value_name = "FACTOR", default_value = "1.25", value_parser = margin)]
-        margin: f64,
-        /// Take failed runs, where their files are whole
-        #[arg(long)]
-        include_failed: bool,
-        #[command(flatten)]
-        output: TableArgs,
-    },
+    /// Say whether two runs or two sets of runs agree, as after `recorder reproduce RUN`
+    #[command(after_help = with_exit_codes(compare::HELP))]
+    Compare(compare::CompareArgs),
+    /// Tell what is lost at each value of a fault, and from which value on it is too much
+    #[command(after_help = with_exit_codes(severity::HELP))]
+    Severity(severity::SeverityArgs),
     /// Draw runs as SVG and print the file's path
     #[command(after_help = EXIT_CODES)]
     Plot(plot::PlotArgs),
+    /// Tabulate what the members' samples tell of each second: disks, peers, replication, answers
+    #[command(after_help = with_exit_codes(samples::HELP))]
+    Samples(samples::SamplesArgs),
     /// Say how runs came back after their faults: recovery times, operations lost, gaps without a write
     #[command(after_help = with_exit_codes(recovery::HELP))]
     Recovery(recovery::RecoveryArgs),
@@ -224,14 +206,6 @@ struct SelectionArgs {
     /// Take only runs of this sweep: its id, or `latest`
     #[arg(long, value_name = "ID")]
     sweep: Option<SweepChoice>,
-}
-
-/// A margin of at least 1.
-fn margin(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(factor) if factor >= 1.0 && factor.is_finite() => Ok(factor),
-        _ => Err("is no factor of at least 1, as in 1.25".to_owned()),
-    }
 }
 
 impl SelectionArgs {
@@ -387,14 +361,13 @@ impl From<Typed> for Command {
                 output: output.into_output(),
             },
             Typed::Cdf { runs, output } => Self::Cdf { selection: runs.into(), output: output.into_output() },
-            Typed::Compare { a, b, dir, margin, include_failed, output } => Self::Compare {
-                comparison: Comparison { a, b, dir, margin, include_failed },
-                output: output.into_output(),
-            },
+            Typed::Compare(typed) => typed.into(),
             Typed::Plot(typed) => Self::Plot(typed.into()),
+            Typed::Samples(typed) => Self::Samples(typed.into()),
             Typed::Recovery(typed) => Self::Recovery(typed.into()),
             Typed::Causes(typed) => Self::Causes(typed.into()),
             Typed::Verdict(typed) => Self::Verdict(typed.into()),
+            Typed::Severity(typed) => Self::Severity(typed.into()),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
             Typed::Check(typed) => Self::Check(typed.into()),
             Typed::Gate(typed) => Self::Gate(typed.into()),

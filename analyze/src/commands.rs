@@ -20,6 +20,8 @@ mod import;
 mod plot;
 mod recovery;
 mod report;
+mod samples;
+mod severity;
 mod verdict;
 
 pub use bundle::Bundle;
@@ -34,6 +36,8 @@ pub use import::Import;
 pub use plot::{Picture, Plot, PlotKind, PlotOutput};
 pub use recovery::Recovery;
 pub use report::{ReportPage, page};
+pub use samples::Samples;
+pub use severity::Severity;
 pub use verdict::{Verdict, VerdictBy};
 
 /// What is to be done.
@@ -93,6 +97,10 @@ pub enum Command {
     },
     /// `analyze plot`
     Plot(Plot),
+    /// `analyze severity`
+    Severity(Severity),
+    /// `analyze samples`
+    Samples(Samples),
     /// `analyze diagram`
     Diagram(Diagram),
     /// `analyze check`
@@ -170,6 +178,8 @@ pub fn run(command: &Command) -> Report {
         Command::Cdf { selection, output } => distributions(selection, output, &mut report),
         Command::Compare { comparison, output } => compare::compare(comparison, output, &mut report),
         Command::Plot(asked) => plot::plot(asked, &mut report),
+        Command::Severity(asked) => severity::severity(asked, &mut report),
+        Command::Samples(asked) => samples::samples(asked, &mut report),
         Command::Diagram(asked) => diagram::diagram(asked, &mut report),
         Command::Check(asked) => check::check(asked, &mut report),
         Command::Gate(asked) => gate::gate(asked, &mut report),

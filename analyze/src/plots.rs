@@ -14,11 +14,15 @@ use crate::tables::throughput::PhaseRate;
 mod axis;
 mod canvas;
 pub mod cdf;
+pub mod compare;
 pub mod delta;
 pub mod latency;
+pub mod members;
 mod panels;
+pub mod phases;
 pub mod recovery;
 mod sections;
+pub mod severity;
 pub mod throughput;
 pub mod timeline;
 
@@ -150,11 +154,21 @@ fn grouped(count: u64) -> String {
 
 /// A count in few characters, as in `n 12k`, for small panels.
 fn short_count(count: u64) -> String {
+    format!("n {}", compact_count(count))
+}
+
+/// A count in few characters, as in `12k`.
+fn compact_count(count: u64) -> String {
     match count {
-        0..10_000 => format!("n {count}"),
-        10_000..10_000_000 => format!("n {}k", (count + 500) / 1_000),
-        _ => format!("n {}M", (count + 500_000) / 1_000_000),
+        0..10_000 => count.to_string(),
+        10_000..10_000_000 => format!("{}k", (count + 500) / 1_000),
+        _ => format!("{}M", (count + 500_000) / 1_000_000),
     }
+}
+
+/// `1 operation`, `3,000 operations`.
+fn operations(count: u64) -> String {
+    format!("{} operation{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// `1 run`, `3 runs`.

@@ -18,11 +18,15 @@ mod groups;
 pub mod imported;
 pub mod latency;
 pub mod leaders;
+pub mod levels;
+pub mod members;
 pub mod recovery;
 pub mod reigns;
 pub mod repeats;
 pub mod replication;
 pub mod runs;
+pub mod severity;
+mod spread;
 pub mod standings;
 pub mod summary;
 pub mod throughput;
@@ -88,6 +92,11 @@ impl Counts {
 
     fn due(self) -> u64 {
         self.ok + self.failed + self.unknown + self.unsent
+    }
+
+    fn not_ok_share(self) -> Option<f64> {
+        let due = self.due();
+        (due > 0).then(|| (due - self.ok) as f64 / due as f64)
     }
 }
 

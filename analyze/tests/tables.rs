@@ -13,6 +13,10 @@ mod coverage;
 mod distributions;
 #[path = "tables/effects.rs"]
 mod effects;
+#[path = "tables/related.rs"]
+mod related;
+#[path = "tables/severities.rs"]
+mod severities;
 
 const MS: i64 = 1_000_000;
 const S: i64 = 1_000 * MS;

@@ -40,8 +40,14 @@ enum KindArg {
     Cdf,
     /// What faults changed: ratios by label, with intervals and the noise floor
     Delta,
+    /// Quantiles of response time before, during and after, one panel a label
+    Phases,
+    /// Who led, and what disks, peers and replication did, beneath throughput and latency: one picture a run
+    Members,
     /// Throughput and operations under way around the end of the fault, with what was lost
     Recovery,
+    /// What is lost at each value of a fault, one line a family, with the danger zone
+    Severity,
 }
 
 impl From<KindArg> for PlotKind {
@@ -51,7 +57,10 @@ impl From<KindArg> for PlotKind {
             KindArg::Latency => Self::Latency,
             KindArg::Cdf => Self::Cdf,
             KindArg::Delta => Self::Delta,
+            KindArg::Phases => Self::Phases,
+            KindArg::Members => Self::Members,
             KindArg::Recovery => Self::Recovery,
+            KindArg::Severity => Self::Severity,
         }
     }
 }

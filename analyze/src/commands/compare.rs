@@ -1,35 +1,70 @@
-//! `analyze compare`: two runs, whether they agree, and what differs between them.
+//! `analyze compare`: two runs or two sets of them, whether they agree, and what differs between them.
 
 use std::path::{Path, PathBuf};
 
 use run_folder::RunFolder;
 
-use super::gather::{map, measure, named, one};
+use super::gather::{map, measure, measured, one};
 use super::{Report, TableOutput};
 use crate::load::{self, Run, Selection};
-use crate::output::{self, Format};
+use crate::output::{self, Destination, Format};
+use crate::plots;
+use crate::tables::compare::sets::{self, Set};
 use crate::tables::compare::{self, Side, differences};
 use crate::tables::delta;
+use crate::tables::runs::Listed;
 use crate::{Error, Result};
 
-/// Which two runs are compared, and how.
+mod overlay;
+mod side;
+
+use side::Asked;
+
+/// What is compared, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// A run folder, or its name within `dir`.
+    /// A run, results folder, sweep or pattern of labels, see [`Asked`].
     pub a: String,
-    /// The other run; absent when `a` repeats one.
+    /// The other one; absent when `a` is a run that repeats one.
     pub b: Option<String>,
     /// The results folder.
     pub dir: PathBuf,
     /// Largest ratio of two effects that counts as the same.
     pub margin: f64,
+    /// Metrics of sets; those of two runs are always [`compare::METRICS`].
+    pub metrics: Vec<&'static str>,
     /// Whether failed runs count, provided that their files are whole.
     pub include_failed: bool,
+    /// Where a picture of the comparison goes.
+    pub plot: Option<PathBuf>,
 }
 
 /// Compares the two, the original first.
 pub(super) fn compare(comparison: &Comparison, output: &TableOutput, report: &mut Report) -> Result<()> {
-    let (a, b) = folders(comparison)?;
+    let first = side::resolve("A", &comparison.a, &comparison.dir, report)?;
+    let (a, b) = match &comparison.b {
+        Some(b) => (first, side::resolve("B", b, &comparison.dir, report)?),
+        None => match first {
+            Asked::Run(repeat) => (Asked::Run(original_of(&repeat)?), Asked::Run(repeat)),
+            Asked::Set { name, .. } => {
+                return Err(Error::Usage(format!(
+                    "{name}: is no run that repeats another; name what to compare it with as a second argument"
+                )));
+            }
+        },
+    };
+    match (a, b) {
+        (Asked::Run(a), Asked::Run(b)) => two_runs(comparison, (a, b), output, report),
+        (a, b) => two_sets(comparison, (a, b), output, report),
+    }
+}
+
+fn two_runs(
+    comparison: &Comparison,
+    (a, b): (RunFolder, RunFolder),
+    output: &TableOutput,
+    report: &mut Report,
+) -> Result<()> {
     let (a, b) = (one(a, comparison.include_failed)?, one(b, comparison.include_failed)?);
     let side = |run: &Run| {
         let operations = run.operations(&compare::READS)?;
@@ -44,7 +79,95 @@ pub(super) fn compare(comparison: &Comparison, output: &TableOutput, report: &mu
         // In the other formats the rows have verdicts; the one over all is said beside them.
         report.left_out.push(compare::overall(&frame)?);
     }
+    if let Some(path) = &comparison.plot {
+        let names = (a.listed.run.clone(), b.listed.run.clone());
+        let curves = (overlay::curves(&[a], report)?, overlay::curves(&[b], report)?);
+        write_plot(&frame, (&names.0, &names.1), &curves, path)?;
+    }
     output::write(&mut frame, &text, output.format, &output.to)
+}
+
+fn two_sets(comparison: &Comparison, (a, b): (Asked, Asked), output: &TableOutput, report: &mut Report) -> Result<()> {
+    let mut taken = |side: &str, asked: Asked| -> Result<(Set, Vec<Run>)> {
+        let (name, selection) = asked.into_selection(comparison.include_failed);
+        let (measured, runs) = measured(&selection, report).map_err(|error| match error {
+            Error::Nothing(problem) => Error::Nothing(format!("{side}, {name}: {problem}")),
+            other => other,
+        })?;
+        Ok((Set { name, measured }, runs))
+    };
+    let ((a, runs_a), (b, runs_b)) = (taken("A", a)?, taken("B", b)?);
+    let metrics = if comparison.metrics.is_empty() { &compare::METRICS[..] } else { &comparison.metrics };
+    let mut compared = sets::table(&a, &b, metrics, comparison.margin)?;
+    if compared.frame.height() == 0 {
+        return Err(Error::Nothing(nothing_in_common((&a, &runs_a), (&b, &runs_b))));
+    }
+    let of = |runs: &[Run], column: &str| -> Result<Vec<Run>> {
+        let labels = compared.frame.column(column)?.str()?;
+        let is_compared = |run: &&Run| labels.iter().any(|label| label == Some(run.listed.label.as_str()));
+        Ok(runs.iter().filter(is_compared).cloned().collect())
+    };
+    let (runs_a, runs_b) = (of(&runs_a, "label_a")?, of(&runs_b, "label_b")?);
+    let is_shared = |a: &&Run| runs_b.iter().any(|b| b.folder.dir() == a.folder.dir());
+    let shared: Vec<&str> = runs_a.iter().filter(is_shared).map(|run| run.listed.run.as_str()).collect();
+    if let Some(first) = shared.first() {
+        let more = if shared.len() > 1 { format!(" and {} more", shared.len() - 1) } else { String::new() };
+        report.left_out.push(format!("both sides have {first}{more}: that a run agrees with itself says nothing"));
+    }
+    let listed = |runs: &[Run]| -> Vec<Listed> { runs.iter().map(|run| run.listed.clone()).collect() };
+    let (listed_a, listed_b) = (listed(&runs_a), listed(&runs_b));
+    let text = sets::text(
+        &compared,
+        (listed_a.len(), listed_b.len()),
+        &differences::of_sets(&listed_a, &listed_b)?,
+        &differences::varying(&listed_a, &listed_b),
+    )?;
+    if output.format != Format::Table {
+        report.left_out.push(compare::overall(&compared.frame)?);
+        report.left_out.extend(sets::notes(&compared));
+    }
+    if let Some(path) = &comparison.plot {
+        let has_one = |runs: &[Run]| runs.iter().all(|run| run.listed.label == runs[0].listed.label);
+        let curves = match has_one(&runs_a) && has_one(&runs_b) {
+            true => (overlay::curves(&runs_a, report)?, overlay::curves(&runs_b, report)?),
+            false => (Vec::new(), Vec::new()),
+        };
+        write_plot(&compared.frame, (&a.name, &b.name), &curves, path)?;
+    }
+    output::write(&mut compared.frame, &text, output.format, &output.to)
+}
+
+/// Draws the comparison; the tables are already there.
+fn write_plot(
+    frame: &polars::prelude::DataFrame,
+    names: (&str, &str),
+    curves: &(Vec<polars::prelude::DataFrame>, Vec<polars::prelude::DataFrame>),
+    path: &Path,
+) -> Result<()> {
+    let svg = plots::compare::draw_svg(frame, names, &compare::overall(frame)?, (&curves.0, &curves.1))?;
+    output::write_bytes(svg.as_bytes(), &Destination::File(path.to_path_buf()))
+}
+
+/// Why two sets cannot be compared, with what each has.
+fn nothing_in_common((a, runs_a): (&Set, &[Run]), (b, runs_b): (&Set, &[Run])) -> String {
+    const NAMED: usize = 6;
+    let labels = |runs: &[Run]| {
+        let mut labels: Vec<&str> = runs.iter().map(|run| run.listed.label.as_str()).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        let more = labels.len().saturating_sub(NAMED);
+        labels.truncate(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{}{more}", labels.join(", "))
+    };
+    format!(
+        "A and B have nothing in common that could be compared: A, {}, has {}; B, {}, has {}; labels are matched by name, or \
+         by the value of their fault where each side is one family, and mid runs are compared with mid ones only",
+        a.name,
+        labels(runs_a),
+        b.name,
+        labels(runs_b)
+    )
 }
 
 /// The noise floors of the first run's cohort; none where there are no runs that tell.
@@ -61,23 +184,20 @@ fn floors(a: &Run, b: &Run, report: &mut Report) -> Result<Vec<delta::Floor>> {
     Ok(delta::floors(&measured, &a.factors.cohort)?)
 }
 
-fn folders(comparison: &Comparison) -> Result<(RunFolder, RunFolder)> {
-    let first = named(&comparison.a, &comparison.dir)?;
-    if let Some(b) = &comparison.b {
-        return Ok((first, named(b, &comparison.dir)?));
-    }
-    let Some(original) = first.manifest()?.reproduces else {
+/// The run that another one repeats.
+fn original_of(repeat: &RunFolder) -> Result<RunFolder> {
+    let Some(original) = repeat.manifest()?.reproduces else {
         return Err(Error::Usage(format!(
             "{}: repeats no other run; name the run to compare it with as a second argument",
-            first.name()
+            repeat.name()
         )));
     };
-    let beside = first.dir().parent().unwrap_or(Path::new(".")).join(&original);
+    let beside = repeat.dir().parent().unwrap_or(Path::new(".")).join(&original);
     if !beside.is_dir() {
         return Err(Error::Nothing(format!(
             "{} repeats {original}, which is not beside it; name its folder as the first of two arguments",
-            first.name()
+            repeat.name()
         )));
     }
-    Ok((RunFolder::open(&beside)?, first))
+    Ok(RunFolder::open(&beside)?)
 }

@@ -20,7 +20,9 @@ use crate::tables::runs;
 use crate::{Error, Result};
 
 mod effects;
+mod members;
 mod over_runs;
+mod phases;
 mod recovery;
 
 pub(super) use over_runs::plotted;
@@ -51,8 +53,14 @@ pub enum PlotKind {
     Cdf,
     /// Effects of faults.
     Delta,
+    /// Quantiles before, during and after.
+    Phases,
+    /// Members beneath clients, a picture of each run.
+    Members,
     /// The time around the end of faults.
     Recovery,
+    /// What is lost at each value of a fault.
+    Severity,
 }
 
 impl PlotKind {
@@ -63,7 +71,10 @@ impl PlotKind {
             Self::Latency => "latency",
             Self::Cdf => "cdf",
             Self::Delta => "delta",
+            Self::Phases => "phases",
+            Self::Members => "members",
             Self::Recovery => "recovery",
+            Self::Severity => "severity",
         }
     }
 }
@@ -138,7 +149,10 @@ pub(super) fn plot(asked: &Plot, report: &mut Report) -> Result<()> {
         PlotKind::Latency => over_runs::latency(&asked.selection, report),
         PlotKind::Cdf => over_runs::cdf(&asked.selection, asked.scale.unwrap_or_default(), report),
         PlotKind::Delta => effects::delta(&asked.selection, report),
+        PlotKind::Phases => phases::phases(&asked.selection, report),
+        PlotKind::Members => members::members(&asked.selection, report),
         PlotKind::Recovery => recovery::recovery(&asked.selection, report),
+        PlotKind::Severity => effects::severity(&asked.selection, report),
     }?;
     match &asked.picture {
         Picture::Table(output) => write_table(drawn, output),

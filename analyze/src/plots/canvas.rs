@@ -84,6 +84,34 @@ impl Font {
     }
 }
 
+/// How a line is drawn, for those who cannot tell its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stroke {
+    Solid,
+    Dashed,
+    Dotted,
+    DashDotted,
+}
+
+impl Stroke {
+    /// The strokes of lines that share a panel, in order.
+    pub(super) const ALL: [Self; 4] = [Self::Solid, Self::Dashed, Self::Dotted, Self::DashDotted];
+
+    /// Lengths of dashes and gaps, in the units of the view box.
+    const fn dashes(self) -> Option<&'static str> {
+        match self {
+            Self::Solid => None,
+            Self::Dashed => Some("70 40"),
+            Self::Dotted => Some("20 30"),
+            Self::DashDotted => Some("100 35 20 35"),
+        }
+    }
+}
+
+/// Plotters makes a line of its own of every dash, hundreds to a curve. So the stroke travels in the width of the line,
+/// far above any real one, and becomes the attribute that SVG has for it.
+const STROKE_STEP: u32 = 1_000_000;
+
 /// A surface; coordinates in pixels from the upper left corner.
 pub(super) struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
@@ -110,6 +138,7 @@ pub(super) fn draw(
     // Dropping the backend swallows errors; presenting it does not.
     canvas.area.present().map_err(failed)?;
     drop(canvas);
+    let svg = dashed(&svg);
     let (_, body) = svg.split_once('>').ok_or_else(|| Error::Plot("plotters made no svg element".to_owned()))?;
     let (view_width, view_height) = size;
     let (title, description) = (escaped(title), escaped(description));
@@ -118,6 +147,23 @@ pub(super) fn draw(
          viewBox=\"0 0 {view_width} {view_height}\" role=\"img\" aria-labelledby=\"title desc\" \
          stroke-linejoin=\"round\">\n<title id=\"title\">{title}</title>\n<desc id=\"desc\">{description}</desc>{body}"
     ))
+}
+
+/// Gives the lines whose width says so their dashes.
+fn dashed(svg: &str) -> String {
+    const WIDTH: &str = "stroke-width=\"";
+    let mut parts = svg.split(WIDTH);
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let marked: u32 = part[..digits].parse().unwrap_or(0);
+        let (stroke, width) = (marked / STROKE_STEP, marked % STROKE_STEP);
+        if let Some(dashes) = Stroke::ALL.get(stroke as usize).and_then(|stroke| stroke.dashes()) {
+            result += &format!("stroke-dasharray=\"{dashes}\" ");
+        }
+        result += &format!("{WIDTH}{width}{}", &part[digits..]);
+    }
+    result
 }
 
 fn escaped(text: &str) -> String {
@@ -143,6 +189,26 @@ impl Canvas<'_> {
         let style = ShapeStyle::from(colour.mix(alpha)).stroke_width((width * SCALE).round() as u32);
         let points: Vec<_> = points.iter().copied().map(pixel).collect();
         self.area.draw(&PathElement::new(points, style)).map_err(failed)
+    }
+
+    /// A line through points, drawn in its own way.
+    pub(super) fn stroke(
+        &self,
+        points: &[(f64, f64)],
+        (colour, stroke): (RGBColor, Stroke),
+        alpha: f64,
+        width: f64,
+    ) -> Result<()> {
+        let width = (width * SCALE).round() as u32 + STROKE_STEP * stroke as u32;
+        let style = ShapeStyle::from(colour.mix(alpha)).stroke_width(width);
+        let points: Vec<_> = points.iter().copied().map(pixel).collect();
+        self.area.draw(&PathElement::new(points, style)).map_err(failed)
+    }
+
+    /// Two short lines across each other.
+    pub(super) fn cross(&self, (x, y): (f64, f64), radius: f64, colour: RGBColor) -> Result<()> {
+        self.line(&[(x - radius, y - radius), (x + radius, y + radius)], colour, 1.0, 1.3)?;
+        self.line(&[(x - radius, y + radius), (x + radius, y - radius)], colour, 1.0, 1.3)
     }
 
     /// A filled polygon without an outline.
@@ -208,4 +274,26 @@ pub(super) fn wrapped(text: &str, font: Font, width: f64) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_line_is_one_line_with_dashes_and_its_own_width() {
+        let points: Vec<(f64, f64)> = (0..300).map(|at| (f64::from(at), f64::from(at % 7))).collect();
+        let svg = draw((300.0, 10.0), "t", "d", |canvas| {
+            Stroke::ALL.into_iter().try_for_each(|stroke| canvas.stroke(&points, (BLUE, stroke), 1.0, 1.8))
+        });
+        let svg = svg.expect("a picture");
+        let found: Vec<&str> = svg.split("<polyline").skip(1).collect();
+        assert_eq!(found.len(), Stroke::ALL.len());
+        for (line, stroke) in found.into_iter().zip(Stroke::ALL) {
+            assert!(line.contains("stroke-width=\"18\""), "{line:.200}");
+            let dashes = stroke.dashes().map(|dashes| format!("stroke-dasharray=\"{dashes}\""));
+            assert_eq!(line.contains("stroke-dasharray"), dashes.is_some());
+            assert!(dashes.is_none_or(|dashes| line.contains(&dashes)), "{line:.200}");
+        }
+    }
 }

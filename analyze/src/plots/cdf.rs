@@ -1,26 +1,34 @@
-//! Distributions of response time: percentiles against milliseconds, both on scales that show the tail.
+//! Distributions of response time: the share of operations that took no longer, against milliseconds.
 //!
-//! Upwards run the percentiles, at equal distances for each nine: p90, p99, p99.9. Below the median little differs
-//! between systems that differ; the tail is where slow members show.
+//! On the usual scale the shares have equal distances for each nine: p90, p99, p99.9. Below the median little differs
+//! between systems that differ; the tail is where slow members show. Operations that were never answered count too: a curve
+//! ends, with a cross, where they begin.
 
 use plotters::style::RGBColor;
 use polars::prelude::*;
 
 use super::axis::{Tick, log_ticks};
-use super::canvas::{Anchor, BLUE, Canvas, FAULT_EDGE, Font, GREEN, GREY, GRID, INK, VERMILLION, draw, text_width};
-use super::panels::{Heading, MARGIN, Panel, SUBTITLE, TICK, footnotes};
+use super::canvas::{
+    Anchor, BLUE, Canvas, FAULT_EDGE, Font, GREEN, GREY, GRID, INK, Stroke, VERMILLION, draw, text_width,
+};
+use super::panels::{Heading, MARGIN, Panel, SUBTITLE, TICK, footnotes, height_with};
 use super::sections::{Sections, Shape, left_of};
-use super::{PlottedRun, by_label, counted, shared, short_count, values};
+use super::{PlottedRun, by_label, compact_count, counted, shared, values};
 use crate::Result;
 use crate::tables::delta::main_kind;
 use crate::tables::factors::Factors;
 
 const WIDTH: f64 = 1000.0;
-const X_TITLE: &str = "response time of acknowledged operations (ms, logarithmic)";
-const Y_TITLE: &str = "percentile: share of operations that took no longer";
+const X_TITLE: &str = "response time (ms, logarithmic)";
 const LEAST_MS: f64 = 1e-3;
-/// Phases and their colours, the same in every picture; `all` is that of a run without a fault.
-const PHASES: [(&str, RGBColor); 4] = [("before", BLUE), ("after", GREEN), ("all", FAULT_EDGE), ("during", VERMILLION)];
+/// Phases and how their lines look, the same in every picture; `all` is that of a run without a fault.
+const PHASES: [(&str, (RGBColor, Stroke)); 4] = [
+    ("before", (BLUE, Stroke::Dashed)),
+    ("after", (GREEN, Stroke::Dotted)),
+    ("all", (FAULT_EDGE, Stroke::Solid)),
+    ("during", (VERMILLION, Stroke::Solid)),
+];
+const REFERENCE: (RGBColor, Stroke) = (FAULT_EDGE, Stroke::DashDotted);
 
 /// How the shares of operations are spaced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,6 +40,34 @@ pub enum Scale {
     Linear,
 }
 
+impl Scale {
+    /// Where a share lies on the axis; that of all operations has no place among the nines.
+    fn place(self, fraction: f64) -> Option<f64> {
+        match self {
+            Self::Nines => (fraction < 1.0).then(|| -(1.0 - fraction).log10()),
+            Self::Linear => Some(fraction),
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Nines => "percentile: share of operations due that took no longer (scale of nines)",
+            Self::Linear => "share of operations due that took no longer (%)",
+        }
+    }
+
+    fn ticks(self, most: f64) -> Vec<Tick> {
+        let ticks: &[(f64, &str)] = match self {
+            Self::Nines => &[(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (0.9999, "p99.99")],
+            Self::Linear => &[(0.0, "0"), (0.25, "25"), (0.5, "50"), (0.75, "75"), (1.0, "100")],
+        };
+        let tick = |&(fraction, label): &(f64, &str)| {
+            Some(Tick { value: self.place(fraction)?, label: Some(label.to_owned()) })
+        };
+        ticks.iter().filter_map(tick).filter(|tick| tick.value <= most).collect()
+    }
+}
+
 /// Draws the tables of [`crate::tables::cdf::table`], a panel for each label, a line for each run and phase.
 ///
 /// `references` are, for each run that has no `before` of its own, the baselines that it is compared with (results of
@@ -40,9 +76,8 @@ pub enum Scale {
 /// # Errors
 /// [`crate::Error`] when a table lacks a column or plotters fails.
 pub fn draw_svg(runs: &[PlottedRun], references: &[Option<DataFrame>], scale: Scale, subject: &str) -> Result<String> {
-    let _ = scale;
-    let curves = runs.iter().map(|run| Curves::new(&run.table)).collect::<Result<Vec<_>>>()?;
-    let references = runs.iter().zip(references).map(reference).collect::<Result<Vec<_>>>()?;
+    let curves = runs.iter().map(|run| Curves::new(&run.table, scale)).collect::<Result<Vec<_>>>()?;
+    let references = runs.iter().zip(references).map(|pair| reference(pair, scale)).collect::<Result<Vec<_>>>()?;
     let title = match shared(runs.iter().map(|run| run.label.as_str())) {
         Some(label) => format!("Distribution of response time of {label}"),
         None => "Distribution of response time".to_owned(),
@@ -54,23 +89,30 @@ pub fn draw_svg(runs: &[PlottedRun], references: &[Option<DataFrame>], scale: Sc
     }
     lines.extend(shared(runs.iter().map(|run| run.workload.as_str())).map(str::to_owned));
     let heading = Heading::new(&title, &lines, WIDTH);
-    let described: Vec<String> = runs.iter().map(PlottedRun::described).collect();
-    let description = format!("Distributions of response time of {subject}. {}", described.join(" "));
+    let mut description = format!("Distributions of response time of {subject}.");
+    for (run, curves) in runs.iter().zip(&curves) {
+        description += &format!(" {}{}", run.described(), curves.described());
+    }
 
     let groups = by_label(runs);
-    let all = || curves.iter().flat_map(|curves| curves.0.iter().map(|(_, points)| points)).chain(&references);
-    let (x, y) = ranges(all().flatten().copied());
+    let own = curves.iter().flat_map(|curves| curves.0.iter().map(|curve| &curve.points));
+    let (x, y) = ranges(own.chain(&references).flatten().copied(), scale);
     // Panels are small: a tick without a label would only be in the way.
     let x_ticks: Vec<Tick> = log_ticks(x).into_iter().filter(|tick| tick.label.is_some()).collect();
-    let y_ticks = percentile_ticks(y.1);
+    let y_ticks = scale.ticks(y.1);
     let items: Vec<&Factors> = groups.iter().map(|(_, group)| &group[0].factors).collect();
     let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 74.0), Shape::Square);
-    let height = layout.bottom() + 62.0;
+    let repeats = if groups.iter().any(|(_, group)| group.len() > 1) { " A line for each run." } else { "" };
+    let note = format!(
+        "n: operations due before/during/after. A line ends at the last percentile that its operations \
+         support; at ×, where those begin that had no answer in time.{repeats}"
+    );
+    let height = height_with(layout.bottom(), &note, WIDTH);
     draw((WIDTH, height), &title, &description, |canvas| {
         heading.draw(canvas)?;
-        let is_there = |phase: &str| curves.iter().any(|curves| curves.0.iter().any(|(found, _)| *found == phase));
+        let is_there = |phase: &str| curves.iter().any(|curves| curves.0.iter().any(|curve| curve.phase == phase));
         key(canvas, heading.bottom() + 14.0, is_there, references.iter().any(|points| !points.is_empty()))?;
-        canvas.text((MARGIN, heading.bottom() + 36.0), Anchor::Left, TICK, Y_TITLE)?;
+        canvas.text((MARGIN, heading.bottom() + 36.0), Anchor::Left, TICK, scale.title())?;
         layout.headings(canvas)?;
         for (at, (label, group)) in groups.iter().enumerate() {
             let (panel, labelled) = layout.panel(at, x, y);
@@ -81,101 +123,149 @@ pub fn draw_svg(runs: &[PlottedRun], references: &[Option<DataFrame>], scale: Sc
             panel.axes(canvas, &x_ticks, &y_ticks, labelled)?;
             let own = || runs.iter().zip(&curves).zip(&references).filter(|((run, _), _)| run.label == *label);
             if let Some((_, points)) = own().find(|(_, points)| !points.is_empty()) {
-                line(canvas, &panel, points, FAULT_EDGE, 1.0, 1.4)?;
+                line(canvas, &panel, points, REFERENCE, 1.0, 1.4)?;
             }
             let (alpha, width) = if group.len() > 1 { (0.7, 0.8) } else { (1.0, 1.5) };
-            for (phase, colour) in PHASES {
-                let curves = own().flat_map(|((_, curves), _)| &curves.0).filter(|(found, _)| *found == phase);
-                for (_, points) in curves {
-                    line(canvas, &panel, points, colour, alpha, width)?;
+            for (phase, style) in PHASES {
+                let of_phase =
+                    || own().flat_map(|((_, curves), _)| &curves.0).filter(move |curve| curve.phase == phase);
+                for curve in of_phase() {
+                    line(canvas, &panel, &curve.points, style, alpha, width)?;
+                    if let Some(&end) = curve.points.last().filter(|_| curve.unanswered_from.is_some()) {
+                        canvas.cross(panel.at(end), 3.4, style.0)?;
+                    }
                 }
             }
-            let count = group.iter().map(|run| run.acknowledged()).sum();
-            let count_in_words = format!("{}, {}", counted(group.len(), "run"), short_count(count));
-            layout.title(canvas, at, &panel, "", &[count_in_words, short_count(count)])?;
+            let mut due = Vec::new();
+            for phase in ["before", "during", "after", "all"] {
+                let of_phase = own().flat_map(|((_, curves), _)| &curves.0).filter(|curve| curve.phase == phase);
+                due.extend(of_phase.map(|curve| curve.operations).reduce(|a, b| a + b));
+            }
+            let runs = counted(group.len(), "run");
+            let due = format!("n {}", due.into_iter().map(compact_count).collect::<Vec<_>>().join("/"));
+            layout.title(canvas, at, &panel, "", &[format!("{runs}, {due}"), due, runs])?;
         }
         canvas.text((WIDTH / 2.0, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
-        let repeats = if groups.iter().any(|(_, group)| group.len() > 1) { " A line for each run." } else { "" };
-        let note = format!(
-            "n: acknowledged operations of all phases. A line ends at the last percentile that its operations \
-             support; of those without an answer there is no time to show.{repeats}"
-        );
         footnotes(canvas, height, &note, WIDTH)
     })
 }
 
-/// log10 of milliseconds against nines: 1 for p90, 2 for p99.
+/// log10 of milliseconds against the place of the share.
 type Points = Vec<(f64, f64)>;
 
+/// One phase of one run.
+struct Curve {
+    phase: &'static str,
+    /// Operations that were due.
+    operations: u64,
+    points: Points,
+    /// The first share that falls among operations without an answer.
+    unanswered_from: Option<f64>,
+    /// The median and the 99th percentile in milliseconds.
+    in_words: Vec<String>,
+}
+
 /// The curves of one run, by phase.
-struct Curves(Vec<(&'static str, Points)>);
+struct Curves(Vec<Curve>);
 
 impl Curves {
-    fn new(table: &DataFrame) -> Result<Self> {
+    fn new(table: &DataFrame, scale: Scale) -> Result<Self> {
         let phase = table.column("phase")?.str()?;
-        let mut curves: Vec<(&'static str, Points)> = Vec::new();
-        for (row, point) in points(table)? {
+        let operations = table.column("operations")?.u64()?;
+        let mut curves: Vec<Curve> = Vec::new();
+        for Row { row, fraction, value_ms } in rows(table, "response_due")? {
             let Some((name, _)) = PHASES.into_iter().find(|(name, _)| phase.get(row) == Some(*name)) else { continue };
-            match curves.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, points)) => points.push(point),
-                None => curves.push((name, vec![point])),
+            let at = curves.iter().position(|known| known.phase == name).unwrap_or_else(|| {
+                let operations = operations.get(row).unwrap_or(0);
+                let (points, in_words) = (Points::new(), Vec::new());
+                curves.push(Curve { phase: name, operations, points, unanswered_from: None, in_words });
+                curves.len() - 1
+            });
+            let curve = &mut curves[at];
+            match (value_ms, scale.place(fraction)) {
+                (Some(value_ms), place) => {
+                    curve.points.extend(place.map(|place| (log_ms(value_ms), place)));
+                    let named = NAMED.iter().find(|(wanted, _)| *wanted == fraction);
+                    curve.in_words.extend(named.map(|(_, name)| format!("{name} {value_ms:.3} ms")));
+                }
+                (None, _) => curve.unanswered_from = curve.unanswered_from.or(Some(fraction)),
             }
         }
         if curves.len() > 1 {
-            curves.retain(|(phase, _)| *phase != "all");
+            curves.retain(|curve| curve.phase != "all");
         }
         Ok(Self(curves))
     }
+
+    /// The curves in words.
+    fn described(&self) -> String {
+        let of_curve = |curve: &Curve| {
+            let end = curve.unanswered_from.map(|share| format!("no answer from {:.3} % on", share * 100.0));
+            let words: Vec<String> = curve.in_words.iter().cloned().chain(end).collect();
+            format!(" {} of {} due: {}.", curve.phase, super::grouped(curve.operations), words.join(", "))
+        };
+        self.0.iter().filter(|curve| curve.operations > 0).map(of_curve).collect()
+    }
 }
 
-/// The rows of the main kind's response time below its maximum, which has no place on an axis of nines.
-fn points(table: &DataFrame) -> Result<Vec<(usize, (f64, f64))>> {
-    let (kind, time) = (table.column("kind")?.str()?, table.column("time")?.str()?);
+/// Shares that the description names.
+const NAMED: [(f64, &str); 4] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
+
+fn log_ms(value_ms: f64) -> f64 {
+    value_ms.max(LEAST_MS).log10()
+}
+
+/// A row of a distribution.
+struct Row {
+    row: usize,
+    fraction: f64,
+    value_ms: Option<f64>,
+}
+
+/// The rows of the main kind and one time.
+fn rows(table: &DataFrame, time: &str) -> Result<Vec<Row>> {
+    let (kind, times) = (table.column("kind")?.str()?, table.column("time")?.str()?);
     let main = main_kind(kind);
     let (fraction, value_ms) = (values(table, "fraction")?, values(table, "value_ms")?);
     let of_row = |row: usize| {
-        let is_wanted = kind.get(row) == Some(main.as_str()) && time.get(row) == Some("response");
-        let fraction = fraction[row].filter(|&fraction| is_wanted && fraction < 1.0)?;
-        Some((row, (value_ms[row]?.max(LEAST_MS).log10(), -(1.0 - fraction).log10())))
+        let is_wanted = kind.get(row) == Some(main.as_str()) && times.get(row) == Some(time);
+        Some(Row { row, fraction: fraction[row].filter(|_| is_wanted)?, value_ms: value_ms[row] })
     };
     Ok((0..table.height()).filter_map(of_row).collect())
 }
 
-fn reference((run, reference): (&PlottedRun, &Option<DataFrame>)) -> Result<Points> {
+fn reference((run, reference): (&PlottedRun, &Option<DataFrame>), scale: Scale) -> Result<Points> {
     match reference {
-        Some(reference) if run.window_s.is_some() => Ok(points(reference)?.into_iter().map(|(_, at)| at).collect()),
+        Some(reference) if run.window_s.is_some() => {
+            let point = |row: Row| Some((log_ms(row.value_ms?), scale.place(row.fraction)?));
+            Ok(rows(reference, "response_due")?.into_iter().filter_map(point).collect())
+        }
         _ => Ok(Vec::new()),
     }
 }
 
-fn ranges(points: impl Iterator<Item = (f64, f64)>) -> ((f64, f64), (f64, f64)) {
+fn ranges(points: impl Iterator<Item = (f64, f64)>, scale: Scale) -> ((f64, f64), (f64, f64)) {
     let (mut x, mut most) = ((f64::MAX, f64::MIN), 1.0_f64);
-    for (log_ms, nines) in points {
+    for (log_ms, place) in points {
         x = (x.0.min(log_ms), x.1.max(log_ms));
-        most = most.max(nines);
+        most = most.max(place);
     }
     let (from, to) = if x.0 <= x.1 { x } else { (0.0, 1.0) };
     let room = 0.03 * (to - from).max(0.3);
-    ((from - room, to + room), (0.0, most * 1.03))
-}
-
-fn percentile_ticks(most: f64) -> Vec<Tick> {
-    let ticks = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (0.9999, "p99.99")];
-    let tick =
-        |(fraction, label): (f64, &str)| Tick { value: -(1.0_f64 - fraction).log10(), label: Some(label.to_owned()) };
-    ticks.into_iter().map(tick).filter(|tick| tick.value <= most).collect()
+    let most = if scale == Scale::Linear { 1.0 } else { most * 1.03 };
+    ((from - room, to + room), (0.0, most))
 }
 
 fn line(
     canvas: &Canvas<'_>,
     panel: &Panel,
     points: &[(f64, f64)],
-    colour: RGBColor,
+    style: (RGBColor, Stroke),
     alpha: f64,
     width: f64,
 ) -> Result<()> {
     let points: Vec<_> = points.iter().map(|&point| panel.at(point)).collect();
-    if points.is_empty() { Ok(()) } else { canvas.line(&points, colour, alpha, width) }
+    if points.is_empty() { Ok(()) } else { canvas.stroke(&points, style, alpha, width) }
 }
 
 /// What the colours mean, in one line.
@@ -183,15 +273,15 @@ fn key(canvas: &Canvas<'_>, y: f64, is_there: impl Fn(&str) -> bool, has_referen
     let font = Font::new(12.0, INK);
     let mut x = MARGIN;
     for phase in ["before", "during", "after", "all"] {
-        let Some((_, colour)) = PHASES.into_iter().find(|(name, _)| *name == phase && is_there(name)) else { continue };
+        let Some((_, style)) = PHASES.into_iter().find(|(name, _)| *name == phase && is_there(name)) else { continue };
         let text = if phase == "all" { "without a fault" } else { phase };
-        canvas.line(&[(x, y), (x + 22.0, y)], colour, 1.0, 2.0)?;
+        canvas.stroke(&[(x, y), (x + 22.0, y)], style, 1.0, 2.0)?;
         canvas.text((x + 28.0, y), Anchor::Left, font, text)?;
         x += 28.0 + text_width(text, font) + 16.0;
     }
     if has_reference {
         let text = "baselines, geometric mean of each percentile";
-        canvas.line(&[(x, y), (x + 22.0, y)], FAULT_EDGE, 1.0, 2.0)?;
+        canvas.stroke(&[(x, y), (x + 22.0, y)], REFERENCE, 1.0, 2.0)?;
         canvas.text((x + 28.0, y), Anchor::Left, Font::new(12.0, GREY), text)?;
     }
     Ok(())

@@ -4,10 +4,10 @@ use plotters::style::RGBColor;
 use polars::prelude::DataFrame;
 
 use super::axis::{linear_ticks, log_ticks, spread};
-use super::canvas::{Anchor, BLUE, Canvas, Font, GREY, INK, VERMILLION, draw, text_width};
-use super::panels::{Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, footnotes};
+use super::canvas::{Anchor, BLUE, Canvas, Font, GREY, INK, Stroke, VERMILLION, draw, text_width};
+use super::panels::{Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, footnotes, height_with};
 use super::sections::{Sections, Shape, left_of};
-use super::{MANY_REPEATS, PlottedRun, by_label, counted, grouped, shared, short_count, values};
+use super::{MANY_REPEATS, PlottedRun, by_label, counted, grouped, operations, shared, short_count, values};
 use crate::Result;
 use crate::tables::factors::Factors;
 
@@ -41,7 +41,8 @@ pub fn bins(runs: usize) -> usize {
 /// # Errors
 /// [`crate::Error`] when a table lacks a column or plotters fails.
 pub fn draw_svg(runs: &[PlottedRun], summaries: &[DataFrame], across: &[DataFrame], subject: &str) -> Result<String> {
-    let bands = runs.iter().map(Bands::new).collect::<Result<Vec<_>>>()?;
+    let of_run = |run: &PlottedRun| Bands::new(&run.table, run.deadline_ms);
+    let bands = runs.iter().map(of_run).collect::<Result<Vec<_>>>()?;
     let title = match shared(runs.iter().map(|run| run.label.as_str())) {
         Some(label) => format!("Latency of {label}"),
         None => "Latency".to_owned(),
@@ -98,6 +99,9 @@ struct Bin {
     service: [f64; 5],
 }
 
+/// Service time is broken, so that it stays apart from response time in grey.
+const SERVICE: (RGBColor, Stroke) = (VERMILLION, Stroke::Dashed);
+
 const MIN: usize = 0;
 const P50: usize = 1;
 const P90: usize = 2;
@@ -105,17 +109,19 @@ const P99: usize = 3;
 const MAX: usize = 4;
 
 /// What is drawn of a run. Bins without an acknowledged operation break the bands.
-struct Bands {
+pub(super) struct Bands {
     pieces: Vec<Vec<Bin>>,
     /// Middle of each bin with operations that were not acknowledged.
     not_ok_s: Vec<f64>,
     not_ok: u64,
+    /// log10 of milliseconds.
+    deadline: f64,
     service_is_apart: bool,
 }
 
 impl Bands {
-    fn new(run: &PlottedRun) -> Result<Self> {
-        let column = |name: &str| values(&run.table, name);
+    pub(super) fn new(table: &DataFrame, deadline_ms: f64) -> Result<Self> {
+        let column = |name: &str| values(table, name);
         let (from_s, length_s, not_ok) = (column("from_s")?, column("length_s")?, column("not_ok")?);
         let quantiles = |time: &str| -> Result<Vec<Vec<Option<f64>>>> {
             let names = crate::tables::latency::QUANTILES;
@@ -129,8 +135,10 @@ impl Bands {
             }
             Some(logs)
         };
-        let mut bands = Self { pieces: vec![Vec::new()], not_ok_s: Vec::new(), not_ok: 0, service_is_apart: false };
-        for row in 0..run.table.height() {
+        let deadline = deadline_ms.max(LEAST_MS).log10();
+        let (pieces, not_ok_s) = (vec![Vec::new()], Vec::new());
+        let mut bands = Self { pieces, not_ok_s, not_ok: 0, deadline, service_is_apart: false };
+        for row in 0..table.height() {
             let (Some(from_s), Some(length_s)) = (from_s[row], length_s[row]) else { continue };
             if let Some(count) = not_ok[row].filter(|&count| count > 0.0) {
                 bands.not_ok_s.push(from_s + length_s / 2.0);
@@ -153,7 +161,24 @@ impl Bands {
         self.pieces.iter().flatten()
     }
 
-    fn draw(&self, canvas: &Canvas<'_>, panel: &Panel, weight: f64) -> Result<()> {
+    /// Lowest and highest value; that of the deadline where there are marks at it.
+    pub(super) fn range(&self) -> Option<(f64, f64)> {
+        let ends = self.bins().map(|bin| (bin.response[MIN].min(bin.service[P50]), bin.response[MAX]));
+        let marks = (self.not_ok > 0).then_some((self.deadline, self.deadline));
+        ends.chain(marks).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Whether service time has lines of its own.
+    pub(super) fn has_service(&self) -> bool {
+        self.service_is_apart
+    }
+
+    /// The bin that holds the slowest operation of all.
+    fn slowest(&self) -> Option<&Bin> {
+        self.bins().max_by(|a, b| a.response[MAX].total_cmp(&b.response[MAX]))
+    }
+
+    pub(super) fn draw(&self, canvas: &Canvas<'_>, panel: &Panel, weight: f64) -> Result<()> {
         for piece in &self.pieces {
             let curve = |of: fn(&Bin) -> f64| curve(panel, piece, of);
             let (min, p50, p90) =
@@ -162,19 +187,18 @@ impl Bands {
             band(canvas, &min, &max, 0.16)?;
             band(canvas, &p50, &p99, 0.22)?;
             band(canvas, &p50, &p90, 0.30)?;
-            canvas.line(&max, BLUE, 0.55, 0.5 * weight)?;
+            canvas.line(&max, BLUE, 0.8, 0.8 * weight)?;
             canvas.line(&p99, BLUE, 0.9, 0.8 * weight)?;
             canvas.line(&p50, BLUE, 1.0, 1.8 * weight)?;
             if self.service_is_apart {
-                canvas.line(&curve(|bin| bin.service[P99]), VERMILLION, 1.0, 0.8 * weight)?;
-                canvas.line(&curve(|bin| bin.service[P50]), VERMILLION, 1.0, 1.8 * weight)?;
+                canvas.stroke(&curve(|bin| bin.service[P99]), SERVICE, 1.0, 0.8 * weight)?;
+                canvas.stroke(&curve(|bin| bin.service[P50]), SERVICE, 1.0, 1.8 * weight)?;
             }
         }
-        for &at_s in &self.not_ok_s {
-            let x = panel.x.at(at_s);
-            canvas.line(&[(x, panel.top()), (x, panel.top() + 8.0)], INK, 1.0, 1.4)?;
+        if let Some(bin) = self.slowest() {
+            canvas.dot(panel.at((f64::midpoint(bin.from_s, bin.to_s), bin.response[MAX])), 2.6 * weight, BLUE)?;
         }
-        Ok(())
+        self.not_ok_s.iter().try_for_each(|&at_s| canvas.cross(panel.at((at_s, self.deadline)), 3.4 * weight, INK))
     }
 }
 
@@ -193,11 +217,8 @@ fn band(canvas: &Canvas<'_>, lower: &[(f64, f64)], upper: &[(f64, f64)], alpha: 
 
 fn ranges(runs: &[PlottedRun], bands: &[Bands]) -> ((f64, f64), (f64, f64)) {
     let end_s = runs.iter().map(|run| run.end_s).fold(1e-3, f64::max);
-    let bins = || bands.iter().flat_map(Bands::bins);
-    let lowest = bins().map(|bin| bin.response[MIN].min(bin.service[P50])).fold(f64::MAX, f64::min);
-    let highest = bins().map(|bin| bin.response[MAX]).fold(f64::MIN, f64::max);
-    let (lowest, highest) = if lowest <= highest { (lowest, highest) } else { (0.0, 1.0) };
-    // Room above for the marks of operations that were not acknowledged.
+    let all = bands.iter().filter_map(Bands::range);
+    let (lowest, highest) = all.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((0.0, 1.0));
     let room = 0.06 * (highest - lowest).max(0.5);
     ((0.0, end_s), (lowest - room / 2.0, highest + room))
 }
@@ -225,11 +246,18 @@ fn one_panel(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, words: (&s
         bands.draw(canvas, &panel, 1.0)?;
         panel.leader_changes(canvas, &run.leader_changes)?;
         draw_captions(canvas, &panel, &captions)?;
+        if let Some(slowest) = bands.slowest() {
+            let (x, y) = panel.at((f64::midpoint(slowest.from_s, slowest.to_s), slowest.response[MAX]));
+            let text = format!("slowest: {}", in_ms(slowest.response[MAX]));
+            let is_left = x + text_width(&text, NOTE) + 8.0 > panel.right();
+            let (x, anchor) = if is_left { (x - 7.0, Anchor::Right) } else { (x + 7.0, Anchor::Left) };
+            canvas.text((x, y - 11.0), anchor, NOTE, &text)?;
+        }
         let middle = f64::midpoint(panel.left(), panel.right());
         canvas.text((middle, panel.bottom() + 38.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
         let missed = match bands.not_ok {
             0 => String::new(),
-            count => format!(" Ticks at the upper edge: {} operations not acknowledged.", grouped(count)),
+            count => format!(" ×, at the deadline: {} not acknowledged.", operations(count)),
         };
         let note = format!(
             "n = {} acknowledged of {} due. Each bin of {} s shows its fastest and slowest operation.{missed}",
@@ -243,6 +271,13 @@ fn one_panel(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, words: (&s
 
 const LEADER_WIDTH: f64 = 26.0;
 const CAPTION_HEIGHT: f64 = 18.0;
+
+/// A logarithm of milliseconds, in words.
+fn in_ms(log_ms: f64) -> String {
+    let ms = 10_f64.powf(log_ms);
+    let decimals = (2.0 - log_ms.floor()).clamp(0.0, 3.0) as usize;
+    format!("{ms:.decimals$} ms")
+}
 
 fn bin_length_s(bands: &Bands) -> f64 {
     bands.bins().next().map_or(0.0, |bin| ((bin.to_s - bin.from_s) * 1e3).round() / 1e3)
@@ -288,7 +323,15 @@ fn small_multiples(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, word
     let items: Vec<&Factors> = runs.iter().map(|run| &run.factors).collect();
     let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 74.0), Shape::Flat);
     let y_ticks = layout.readable(y_ticks, y);
-    let height = layout.bottom() + 62.0;
+    let changes = if runs.iter().any(|run| !run.leader_changes.is_empty()) { " ▼ leader changed." } else { "" };
+    let missed = match bands.iter().map(|bands| bands.not_ok).sum() {
+        0 => String::new(),
+        count => format!(" ×, at the deadline: {} not acknowledged.", operations(count)),
+    };
+    let note = format!(
+        "n: acknowledged operations. Dot: the slowest. Shaded: fault in force, measured edges. #: repeats in order of time.{missed}{changes}"
+    );
+    let height = height_with(layout.bottom(), &note, WIDTH);
     let repeats = |label: &str| runs.iter().filter(|run| run.label == label).count() > 1;
     draw((WIDTH, height), words.0, words.1, |canvas| {
         heading.draw(canvas)?;
@@ -310,14 +353,6 @@ fn small_multiples(runs: &[PlottedRun], bands: &[Bands], heading: &Heading, word
             layout.title(canvas, at, &panel, &suffix, &wordings)?;
         }
         canvas.text((WIDTH / 2.0, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
-        let changes = if runs.iter().any(|run| !run.leader_changes.is_empty()) { " ▼ leader changed." } else { "" };
-        let missed = match bands.iter().map(|bands| bands.not_ok).sum() {
-            0 => String::new(),
-            count => format!(" Ticks at the upper edge: {} operations not acknowledged.", grouped(count)),
-        };
-        let note = format!(
-            "n: acknowledged operations. Shaded: fault in force, measured edges. #: repeats in order of time.{missed}{changes}"
-        );
         footnotes(canvas, height, &note, WIDTH)
     })
 }
@@ -332,14 +367,17 @@ fn key(canvas: &Canvas<'_>, y: f64, has_service: bool) -> Result<()> {
         canvas.text((x + 28.0, y), Anchor::Left, font, text)?;
         x += 28.0 + text_width(text, font) + 16.0;
     }
-    let mut lines = vec![("p50", BLUE, 1.8)];
+    let mut lines = vec![("p50", (BLUE, Stroke::Solid), 1.8)];
     if has_service {
-        lines.extend([("service p50", VERMILLION, 1.8), ("service p99", VERMILLION, 0.8)]);
+        lines.extend([("service p50", SERVICE, 1.8), ("service p99", SERVICE, 0.8)]);
     }
-    for (text, colour, width) in lines {
-        canvas.line(&[(x, y), (x + 22.0, y)], colour, 1.0, width)?;
+    for (text, style, width) in lines {
+        canvas.stroke(&[(x, y), (x + 22.0, y)], style, 1.0, width)?;
         canvas.text((x + 28.0, y), Anchor::Left, font, text)?;
         x += 28.0 + text_width(text, font) + 16.0;
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,10 +159,10 @@ impl Panel {
         Ok(())
     }
 
-    /// A triangle on the upper edge.
+    /// A triangle at the upper edge, inside, where no title stands.
     pub(super) fn marker(&self, canvas: &Canvas<'_>, at_s: f64, colour: RGBColor) -> Result<()> {
         let (x, y) = (self.x.at(at_s), self.top());
-        canvas.polygon(&[(x - 5.0, y - 10.0), (x + 5.0, y - 10.0), (x, y)], colour, 1.0)
+        canvas.polygon(&[(x - 5.0, y), (x + 5.0, y), (x, y + 10.0)], colour, 1.0)
     }
 }
 
@@ -173,6 +173,12 @@ pub(super) fn common_window<'a>(runs: impl Iterator<Item = &'a PlottedRun>) -> O
     let &(from_s, to_s) = windows.first()?;
     let is_same = |&(from, to): &(f64, f64)| (from - from_s).abs() <= TOLERANCE_S && (to - to_s).abs() <= TOLERANCE_S;
     windows.iter().all(is_same).then_some((from_s, to_s))
+}
+
+/// Height of a picture whose panels end at `bottom`, with room for the title of its axis and for notes.
+pub(super) fn height_with(bottom: f64, notes: &str, width: f64) -> f64 {
+    let lines = wrapped(notes, NOTE, width - 2.0 * MARGIN).len();
+    bottom + 32.0 + lines.max(2) as f64 * 15.0
 }
 
 /// Notes at the lower end of a picture, in as many lines as they need, the last one at its edge.

@@ -4,8 +4,10 @@ use plotters::style::RGBColor;
 use polars::prelude::DataFrame;
 
 use super::axis::{Tick, linear_ticks, spread};
-use super::canvas::{Anchor, Canvas, FAINT, FAULT_EDGE, Font, GREY, INK, SERIES, draw, text_width};
-use super::panels::{Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, common_window, footnotes};
+use super::canvas::{Anchor, Canvas, FAINT, FAULT_EDGE, Font, GREY, INK, SERIES, Stroke, VERMILLION, draw, text_width};
+use super::panels::{
+    Heading, LABEL, Labelled, MARGIN, NOTE, Panel, SUBTITLE, TICK, common_window, footnotes, height_with,
+};
 use super::sections::{Sections, Shape, left_of};
 use super::{
     Group, MANY_REPEATS, PlottedRun, baseline_of, by_label, colours, counted, grouped, shared, short_count, values,
@@ -52,6 +54,8 @@ pub fn draw_svg(runs: &[PlottedRun], across: &[DataFrame], subject: &str) -> Res
 /// begin before the fault does.
 struct Line {
     points: Vec<(f64, f64)>,
+    /// Seconds, and the share of what ended in them that was not acknowledged, where some was not.
+    not_ok: Vec<(f64, f64)>,
     end_s: f64,
 }
 
@@ -63,13 +67,37 @@ impl Line {
         let rows = second.into_iter().zip(length_s).zip(ops_per_s);
         let whole = rows.filter_map(|((second, length_s), rate)| (length_s? >= 1.0).then_some((second?, rate?)));
         let points = whole.flat_map(|(second, rate)| [(second, rate), (second + 1.0, rate)]).collect();
-        Ok(Self { points, end_s: run.end_s })
+        Ok(Self { points, not_ok: not_ok(&run.table, "not_ok_share")?, end_s: run.end_s })
     }
 
-    fn draw(&self, canvas: &Canvas<'_>, panel: &Panel, colour: RGBColor, alpha: f64, width: f64) -> Result<()> {
+    fn draw(
+        &self,
+        canvas: &Canvas<'_>,
+        panel: &Panel,
+        style: (RGBColor, Stroke),
+        alpha: f64,
+        width: f64,
+    ) -> Result<()> {
         let points: Vec<_> = self.points.iter().map(|&point| panel.at(point)).collect();
-        if points.is_empty() { Ok(()) } else { canvas.line(&points, colour, alpha, width) }
+        if points.is_empty() { Ok(()) } else { canvas.stroke(&points, style, alpha, width) }
     }
+}
+
+/// Seconds in which some of what ended was not acknowledged, and its share.
+fn not_ok(table: &DataFrame, column: &str) -> Result<Vec<(f64, f64)>> {
+    let rows = values(table, "second")?.into_iter().zip(values(table, column)?);
+    Ok(rows.filter_map(|(second, share)| Some((second?, share.filter(|&share| share > 0.0)?))).collect())
+}
+
+/// Bars that hang from the upper edge of a panel, a quarter of it high where nothing that ended was acknowledged.
+fn hanging(canvas: &Canvas<'_>, panel: &Panel, not_ok: &[(f64, f64)]) -> Result<()> {
+    for &(second, share) in not_ok {
+        let (from, to) = (panel.x.at(second), panel.x.at(second + 1.0));
+        // A share that is too small to be seen is drawn a pixel high.
+        let length = (share * 0.25 * (panel.bottom() - panel.top())).max(1.0);
+        canvas.rectangle((from, panel.top()), (to, panel.top() + length), VERMILLION, 0.8)?;
+    }
+    Ok(())
 }
 
 /// The repeats of a label as steps: the middle, and the band between the outermost.
@@ -77,6 +105,8 @@ struct Across {
     middle: Vec<(f64, f64)>,
     least: Vec<(f64, f64)>,
     most: Vec<(f64, f64)>,
+    /// The largest share of any run.
+    not_ok: Vec<(f64, f64)>,
 }
 
 impl Across {
@@ -87,7 +117,12 @@ impl Across {
             let points = rows.filter_map(|(second, rate)| Some(((*second)?, rate?)));
             Ok(points.flat_map(|(second, rate)| [(second, rate), (second + 1.0, rate)]).collect())
         };
-        Ok(Self { middle: steps("ops_per_s_median")?, least: steps("ops_per_s_min")?, most: steps("ops_per_s_max")? })
+        Ok(Self {
+            middle: steps("ops_per_s_median")?,
+            least: steps("ops_per_s_min")?,
+            most: steps("ops_per_s_max")?,
+            not_ok: not_ok(table, "not_ok_share_max")?,
+        })
     }
 
     fn line(&self, canvas: &Canvas<'_>, panel: &Panel, colour: RGBColor, width: f64) -> Result<()> {
@@ -142,7 +177,11 @@ fn one_panel(
     let top = strips_top + strips as f64 * STRIP_HEIGHT + if has_changes { 16.0 } else { 0.0 };
     let plot_width = WIDTH - left - caption_width - LEADER_WIDTH - MARGIN;
     let panel = Panel::new((left, top), (plot_width, PLOT_HEIGHT), x, y);
-    let height = panel.bottom() + 84.0;
+    let has_not_ok = lines.iter().any(|line| !line.not_ok.is_empty());
+    let strip_top = panel.bottom() + 44.0;
+    let strip = Panel::new((left, strip_top), (plot_width, STRIP), x, (0.0, 1.0));
+    let lowest = if has_not_ok { strip } else { panel };
+    let height = lowest.bottom() + 84.0;
 
     draw((WIDTH, height), title, description, |canvas| {
         heading.draw(canvas)?;
@@ -155,7 +194,8 @@ fn one_panel(
             }
             None => windows_apart(canvas, &panel, &groups, &colours, strips_top)?,
         }
-        panel.axes(canvas, &linear_ticks(x, 10), &y_ticks, Labelled { x: true, y: true })?;
+        panel.axes(canvas, &linear_ticks(x, 10), &y_ticks, Labelled { x: !has_not_ok, y: true })?;
+        let strokes = strokes(&groups);
         let (alpha, width) = match runs.len() {
             _ if is_banded => (0.35, 0.6),
             MANY_RUNS.. => (0.55, 0.9),
@@ -165,14 +205,30 @@ fn one_panel(
             across.band(canvas, &panel, colours[0])?;
         }
         for (run, line) in runs.iter().zip(lines) {
-            line.draw(canvas, &panel, colour_of(&groups, &colours, run), alpha, width)?;
+            line.draw(canvas, &panel, style_of(&groups, &colours, &strokes, run), alpha, width)?;
+        }
+        if has_not_ok {
+            let name = "of what ended in each second, not acknowledged (%)";
+            canvas.text((MARGIN, strip.top() - 20.0), Anchor::Left, TICK, name)?;
+            if let Some(window) = window {
+                strip.shade(canvas, window, 1.0)?;
+            }
+            strip.axes(canvas, &linear_ticks(x, 10), &share_ticks(), Labelled { x: true, y: true })?;
+            for (run, line) in runs.iter().zip(lines) {
+                let (colour, _) = style_of(&groups, &colours, &strokes, run);
+                for &(second, share) in &line.not_ok {
+                    let (from, to) = (strip.at((second, share)), strip.at((second + 1.0, 0.0)));
+                    canvas.rectangle(from, to, colour, if runs.len() == 1 { 0.8 } else { 0.35 })?;
+                    canvas.line(&[from, (to.0, from.1)], colour, 1.0, 1.4)?;
+                }
+            }
         }
         if let Some(across) = across.first().filter(|_| is_banded) {
             across.line(canvas, &panel, colours[0], 2.0)?;
         }
         leader_changes(canvas, &panel, runs, (&groups, &colours))?;
         draw_captions(canvas, &panel, &captions, &ends(runs, lines, &groups), &colours)?;
-        footer(canvas, &panel, height, if is_banded { BANDED } else { "" })
+        footer(canvas, &lowest, height, if is_banded { BANDED } else { "" })
     })
 }
 
@@ -187,7 +243,27 @@ fn has_window(group: &[&PlottedRun]) -> bool {
     group.iter().any(|run| run.window_s.is_some())
 }
 
+const HANGING: &str = "Bars from the upper edge: share of what ended in that second that was not acknowledged, in the run with \
+                       most of it; a quarter of the panel is 100 %.";
+
 const BANDED: &str = " Line: the middle run of each second; band: from the least to the most of them.";
+
+/// Height of the panel of operations that were not acknowledged.
+const STRIP: f64 = 44.0;
+
+fn share_ticks() -> Vec<Tick> {
+    [(0.0, "0"), (1.0, "100")].map(|(value, label)| Tick { value, label: Some(label.to_owned()) }).into()
+}
+
+/// The stroke of each label: lines that share a panel differ in it too, for print in grey.
+fn strokes(groups: &[Group<'_>]) -> Vec<Stroke> {
+    (0..groups.len()).map(|at| Stroke::ALL[at % Stroke::ALL.len()]).collect()
+}
+
+fn style_of(groups: &[Group<'_>], colours: &[RGBColor], strokes: &[Stroke], run: &PlottedRun) -> (RGBColor, Stroke) {
+    let at = groups.iter().position(|(label, _)| *label == run.label).unwrap_or(0);
+    (colours[at], strokes[at])
+}
 
 fn colour_of(groups: &[Group<'_>], colours: &[RGBColor], run: &PlottedRun) -> RGBColor {
     colours[groups.iter().position(|(label, _)| *label == run.label).unwrap_or(0)]
@@ -251,7 +327,9 @@ impl Caption {
     fn new(label: &str, group: &[&PlottedRun]) -> Self {
         let acknowledged: u64 = group.iter().map(|run| run.acknowledged()).sum();
         let runs = if group.len() > 1 { format!("{}, ", counted(group.len(), "run")) } else { String::new() };
-        let count = format!("{runs}n = {}", grouped(acknowledged));
+        let due: u64 = group.iter().map(|run| run.due()).sum();
+        let of_due = if due == acknowledged { String::new() } else { format!(" of {}", grouped(due)) };
+        let count = format!("{runs}n = {}{of_due}", grouped(acknowledged));
         Self { label: label.to_owned(), count, short: format!("{runs}{}", short_count(acknowledged)) }
     }
 
@@ -322,9 +400,19 @@ fn one_panel_each(
     let y_ticks = linear_ticks(y, 4);
     let items: Vec<&Factors> = groups.iter().map(|(_, group)| &group[0].factors).collect();
     let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 52.0), Shape::Flat);
-    let height = layout.bottom() + 62.0;
     // What the baselines show stands behind every label.
     let baselines: Vec<Option<usize>> = (0..groups.len()).map(|at| baseline_of(&groups, at)).collect();
+    let mut notes = vec!["n: acknowledged operations after the warm-up. Shaded: fault in force, measured edges."];
+    let has_baseline = baselines.iter().any(Option::is_some);
+    notes.extend(has_baseline.then_some("Grey: baselines, the middle run of each second."));
+    let is_banded = groups.iter().any(|(_, group)| group.len() >= MANY_REPEATS);
+    notes.extend(is_banded.then_some(BANDED.trim()));
+    let has_not_ok = across.iter().any(|across| !across.not_ok.is_empty());
+    notes.extend(has_not_ok.then_some(HANGING));
+    let has_changes = runs.iter().any(|run| !run.leader_changes.is_empty());
+    notes.extend(has_changes.then_some("▼ leader changed."));
+    let notes = notes.join(" ");
+    let height = height_with(layout.bottom(), &notes, WIDTH);
 
     draw((WIDTH, height), title, description, |canvas| {
         heading.draw(canvas)?;
@@ -346,8 +434,12 @@ fn one_panel_each(
                 }
                 None => {
                     let own = runs.iter().zip(lines).filter(|(run, _)| run.label == *label);
-                    own.into_iter().try_for_each(|(_, line)| line.draw(canvas, &panel, SERIES[0], 1.0, 1.2))?;
+                    let style = (SERIES[0], Stroke::Solid);
+                    own.into_iter().try_for_each(|(_, line)| line.draw(canvas, &panel, style, 1.0, 1.2))?;
                 }
+            }
+            if let Some(across) = across.get(at) {
+                hanging(canvas, &panel, &across.not_ok)?;
             }
             let mut changes = group.iter().flat_map(|run| &run.leader_changes);
             changes.try_for_each(|change| panel.marker(canvas, change.at_s, INK))?;
@@ -357,13 +449,6 @@ fn one_panel_each(
         }
         let middle = WIDTH / 2.0;
         canvas.text((middle, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
-        let mut notes = vec!["n: acknowledged operations after the warm-up. Shaded: fault in force, measured edges."];
-        let has_baseline = baselines.iter().any(Option::is_some);
-        notes.extend(has_baseline.then_some("Grey: baselines, the middle run of each second."));
-        let is_banded = groups.iter().any(|(_, group)| group.len() >= MANY_REPEATS);
-        notes.extend(is_banded.then_some(BANDED.trim()));
-        let has_changes = runs.iter().any(|run| !run.leader_changes.is_empty());
-        notes.extend(has_changes.then_some("▼ leader changed."));
-        footnotes(canvas, height, &notes.join(" "), WIDTH)
+        footnotes(canvas, height, &notes, WIDTH)
     })
 }

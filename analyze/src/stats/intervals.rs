@@ -31,7 +31,7 @@ impl Tested {
 }
 
 /// The 97.5 % quantile of Student's t distribution.
-pub(super) fn t_quantile(degrees_of_freedom: f64) -> f64 {
+pub(crate) fn t_quantile(degrees_of_freedom: f64) -> f64 {
     StudentsT::new(0.0, 1.0, degrees_of_freedom).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
 }
 

@@ -94,7 +94,7 @@ impl Rows {
 }
 
 /// Whether a quantile is more than the maximum under another name.
-fn is_supported(count: usize, fraction: f64) -> bool {
+pub(super) fn is_supported(count: usize, fraction: f64) -> bool {
     fraction >= 1.0 || stats::nearest_rank(count, fraction).is_some_and(|rank| rank + 1 < count)
 }
 

@@ -10,6 +10,7 @@ use crate::phases::{Phase, Phases};
 use crate::stats::bootstrap::{self, Numbers, Random, Series};
 
 pub mod differences;
+pub mod sets;
 
 /// Columns of `operations` that the table reads.
 pub const READS: [&str; 4] = ["kind", "intended_ns", "end_ns", "outcome"];
@@ -248,16 +249,20 @@ fn frame(rows: &[Row<'_>], a: &Side, b: &Side) -> PolarsResult<DataFrame> {
     )
 }
 
-/// The verdict over all rows of the main kind, in a sentence: `differ` when one differs, `agree` when all agree.
+/// Effects that the sentence over all rows names; of more it tells the number.
+const NAMED_MAX: usize = 8;
+
+/// The verdict over all rows of the main kind (of each label), in a sentence: `differ` when one differs, `agree` when all
+/// agree.
 ///
 /// # Errors
-/// [`PolarsError`] when `compared` is not the result of [`table`].
+/// [`PolarsError`] when `compared` is not the result of [`table`] or [`sets::table`].
 pub fn overall(compared: &DataFrame) -> PolarsResult<String> {
     let text = |name: &str| -> PolarsResult<&StringChunked> { compared.column(name)?.str() };
     let number = |name: &str| -> PolarsResult<&Float64Chunked> { compared.column(name)?.f64() };
-    let (kind, verdict) = (text("kind")?, text("verdict")?);
-    let main = super::delta::main_kind(kind);
-    let rows: Vec<usize> = (0..compared.height()).filter(|&row| kind.get(row) == Some(main.as_str())).collect();
+    let verdict = text("verdict")?;
+    let rows = main_rows(compared)?;
+    let label = compared.column("label_a").ok().and_then(|column| column.str().ok());
     let (part, metric) = (text("compared")?, text("metric")?);
     let (ratio, low, high, margin) = (number("ratio")?, number("ratio_low")?, number("ratio_high")?, number("margin")?);
     let described = |row: usize| {
@@ -267,10 +272,19 @@ pub fn overall(compared: &DataFrame) -> PolarsResult<String> {
             (None, _) | (_, None) => "no interval".to_owned(),
             (low, high) => format!("{} to {}", shown(low), shown(high)),
         };
-        format!("{metric} {part} {} times ({interval}; margin {})", shown(ratio.get(row)), shown(margin.get(row)))
+        let label = label.and_then(|label| label.get(row)).map_or(String::new(), |label| format!("{label} "));
+        format!(
+            "{label}{metric} {part} {} times ({interval}; margin {})",
+            shown(ratio.get(row)),
+            shown(margin.get(row))
+        )
     };
     let of = |wanted: Verdict| rows.iter().copied().filter(move |&row| verdict.get(row) == Some(wanted.as_str()));
-    let listed = |rows: Vec<usize>| rows.into_iter().map(described).collect::<Vec<_>>().join(", ");
+    let listed = |rows: Vec<usize>| {
+        let more = rows.len().saturating_sub(NAMED_MAX);
+        let more = (more > 0).then(|| format!("{more} more"));
+        rows.into_iter().take(NAMED_MAX).map(described).chain(more).collect::<Vec<_>>().join(", ")
+    };
     let (differing, unclear) = (of(Verdict::Differ).collect::<Vec<_>>(), of(Verdict::CannotTell).collect::<Vec<_>>());
     let all = rows.len();
     let margins = || rows.iter().filter_map(|&row| margin.get(row));
@@ -286,6 +300,24 @@ pub fn overall(compared: &DataFrame) -> PolarsResult<String> {
         (0, count) => format!("cannot tell: {count} of {all} intervals reach beyond the margin: {}", listed(unclear)),
         (count, _) => format!("differ: {count} of {all} effects of B against A: {}", listed(differing)),
     })
+}
+
+/// The rows that the verdict over all counts: those of the main kind of operation, of each label where there are several.
+fn main_rows(compared: &DataFrame) -> PolarsResult<Vec<usize>> {
+    let kind = compared.column("kind")?.str()?;
+    let Ok(label) = compared.column("label_a") else {
+        let main = super::delta::main_kind(kind);
+        return Ok((0..compared.height()).filter(|&row| kind.get(row) == Some(main.as_str())).collect());
+    };
+    let label = label.str()?;
+    let is_main = |row: usize| {
+        let own: StringChunked = (0..compared.height())
+            .filter(|&other| label.get(other) == label.get(row))
+            .map(|other| kind.get(other))
+            .collect();
+        kind.get(row) == Some(super::delta::main_kind(&own).as_str())
+    };
+    Ok((0..compared.height()).filter(|&row| is_main(row)).collect())
 }
 
 /// The comparison for people: the verdict, the effects, and what differs in the manifests.

@@ -85,5 +85,5 @@ pub fn table(operations: &DataFrame, facts: &Facts, bin_ns: i64) -> PolarsResult
 /// # Errors
 /// [`PolarsError`] when `runs` are not results of [`table`] with bins of one length.
 pub fn across(runs: &[&DataFrame]) -> PolarsResult<DataFrame> {
-    repeats::across(runs, "from_s", &["response_p50_ms", "response_p99_ms"])
+    repeats::across(runs, "from_s", &["response_p50_ms", "response_p99_ms", "response_max_ms", "not_ok"])
 }

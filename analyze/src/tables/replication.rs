@@ -36,12 +36,7 @@ const BETWEEN_MAX_NS: i64 = 500_000_000;
 /// The lag of every member in every part of the run, without the warm-up: members in their order, phases in order of time.
 pub fn lags(views: &[View], course: &Course, facts: &Facts) -> Vec<Lag> {
     let members = facts.members.len();
-    let indices: Vec<Vec<(i64, i64)>> = (0..members)
-        .map(|member| {
-            let of_member = views.iter().filter(|view| view.member == member);
-            of_member.filter_map(|view| Some((view.time_ns, view.answer?.index?))).collect()
-        })
-        .collect();
+    let indices = indices(views, members);
     let phases: Vec<Phase> = facts.phases.parts().into_iter().filter(|&phase| phase != Phase::WarmUp).collect();
     let mut lags = Vec::new();
     for member in 0..members {
@@ -73,13 +68,10 @@ fn lag<'a>(
         lag.unapplied_max = lag.unapplied_max.max(unapplied);
         match course.leader_at(view.time_ns) {
             Some(leader) if leader == member => lag.led += 1,
-            Some(leader) => {
-                let Some(index) = answer.index else { continue };
-                let Some(ahead) = index_at(&indices[leader], view.time_ns) else { continue };
-                let missing = (ahead - index as f64).round().max(0.0) as i64;
+            Some(_) => {
+                let Some((missing, since_us)) = lag_of(view, course, indices) else { continue };
                 entries.push(missing);
-                let since_ns = if missing == 0 { Some(view.time_ns) } else { reached(&indices[leader], index) };
-                behind_us.extend(since_ns.map(|since_ns| (view.time_ns - since_ns).max(0) / 1000));
+                behind_us.extend(since_us);
             }
             None => {}
         }
@@ -87,6 +79,26 @@ fn lag<'a>(
     lag.entries = median_and_max(entries);
     lag.behind_us = median_and_max(behind_us);
     lag
+}
+
+/// The indices that each member told, with their times.
+pub(super) fn indices(views: &[View], members: usize) -> Vec<Vec<(i64, i64)>> {
+    let of_member = |member| {
+        let of_member = views.iter().filter(move |view| view.member == member);
+        of_member.filter_map(|view| Some((view.time_ns, view.answer?.index?))).collect()
+    };
+    (0..members).map(of_member).collect()
+}
+
+/// How many entries a member was behind the leader when it answered, and how long, in microseconds, where that is known;
+/// `None` for the leader itself, without a leader, and where its samples do not tell.
+pub(super) fn lag_of(view: &View, course: &Course, indices: &[Vec<(i64, i64)>]) -> Option<(i64, Option<i64>)> {
+    let index = view.answer?.index?;
+    let leader = course.leader_at(view.time_ns).filter(|&leader| leader != view.member)?;
+    let ahead = index_at(&indices[leader], view.time_ns)?;
+    let missing = (ahead - index as f64).round().max(0.0) as i64;
+    let since_ns = if missing == 0 { Some(view.time_ns) } else { reached(&indices[leader], index) };
+    Some((missing, since_ns.map(|since_ns| (view.time_ns - since_ns).max(0) / 1000)))
 }
 
 fn median_and_max(mut values: Vec<i64>) -> Option<(i64, i64)> {

@@ -31,6 +31,7 @@ pub enum By {
 /// - `ok`, `failed`, `unknown`, `unsent`: operations that ended in that second. Operations of the warm-up, and those that
 ///   ended after the end of the workload, are in no second; [`super::summary`] counts every operation.
 /// - `ops_per_s`: `ok` / `length_s`
+/// - `not_ok_share`: share of what ended in that second that was not acknowledged; null where nothing ended
 ///
 /// # Errors
 /// [`PolarsError`] when a column is missing or holds what the format does not allow.
@@ -83,6 +84,7 @@ pub fn table(operations: &DataFrame, facts: &Facts, by: By) -> PolarsResult<Data
         Column::new("unknown".into(), count(|counts| counts.unknown)),
         Column::new("unsent".into(), count(|counts| counts.unsent)),
         Column::new("ops_per_s".into(), rates),
+        Column::new("not_ok_share".into(), counts.iter().map(|counts| counts.not_ok_share()).collect::<Vec<_>>()),
     ]);
     DataFrame::new(height, columns)
 }
@@ -96,7 +98,7 @@ pub fn across(runs: &[&DataFrame]) -> PolarsResult<DataFrame> {
     let whole =
         |run: &&DataFrame| run.filter(&run.column("length_s")?.f64()?.iter().map(|s| Some(s >= Some(1.0))).collect());
     let whole = runs.iter().map(whole).collect::<PolarsResult<Vec<_>>>()?;
-    repeats::across(&whole.iter().collect::<Vec<_>>(), "second", &["ops_per_s"])
+    repeats::across(&whole.iter().collect::<Vec<_>>(), "second", &["ops_per_s", "not_ok_share"])
 }
 
 /// Operations of one phase, for the words beside a plot.

@@ -32,6 +32,9 @@ fn tables_have_the_columns_that_are_documented_and_no_others() {
         ("cdf", &["cdf"]),
         ("latency", &["plot", "--kind", "latency"]),
         ("compare", &["compare", &a, &b]),
+        ("compare-sets", &["compare", "delay5_mid", "delay20_mid"]),
+        ("severity", &["severity"]),
+        ("crossings", &["severity", "--crossings"]),
         ("gate", &["gate", "--rule", "during.p99 <= 3 * before"]),
     ];
     let mut found: std::collections::BTreeMap<&str, BTreeSet<String>> = Default::default();

@@ -4,8 +4,10 @@ mod bundles;
 mod columns;
 mod diagrams;
 mod gate;
+mod pictures;
 mod planted;
 mod report;
+mod sets;
 mod sweeps;
 
 use std::fs;
@@ -71,13 +73,13 @@ fn throughput_has_every_second_and_adds_up_over_members() {
     let (code, out, _) = analyze_in(results.path(), &["throughput", "--pattern", "baseline", "--format", "csv"]);
     assert_eq!(code, 0);
     let mut lines = out.lines();
-    assert_eq!(lines.next(), Some("run,label,second,length_s,ok,failed,unknown,unsent,ops_per_s"));
-    assert_eq!(lines.next(), Some("20270115_080000_baseline,baseline,0,1.0,100,0,0,0,100.0"));
+    assert_eq!(lines.next(), Some("run,label,second,length_s,ok,failed,unknown,unsent,ops_per_s,not_ok_share"));
+    assert_eq!(lines.next(), Some("20270115_080000_baseline,baseline,0,1.0,100,0,0,0,100.0,0.0"));
     assert_eq!(lines.count(), 29);
     let (_, by_member, _) =
         analyze_in(results.path(), &["throughput", "--pattern", "baseline", "--format", "csv", "--by", "member"]);
     assert_eq!(by_member.lines().count(), 1 + 3 * 30);
-    assert!(by_member.contains(",29,etcd2,1.0,0,0,0,0,0.0"), "{by_member}");
+    assert!(by_member.contains(",29,etcd2,1.0,0,0,0,0,0.0,\n"), "{by_member}");
 }
 
 #[test]
@@ -181,14 +183,16 @@ fn a_plot_with_nothing_but_a_pattern_draws_throughput_and_prints_its_path() {
     );
     assert!(picture.description.contains("during: 999 of 1,002 operations acknowledged, 100.0 per second"));
     assert!(picture.description.contains("Leader etcd1 to etcd2 at 12.5 s."), "{}", picture.description);
-    for text in ["delay20_mid", "2 runs, n = 6,000", "fault on", "▼ leader changed", "0", "100"] {
+    for text in ["delay20_mid", "2 runs, n = 6,000 of 6,006", "fault on", "▼ leader changed", "0", "100"] {
         assert!(picture.has(text), "no {text:?} in {:?}", picture.texts);
     }
     assert!(
         picture.texts.iter().any(|text| text.ends_with("(s)"))
             && picture.texts.iter().any(|text| text.ends_with("(ops/s)"))
     );
-    let [(from, to)] = picture.shaded[..] else { panic!("{:?}", picture.shaded) };
+    // The panel of throughput, and that of what was not acknowledged.
+    let [(from, to), below] = picture.shaded[..] else { panic!("{:?}", picture.shaded) };
+    assert_eq!(below, (from, to));
     assert!((from - picture.x_of(&path, "10")).abs() < 2.0 && (to - picture.x_of(&path, "20")).abs() < 2.0);
     assert!(picture.lines >= 2, "one line for each run");
 }
@@ -250,7 +254,11 @@ fn latency_is_drawn_with_its_outliers_and_the_unanswered() {
     let picture = Picture::read(&to);
     assert_eq!(picture.title, "Latency of delay20_mid");
     assert!(picture.description.contains("put during: response p50 22.000 ms, p99 22.000 ms, max 22.000 ms."));
-    assert!(picture.texts.iter().any(|text| text.contains("6 operations not acknowledged")), "{:?}", picture.texts);
+    assert!(
+        picture.texts.join(" ").contains("×, at the deadline: 6 operations not acknowledged."),
+        "{:?}",
+        picture.texts
+    );
     for text in ["delay20_mid #1", "delay20_mid #2", "fastest to slowest", "p50 to p99", "10"] {
         assert!(picture.has(text), "no {text:?} in {:?}", picture.texts);
     }

@@ -1,4 +1,4 @@
-//! Tables that put numbers in relation: delta and compare.
+//! Tables that put numbers in relation: delta, severity and compare.
 
 use super::{Documented, DocumentedTable, column};
 use crate::tables::delta;
@@ -83,4 +83,138 @@ const COMPARE_COLUMNS: &[Documented] = &[
     column("ratio_high", "factor", "upper end; null where a phase is shorter than three seconds"),
     column("margin", "factor", "what counts as the same: --margin, or the noise floor where that is larger"),
     column("verdict", "text", "agree, differ or cannot tell"),
+];
+
+pub(super) const COMPARE_SETS: DocumentedTable = DocumentedTable {
+    name: "compare-sets",
+    from: "analyze compare, of sets of runs",
+    row: "one row a label, kind, part and metric that both sets have",
+    placeholders: &[],
+    columns: &[COMPARE_SETS_COLUMNS],
+};
+
+const COMPARE_SETS_COLUMNS: &[Documented] = &[
+    column("a", "text", "the first set: a run, results folder, sweep, or labels"),
+    column("b", "text", "the second one"),
+    column("label_a", "text", "what is compared of the first set"),
+    column("label_b", "text", "what it is compared with; mostly the same label"),
+    column("kind", "text", "kind of operation, as in summary"),
+    column(
+        "compared",
+        "text",
+        "during/before, after/before or during/baseline, the effect being a ratio; during or all, the effect being the level",
+    ),
+    column("metric", "text", "name of the metric, as in delta"),
+    column("runs_a", "count", "runs of A; those in which the leader changed have rows of their own"),
+    column("runs_b", "count", "runs of B"),
+    column("leader_changes_a", "count", "changes of leader over all runs of A"),
+    column("leader_changes_b", "count", "changes of leader over all runs of B"),
+    column("effect_a", "number", "effect in A, geometric mean over its runs: a ratio, or a level in the metric's unit"),
+    column("effect_a_low", "number", "lower end of its 95 % interval; null where there is none"),
+    column("effect_a_high", "number", "upper end"),
+    column("effect_b", "number", "effect in B"),
+    column("effect_b_low", "number", "lower end of its 95 % interval"),
+    column("effect_b_high", "number", "upper end"),
+    column("difference", "number", "effect_b - effect_a"),
+    column("difference_low", "number", "lower end of its 95 % interval"),
+    column("difference_high", "number", "upper end"),
+    column("ratio", "factor", "effect_b / effect_a"),
+    column("ratio_low", "factor", "lower end of its 95 % interval"),
+    column("ratio_high", "factor", "upper end"),
+    column(
+        "interval",
+        "text",
+        "between-run; within-run where one of the two has a single run; null where there is none",
+    ),
+    column(
+        "margin",
+        "factor",
+        "what counts as the same: --margin, or the noise floor of either set where that is larger",
+    ),
+    column("verdict", "text", "agree, differ or cannot tell"),
+];
+
+pub(super) const SEVERITY: DocumentedTable = DocumentedTable {
+    name: "severity",
+    from: "analyze severity",
+    row: "one row a family, target, kind, comparison, metric and value of the fault",
+    placeholders: &[],
+    columns: &[CURVE, SEVERITY_COLUMNS],
+};
+
+const CURVE: &[Documented] = &[
+    column("sweep", "text", "id of the sweep; null outside of one"),
+    column("family", "text", "the label with the fault's value replaced by #"),
+    column("target", "text", "whom the fault hit, as asked, as in leader"),
+    column("fault_kind", "text", "delay, loss or rate"),
+    column("kind", "text", "kind of operation, as in summary"),
+    column("compared", "text", "during/before (mid) or during/baseline (full)"),
+    column("metric", "text", "name of the metric, as in delta"),
+    column("fault_unit", "text", "ms, percent or mbit_per_s: of the fault's values"),
+];
+
+const SEVERITY_COLUMNS: &[Documented] = &[
+    column("fault_value", "fault_unit", "the fault's size"),
+    column("runs", "count", "runs at this value; those in which the leader changed have rows of their own"),
+    column("run_names", "text", "their names, with commas between"),
+    column("leader_changes", "count", "changes of leader in all of them"),
+    column("value", "as metric", "geometric mean of the metric under the fault"),
+    column("ratio", "factor", "geometric mean of the runs' ratios; null where one of them has none"),
+    column("ratio_low", "factor", "lower end of its 95 % interval"),
+    column("ratio_high", "factor", "upper end"),
+    column("interval", "text", "between-run; within-run with one run or one baseline; null where there is none"),
+    column("degradation_percent", "percent", "1 - ratio of a throughput, 1 - 1/ratio of a time"),
+    column("degradation_low_percent", "percent", "lower end of its 95 % interval"),
+    column("degradation_high_percent", "percent", "upper end"),
+    column("noise", "factor", "noise floor, as in delta"),
+    column("within_noise", "yes/no", "whether the ratio is no further from 1 than the noise floor"),
+    column(
+        "is_reversal",
+        "yes/no",
+        "less is lost than under a milder fault, beyond both intervals and the noise floor; null where that cannot be told",
+    ),
+    column("reversal_from", "fault_unit", "the value of that milder fault; 0 for none"),
+    column("reversal_because", "text", "leader changed, where it did in runs of one of the two"),
+];
+
+pub(super) const CROSSINGS: DocumentedTable = DocumentedTable {
+    name: "crossings",
+    from: "analyze severity --crossings",
+    row: "one row a family, target, kind, comparison, metric and threshold",
+    placeholders: &[],
+    columns: &[CURVE, CROSSINGS_COLUMNS],
+};
+
+const CROSSINGS_COLUMNS: &[Documented] = &[
+    column("threshold_percent", "percent", "the degradation: --begins or --certain"),
+    column("threshold_ratio", "factor", "the ratio that it is"),
+    column(
+        "crossing",
+        "fault_unit",
+        "the fault's value at which it is reached; null where no measured values enclose it",
+    ),
+    column("crossing_side", "text", "within the measured values, milder than all of them, or beyond them"),
+    column("crossing_low", "fault_unit", "mild end of its 95 % interval; null where low_side is not within"),
+    column("low_side", "text", "where that end lies, as crossing_side; null without an interval"),
+    column("crossing_high", "fault_unit", "severe end of its 95 % interval; null where high_side is not within"),
+    column("high_side", "text", "where that end lies"),
+    column(
+        "interval",
+        "text",
+        "between-run; within-run where some value has one run or baseline; null where there is none",
+    ),
+    column("values", "count", "measured values that the curve goes through"),
+    column("value_mildest", "fault_unit", "the mildest of them"),
+    column("value_severest", "fault_unit", "the most severe of them"),
+    column("runs", "count", "runs on the curve"),
+    column(
+        "reversals",
+        "text",
+        "values at which less is lost than at milder ones, with commas between; null without any",
+    ),
+    column(
+        "leader_changed",
+        "text",
+        "values with runs in which the leader changed, which are not on the curve; null without any",
+    ),
 ];

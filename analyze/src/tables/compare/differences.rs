@@ -1,5 +1,7 @@
 //! What differs between the manifests of two runs.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use polars::prelude::*;
 use serde_json::{Value, json};
 
@@ -31,6 +33,87 @@ pub fn table(a: &Listed, b: &Listed) -> PolarsResult<DataFrame> {
             Column::new("b".into(), rows.iter().map(|row| row.2.clone()).collect::<Vec<_>>()),
         ],
     )
+}
+
+/// Lists the fields in which two sets of runs differ. Columns: `field`; `a`, `b`: the value that all runs of the set have, or how many
+/// there are and which (the first four, shortened), null where none has such a field; `varies`: whether it varies within a set. Fields that vary in the same
+/// way in both sets, and those that are another in every run, are no difference: [`varying`] names them.
+///
+/// # Errors
+/// [`PolarsError`] never in practice.
+pub fn of_sets(a: &[Listed], b: &[Listed]) -> PolarsResult<DataFrame> {
+    let rows: Vec<Field> = compared(a, b).into_iter().filter(|field| field.differs && !field.is_own).collect();
+    let shown = |values: &[String]| match values {
+        [] => None,
+        [only] => Some(only.clone()),
+        several => {
+            let more = if several.len() > VALUES_MAX { " | ..." } else { "" };
+            let named: Vec<String> = several.iter().take(VALUES_MAX).map(|value| shortened(value)).collect();
+            Some(format!("{} values: {}{more}", several.len(), named.join(" | ")))
+        }
+    };
+    DataFrame::new(
+        rows.len(),
+        vec![
+            Column::new("field".into(), rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>()),
+            Column::new("a".into(), rows.iter().map(|row| shown(&row.a)).collect::<Vec<_>>()),
+            Column::new("b".into(), rows.iter().map(|row| shown(&row.b)).collect::<Vec<_>>()),
+            Column::new("varies".into(), rows.iter().map(|row| row.varies()).collect::<Vec<_>>()),
+        ],
+    )
+}
+
+/// Values of a field that are told; of more the number.
+const VALUES_MAX: usize = 4;
+
+fn shortened(value: &str) -> String {
+    const CHARS_MAX: usize = 40;
+    match value.chars().count() > CHARS_MAX {
+        true => format!("{}...", value.chars().take(CHARS_MAX - 3).collect::<String>()),
+        false => value.to_owned(),
+    }
+}
+
+/// Names of the fields that vary within the sets without telling one from the other.
+pub fn varying(a: &[Listed], b: &[Listed]) -> Vec<String> {
+    let is_it = |field: &Field| field.varies() && (!field.differs || field.is_own);
+    compared(a, b).into_iter().filter(is_it).map(|field| field.name).collect()
+}
+
+/// A field with the values that it has in each set.
+struct Field {
+    name: String,
+    a: Vec<String>,
+    b: Vec<String>,
+    differs: bool,
+    /// Whether it is another in every run, as seeds are.
+    is_own: bool,
+}
+
+impl Field {
+    fn varies(&self) -> bool {
+        self.a.len() > 1 || self.b.len() > 1
+    }
+}
+
+fn compared(a: &[Listed], b: &[Listed]) -> Vec<Field> {
+    // Not having a field counts as a value of its own, shown as nothing.
+    let all = |runs: &[Listed]| {
+        runs.iter().map(|run| fields(run).into_iter().collect()).collect::<Vec<BTreeMap<String, String>>>()
+    };
+    let (of_a, of_b) = (all(a), all(b));
+    let names: BTreeSet<&String> = of_a.iter().chain(&of_b).flat_map(BTreeMap::keys).collect();
+    let values = |runs: &[BTreeMap<String, String>], name: &str| -> BTreeSet<String> {
+        runs.iter().map(|run| run.get(name).cloned().unwrap_or_default()).collect()
+    };
+    let field = |name: &String| {
+        let (a, b) = (values(&of_a, name), values(&of_b, name));
+        let is_own = a.len() > 1 && b.len() > 1 && a.len() == of_a.len() && b.len() == of_b.len();
+        let differs = a != b;
+        let shown = |values: BTreeSet<String>| values.into_iter().filter(|value| !value.is_empty()).collect();
+        Field { name: name.clone(), differs, is_own, a: shown(a), b: shown(b) }
+    };
+    names.into_iter().map(field).collect()
 }
 
 fn fields(run: &Listed) -> Vec<(String, String)> {

@@ -1,0 +1,72 @@
+//! `analyze compare` as it is typed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::TableArgs;
+use super::severity::metric;
+use crate::commands::{Command, Comparison};
+
+/// Below the options of the command.
+pub(super) const HELP: &str = "\
+A and B are each the first of these that there is: a run (its folder, its name within --dir, or BUNDLE:NAME); a results folder or a bundle, with \
+all its runs; a sweep (its manifest sweeps/ID.json, the file of its plan, its id, or `latest`); a pattern of labels within --dir, as in \
+'loss*_mid'. Where a name could be two of these, the choice is said on standard error.
+
+Effects (during and after the fault relative to before, of full runs relative to the baselines of their own set; the level itself \
+where there is nothing to relate it to) are put in relation. agree: the whole 95 % interval of that ratio lies within the margin; \
+differ: wholly outside; cannot tell: neither. A larger noise floor widens the margin. The exit code does not depend on the \
+verdict.
+
+Of two runs the intervals are within-run: a block bootstrap in time. They do not contain what runs differ by from one to the next.
+
+Of two sets, labels of the same name are compared; where none is in both, labels with the same value of their fault, if each \
+set is one family; or the two labels, if each set has one. Intervals are Welch's t over the runs of both. Where a label has one \
+run in a set, its within-run interval takes the place, which is marked. Runs in which the leader changed are compared with such only.";
+
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    /// What to compare with: a run, a results folder, a sweep, or a pattern of labels
+    #[arg(value_name = "A")]
+    a: String,
+    /// The other one; without it A must be a run that repeats another one, which is found beside it
+    #[arg(value_name = "B")]
+    b: Option<String>,
+    /// Folder that holds the run folders, or a bundle
+    #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
+    dir: PathBuf,
+    /// Largest ratio of two effects that counts as the same, at least 1; a larger noise floor takes its place
+    #[arg(long, value_name = "FACTOR", default_value = "1.25", value_parser = margin)]
+    margin: f64,
+    /// The metric to compare sets by, as its column in `analyze delta` is named; can be given several times [default:
+    /// ops_per_s, response_p50_ms, response_p99_ms]
+    #[arg(long = "metric", value_name = "NAME", value_parser = metric)]
+    metrics: Vec<&'static str>,
+    /// Take failed runs, where their files are whole
+    #[arg(long)]
+    include_failed: bool,
+    /// Also draw the comparison into this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    #[command(flatten)]
+    output: TableArgs,
+}
+
+/// A margin of at least 1.
+fn margin(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor >= 1.0 && factor.is_finite() => Ok(factor),
+        _ => Err("is no factor of at least 1, as in 1.25".to_owned()),
+    }
+}
+
+impl From<CompareArgs> for Command {
+    fn from(typed: CompareArgs) -> Self {
+        let CompareArgs { a, b, dir, margin, metrics, include_failed, plot, output } = typed;
+        Self::Compare {
+            comparison: Comparison { a, b, dir, margin, metrics, include_failed, plot },
+            output: output.into_output(),
+        }
+    }
+}

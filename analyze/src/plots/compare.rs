@@ -1,0 +1,390 @@
+//! Two runs or two sets of them: how effects of B relate to those of A, against the margin; of one label also the
+//! distributions of both, laid over each other.
+
+use plotters::style::{RGBColor, WHITE};
+use polars::prelude::*;
+
+use super::axis::{Axis, Tick, log_ticks};
+use super::canvas::{Anchor, BLUE, Canvas, Font, GREY, GRID, INK, VERMILLION, draw, text_width};
+use super::panels::{Heading, Labelled, MARGIN, Panel, SUBTITLE, TICK, footnotes};
+use super::values;
+use crate::Result;
+use crate::tables::delta::main_kind;
+
+const WIDTH: f64 = 1000.0;
+const ROW: f64 = 22.0;
+const GROUP_GAP: f64 = 8.0;
+const PANEL_GAP: f64 = 22.0;
+/// Room for both effects in figures, at the right of each panel.
+const FIGURES: f64 = 92.0;
+const CDF_HEIGHT: f64 = 230.0;
+const NAME: Font = Font::new(11.5, INK);
+const FIGURE: Font = Font::new(10.0, GREY);
+const PANEL_NAME: Font = Font::new(13.0, INK).bold();
+const MARGIN_BAND: RGBColor = RGBColor(0xE0, 0xE0, 0xE0);
+
+/// Draws [`crate::tables::compare::table`] or [`crate::tables::compare::sets::table`], and where `curves` are given the
+/// [`crate::tables::cdf::table`]s of A's runs over those of B's. Of several kinds of operation only their total is drawn. Returns
+/// the SVG text.
+///
+/// # Errors
+/// [`crate::Error`] when a table lacks a column or plotters fails.
+pub fn draw_svg(
+    compared: &DataFrame,
+    (a, b): (&str, &str),
+    overall: &str,
+    curves: (&[DataFrame], &[DataFrame]),
+) -> Result<String> {
+    let rows = rows(compared)?;
+    let mut metrics: Vec<String> = Vec::new();
+    for row in &rows {
+        metrics.extend(
+            row.effects
+                .iter()
+                .map(|effect| effect.metric.clone())
+                .filter(|metric| !metrics.contains(metric))
+                .collect::<Vec<_>>(),
+        );
+    }
+    let overlays = overlays(curves)?;
+    let title = "Effects of B against those of A";
+    // Single effects are in the picture; the sentence above it needs their number only.
+    let verdict = overall.splitn(3, ": ").take(2).collect::<Vec<_>>().join(": ");
+    let heading = Heading::new(title, &[format!("A: {a}"), format!("B: {b}"), verdict], WIDTH);
+    let words: Vec<String> = rows.iter().map(Row::described).collect();
+    let description = format!("A: {a}. B: {b}. {overall}. {}", words.join(" "));
+    let names = rows.iter().map(|row| text_width(&row.name, NAME)).fold(60.0, f64::max);
+    let left = MARGIN + names + 12.0;
+    let count = metrics.len().max(1) as f64;
+    let width = (WIDTH - left - MARGIN - (count - 1.0) * PANEL_GAP) / count - FIGURES;
+    let top = heading.bottom() + 60.0;
+    let mut bottom = top;
+    let mut places = Vec::new();
+    for (at, row) in rows.iter().enumerate() {
+        if at > 0 && row.label != rows[at - 1].label {
+            bottom += GROUP_GAP;
+        }
+        places.push(bottom + ROW / 2.0);
+        bottom += ROW;
+    }
+    let below = if overlays.is_empty() { 0.0 } else { CDF_HEIGHT + 110.0 };
+    let height = bottom + below + 84.0;
+    draw((WIDTH, height), title, &description, |canvas| {
+        heading.draw(canvas)?;
+        key(canvas, heading.bottom() + 14.0)?;
+        for (row, &y) in rows.iter().zip(&places) {
+            canvas.text((left - 12.0, y), Anchor::Right, NAME, &row.name)?;
+        }
+        for (at, metric) in metrics.iter().enumerate() {
+            let from = left + at as f64 * (width + FIGURES + PANEL_GAP);
+            let axis = Axis { values: range(&rows, metric), pixels: (from, from + width) };
+            canvas.text((from + width / 2.0, top - 24.0), Anchor::Middle, PANEL_NAME, &heading_of(metric))?;
+            canvas.text((from + width + FIGURES / 2.0 + 4.0, top - 9.0), Anchor::Middle, FIGURE, "A → B")?;
+            let of_metric = |row: &Row| row.effects.iter().position(|effect| effect.metric == *metric);
+            for (row, &y) in rows.iter().zip(&places) {
+                if let Some(at) = of_metric(row) {
+                    row.effects[at].draw_margin(canvas, &axis, y)?;
+                }
+            }
+            for tick in ticks(&axis) {
+                let x = axis.at(tick.value);
+                let is_one = tick.value == 0.0;
+                canvas.line(
+                    &[(x, top), (x, bottom)],
+                    if is_one { INK } else { GRID },
+                    1.0,
+                    if is_one { 1.0 } else { 0.8 },
+                )?;
+                canvas.text((x, top - 9.0), Anchor::Middle, TICK, tick.label.as_deref().unwrap_or_default())?;
+            }
+            for (row, &y) in rows.iter().zip(&places) {
+                if let Some(at) = of_metric(row) {
+                    row.effects[at].draw(canvas, &axis, y)?;
+                }
+            }
+        }
+        draw_overlays(canvas, &overlays, bottom + 44.0)?;
+        let lines = "Lines below: the distributions of response time of the runs of A and B, a line for each run. ";
+        let note = format!(
+            "Marks: effect of B divided by that of A, with its 95 % interval (between runs; hollow bar ends: within one run of a side). Grey \
+             band: the margin, widened by the noise floor. {}* runs in which the leader changed.",
+            if overlays.is_empty() { "" } else { lines }
+        );
+        footnotes(canvas, height, &note, WIDTH)
+    })
+}
+
+/// One label and part, with what is known of each metric.
+struct Row {
+    label: String,
+    name: String,
+    effects: Vec<Effect>,
+}
+
+/// The ratio of two effects, as log10.
+struct Effect {
+    metric: String,
+    ratio: Option<f64>,
+    interval: Option<(f64, f64)>,
+    is_within_run: bool,
+    margin: f64,
+    verdict: String,
+    effects: (Option<f64>, Option<f64>),
+}
+
+fn rows(compared: &DataFrame) -> Result<Vec<Row>> {
+    let text = |name: &str| -> PolarsResult<StringChunked> { Ok(compared.column(name)?.str()?.clone()) };
+    let optional = |name: &str| text(name).ok();
+    let (kind, part, metric, verdict) = (text("kind")?, text("compared")?, text("metric")?, text("verdict")?);
+    let (label_a, label_b, sort) = (optional("label_a"), optional("label_b"), optional("interval"));
+    let number = |name: &str| values(compared, name);
+    let (ratio, low, high, margin) = (number("ratio")?, number("ratio_low")?, number("ratio_high")?, number("margin")?);
+    let (of_a, of_b) = (number("effect_a")?, number("effect_b")?);
+    let changes = number("leader_changes_a").ok();
+    let cell = |column: &Option<StringChunked>, row: usize| {
+        column.as_ref().and_then(|column| column.get(row)).unwrap_or_default().to_owned()
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    for row in 0..compared.height() {
+        let (a, b) = (cell(&label_a, row), cell(&label_b, row));
+        // The main kind of each label, as in the table.
+        let own: StringChunked =
+            (0..compared.height()).filter(|&other| cell(&label_a, other) == a).map(|other| kind.get(other)).collect();
+        if kind.get(row) != Some(main_kind(&own).as_str()) {
+            continue;
+        }
+        let label = if a == b { a } else { format!("{a} | {b}") };
+        let changed = if changes.as_ref().is_some_and(|changes| changes[row] > Some(0.0)) { " *" } else { "" };
+        let label = format!("{label}{changed}");
+        let part = part.get(row).unwrap_or_default();
+        let name = if label.is_empty() { part.to_owned() } else { format!("{label}, {part}") };
+        let effect = Effect {
+            metric: metric.get(row).unwrap_or_default().to_owned(),
+            ratio: ratio[row].filter(|&ratio| ratio > 0.0).map(f64::log10),
+            interval: low[row].zip(high[row]).map(|(low, high)| (low.log10(), high.log10())),
+            is_within_run: cell(&sort, row) != "between-run",
+            margin: margin[row].unwrap_or(1.0).log10(),
+            verdict: verdict.get(row).unwrap_or_default().to_owned(),
+            effects: (of_a[row], of_b[row]),
+        };
+        match rows.iter_mut().find(|known| known.name == name) {
+            Some(known) => known.effects.push(effect),
+            None => rows.push(Row { label, name, effects: vec![effect] }),
+        }
+    }
+    // Parts of one label belong together.
+    let order: Vec<String> = rows.iter().map(|row| row.label.clone()).collect();
+    rows.sort_by_key(|row| order.iter().position(|label| *label == row.label));
+    Ok(rows)
+}
+
+impl Row {
+    fn described(&self) -> String {
+        let effects = self.effects.iter().map(|effect| {
+            let number = |log: f64| format!("{:.3}", 10_f64.powf(log));
+            let interval =
+                effect.interval.map_or(String::new(), |(low, high)| format!(" [{}, {}]", number(low), number(high)));
+            format!(
+                "{} B/A {}{interval}, {}",
+                effect.metric,
+                effect.ratio.map_or("?".to_owned(), number),
+                effect.verdict
+            )
+        });
+        format!("{}: {}.", self.name, effects.collect::<Vec<_>>().join("; "))
+    }
+}
+
+impl Effect {
+    fn draw_margin(&self, canvas: &Canvas<'_>, axis: &Axis, y: f64) -> Result<()> {
+        let (top, bottom) = (y - ROW / 2.0, y + ROW / 2.0);
+        canvas.rectangle((axis.at(-self.margin), top), (axis.at(self.margin), bottom), MARGIN_BAND, 1.0)
+    }
+
+    fn draw(&self, canvas: &Canvas<'_>, axis: &Axis, y: f64) -> Result<()> {
+        let figure = |effect: Option<f64>| effect.map_or("?".to_owned(), crate::output::text::number);
+        let figures = format!("{} → {}", figure(self.effects.0), figure(self.effects.1));
+        canvas.text((axis.pixels.1 + FIGURES / 2.0 + 4.0, y), Anchor::Middle, FIGURE, &figures)?;
+        let colour = colour(&self.verdict);
+        if let Some((low, high)) = self.interval {
+            let (from, to) = (axis.at(low), axis.at(high));
+            canvas.line(&[(from, y), (to, y)], colour, 1.0, 1.6)?;
+            for (is_beyond, end, towards) in
+                [(low < axis.values.0, axis.pixels.0, 5.0), (high > axis.values.1, axis.pixels.1, -5.0)]
+            {
+                if is_beyond {
+                    canvas.polygon(&[(end, y), (end + towards, y - 3.0), (end + towards, y + 3.0)], colour, 1.0)?;
+                } else if self.is_within_run {
+                    let end = if towards > 0.0 { from } else { to };
+                    canvas.dot((end, y), 2.4, colour)?;
+                    canvas.dot((end, y), 1.4, WHITE)?;
+                } else {
+                    let end = if towards > 0.0 { from } else { to };
+                    canvas.line(&[(end, y - 3.5), (end, y + 3.5)], colour, 1.0, 1.2)?;
+                }
+            }
+        }
+        let Some(ratio) = self.ratio else {
+            return canvas.text((axis.at(0.0) + 6.0, y), Anchor::Left, Font::new(10.0, GREY), "not known");
+        };
+        mark(canvas, (axis.at(ratio), y), &self.verdict)
+    }
+}
+
+fn colour(verdict: &str) -> RGBColor {
+    match verdict {
+        "agree" => BLUE,
+        "differ" => VERMILLION,
+        _ => GREY,
+    }
+}
+
+/// A filled circle where they agree, a square where they differ, a hollow circle where that cannot be told.
+fn mark(canvas: &Canvas<'_>, (x, y): (f64, f64), verdict: &str) -> Result<()> {
+    let colour = colour(verdict);
+    match verdict {
+        "differ" => canvas.rectangle((x - 3.6, y - 3.6), (x + 3.6, y + 3.6), colour, 1.0),
+        "agree" => canvas.dot((x, y), 3.8, colour),
+        _ => {
+            canvas.dot((x, y), 3.8, colour)?;
+            canvas.dot((x, y), 2.3, WHITE)
+        }
+    }
+}
+
+fn key(canvas: &Canvas<'_>, y: f64) -> Result<()> {
+    let mut x = MARGIN;
+    for verdict in ["agree", "differ", "cannot tell"] {
+        mark(canvas, (x + 4.0, y), verdict)?;
+        canvas.text((x + 14.0, y), Anchor::Left, SUBTITLE, verdict)?;
+        x += 14.0 + text_width(verdict, SUBTITLE) + 18.0;
+    }
+    Ok(())
+}
+
+fn heading_of(metric: &str) -> String {
+    match metric {
+        "ops_per_s" => "throughput".to_owned(),
+        _ => metric.trim_end_matches("_ms").replacen('_', " time, ", 1).replace('_', "."),
+    }
+}
+
+/// The range of a metric, 1 in its middle: every ratio and margin, and of intervals a factor of three more.
+fn range(rows: &[Row], metric: &str) -> (f64, f64) {
+    let effects = || rows.iter().flat_map(|row| &row.effects).filter(|effect| effect.metric == metric);
+    let most = |numbers: &mut dyn Iterator<Item = f64>| {
+        numbers.filter(|number| number.is_finite()).map(f64::abs).fold(0.0, f64::max)
+    };
+    let of_ratios =
+        most(&mut effects().flat_map(|effect| [effect.ratio.unwrap_or(0.0), effect.margin])).max(1.3_f64.log10());
+    let of_ends = most(&mut effects().filter_map(|effect| effect.interval).flat_map(|(low, high)| [low, high]));
+    let most = of_ends.min(of_ratios + 3_f64.log10()).max(of_ratios) * 1.06;
+    (-most, most)
+}
+
+fn ticks(axis: &Axis) -> Vec<Tick> {
+    let factors: &[f64] = match axis.values.1 {
+        most if most < 0.25 => &[1.25, 1.1, 1.5],
+        most if most < 0.8 => &[2.0, 4.0, 1.5],
+        _ => &[10.0, 100.0, 1000.0, 3.0],
+    };
+    let one = Tick { value: 0.0, label: Some("1".to_owned()) };
+    let sides = factors.iter().flat_map(|factor| [(1.0, "×", factor), (-1.0, "/", factor)]);
+    let others =
+        sides.map(|(sign, mark, factor)| Tick { value: sign * factor.log10(), label: Some(format!("{mark}{factor}")) });
+    let mut ticks: Vec<Tick> = Vec::new();
+    for tick in std::iter::once(one).chain(others) {
+        let is_apart = |other: &Tick| (axis.at(tick.value) - axis.at(other.value)).abs() >= 32.0;
+        if (axis.values.0..=axis.values.1).contains(&tick.value) && ticks.iter().all(is_apart) {
+            ticks.push(tick);
+        }
+    }
+    ticks
+}
+
+/// log10 of milliseconds against nines.
+type Points = Vec<(f64, f64)>;
+
+/// The lines of one phase: whether they are of B, and their points.
+struct Overlay {
+    phase: &'static str,
+    lines: Vec<(bool, Points)>,
+}
+
+fn overlays((a, b): (&[DataFrame], &[DataFrame])) -> Result<Vec<Overlay>> {
+    let mut overlays: Vec<Overlay> = Vec::new();
+    for phase in ["before", "during", "after", "all"] {
+        let mut lines = Vec::new();
+        for (is_b, tables) in [(false, a), (true, b)] {
+            for table in tables {
+                let points = points(table, phase)?;
+                if !points.is_empty() {
+                    lines.push((is_b, points));
+                }
+            }
+        }
+        let has_both = lines.iter().any(|(is_b, _)| *is_b) && lines.iter().any(|(is_b, _)| !is_b);
+        // The whole run is drawn where it has no parts.
+        if has_both && (phase != "all" || overlays.is_empty()) {
+            overlays.push(Overlay { phase, lines });
+        }
+    }
+    Ok(overlays)
+}
+
+/// The response time of one phase below its maximum, which has no place on an axis of nines.
+fn points(table: &DataFrame, phase: &str) -> Result<Points> {
+    let text = |name: &str| -> PolarsResult<&StringChunked> { table.column(name)?.str() };
+    let (kind, phases, time) = (text("kind")?, text("phase")?, text("time")?);
+    let main = main_kind(kind);
+    let (fraction, value_ms) = (values(table, "fraction")?, values(table, "value_ms")?);
+    let of_row = |row: usize| {
+        let is_it =
+            kind.get(row) == Some(main.as_str()) && phases.get(row) == Some(phase) && time.get(row) == Some("response");
+        let fraction = fraction[row].filter(|&fraction| is_it && fraction < 1.0)?;
+        Some((value_ms[row]?.max(1e-3).log10(), -(1.0 - fraction).log10()))
+    };
+    Ok((0..table.height()).filter_map(of_row).collect())
+}
+
+fn draw_overlays(canvas: &Canvas<'_>, overlays: &[Overlay], top: f64) -> Result<()> {
+    const Y_LABELS: f64 = 50.0;
+    let all = || overlays.iter().flat_map(|overlay| &overlay.lines).flat_map(|(_, points)| points);
+    let (from, to) = all().fold((f64::MAX, f64::MIN), |(from, to), (x, _)| (from.min(*x), to.max(*x)));
+    let most = all().fold(1.0_f64, |most, (_, y)| most.max(*y));
+    let pitch = (WIDTH - 2.0 * MARGIN) / overlays.len().max(1) as f64;
+    for (at, overlay) in overlays.iter().enumerate() {
+        let left = MARGIN + at as f64 * pitch + Y_LABELS;
+        let panel = Panel::new(
+            (left, top + 20.0),
+            (pitch - Y_LABELS - 16.0, CDF_HEIGHT),
+            (from - 0.05, to + 0.05),
+            (0.0, most * 1.03),
+        );
+        let name =
+            if overlay.phase == "all" { "the whole run".to_owned() } else { format!("{} the fault", overlay.phase) };
+        canvas.text((left, top + 6.0), Anchor::Left, PANEL_NAME, &name)?;
+        panel.axes(canvas, &log_ticks(panel.x.values), &percentiles(most), Labelled { x: true, y: true })?;
+        let middle = (panel.left() + panel.right()) / 2.0;
+        canvas.text((middle, panel.bottom() + 34.0), Anchor::Middle, TICK, "response time (ms)")?;
+        for (is_b, points) in &overlay.lines {
+            let points: Vec<_> = points.iter().map(|&point| panel.at(point)).collect();
+            canvas.line(&points, if *is_b { VERMILLION } else { BLUE }, 0.85, if *is_b { 1.1 } else { 2.2 })?;
+        }
+        // The key stands where no distribution passes: few nines and long times.
+        for (row, (name, colour, width)) in [("A", BLUE, 2.2), ("B", VERMILLION, 1.1)].into_iter().enumerate() {
+            let y = panel.bottom() - 32.0 + 16.0 * row as f64;
+            let x = panel.right() - 46.0;
+            canvas.line(&[(x, y), (x + 24.0, y)], colour, 1.0, width)?;
+            canvas.text((x + 30.0, y), Anchor::Left, NAME, name)?;
+        }
+    }
+    Ok(())
+}
+
+fn percentiles(most: f64) -> Vec<Tick> {
+    let ticks = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (0.9999, "p99.99")];
+    let tick =
+        |(fraction, label): (f64, &str)| Tick { value: -(1.0_f64 - fraction).log10(), label: Some(label.to_owned()) };
+    ticks.into_iter().map(tick).filter(|tick| tick.value <= most).collect()
+}

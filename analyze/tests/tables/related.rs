@@ -1,0 +1,115 @@
+//! Two planted sets of runs against each other.
+
+use analyze::tables::compare::sets::{self, Compared, Matched, Set};
+use analyze::tables::compare::{METRICS, overall};
+use analyze::tables::delta::Measured;
+use analyze::tables::factors::Factors;
+use analyze::tables::{Facts, summary};
+use polars::prelude::*;
+use run_folder::manifest::Role;
+
+use super::{Row, facts, operations};
+
+/// A run whose response time goes from 100 ms to `during_ms` and back, as one of `repeats` that differ by a few percent.
+fn run(label: &str, repeat: usize, during_ms: i64, leader_changes: usize) -> Measured {
+    let spread = [0, 3, -3, 1][repeat % 4];
+    let ms = [100, during_ms + during_ms * spread / 100, 100];
+    let rows: Vec<Row> =
+        (0..150).map(|at| ("put", at * 20, Some(at * 20), at * 20 + ms[at as usize / 50], "ok", 0)).collect();
+    let name = format!("{repeat}_{label}");
+    let facts = Facts { run: name.clone(), label: label.to_owned(), ..facts(true) };
+    let digits: String = label.chars().filter(char::is_ascii_digit).collect();
+    let factors = Factors {
+        label: label.to_owned(),
+        family: label.replace(&digits, "#"),
+        fault: Some("delay".to_owned()),
+        value: digits.parse().ok(),
+        role: Role::Experiment,
+        sweep: None,
+        repeat: None,
+        cohort: "a".to_owned(),
+        condition: label.to_owned(),
+    };
+    let summary = summary::table(&operations(&rows), &facts).expect("a summary");
+    Measured { run: name, factors, leader_changes, is_shown: true, summary, within: DataFrame::empty() }
+}
+
+fn set(name: &str, labels: &[(&str, i64)], repeats: usize) -> Set {
+    let measured = labels.iter().flat_map(|&(label, ms)| (0..repeats).map(move |at| run(label, at, ms, 0))).collect();
+    Set { name: name.to_owned(), measured }
+}
+
+fn compare(a: &Set, b: &Set) -> Compared {
+    sets::table(a, b, &METRICS, 1.25).expect("a table")
+}
+
+/// The verdicts on the median under the fault, by label.
+fn verdicts(compared: &Compared) -> Vec<String> {
+    let text = |name: &str, row: usize| {
+        compared.frame.column(name).expect(name).str().expect("text").get(row).unwrap_or("-").to_owned()
+    };
+    let is_it = |row: &usize| text("metric", *row) == "response_p50_ms" && text("compared", *row) == "during/before";
+    let rows = (0..compared.frame.height()).filter(is_it);
+    rows.map(|row| format!("{} {} {}", text("label_a", row), text("interval", row), text("verdict", row))).collect()
+}
+
+fn number(compared: &Compared, name: &str, row: usize) -> Option<f64> {
+    compared.frame.column(name).expect(name).f64().expect("numbers").get(row)
+}
+
+#[test]
+fn equal_sets_agree_and_a_label_that_differs_is_found() {
+    let labels = [("delay10_mid", 200), ("delay20_mid", 400)];
+    let compared = compare(&set("a", &labels, 4), &set("b", &labels, 4));
+    assert_eq!(verdicts(&compared), ["delay10_mid between-run agree", "delay20_mid between-run agree"]);
+    assert!(overall(&compared.frame).expect("words").starts_with("agree: all 12 effects"), "{:?}", compared.frame);
+
+    let other = [("delay10_mid", 200), ("delay20_mid", 700), ("delay50_mid", 900)];
+    let compared = compare(&set("a", &labels, 4), &set("b", &other, 4));
+    assert_eq!(verdicts(&compared), ["delay10_mid between-run agree", "delay20_mid between-run differ"]);
+    assert_eq!(
+        (compared.matched, compared.only_b.as_slice()),
+        (Matched::ByLabel, ["delay50_mid".to_owned()].as_slice())
+    );
+    let words = overall(&compared.frame).expect("words");
+    assert!(
+        words.starts_with(
+            "differ: 2 of 12 effects of B against A: delay20_mid response_p50_ms during/before 1.75 times"
+        ),
+        "{words}"
+    );
+    let labels = compared.frame.column("label_a").expect("it").str().expect("text");
+    let row = (0..compared.frame.height()).find(|&row| labels.get(row) == Some("delay20_mid")).expect("a row") + 1;
+    let cell = |name: &str| number(&compared, name, row).expect(name);
+    assert!(cell("effect_a_low") < cell("effect_a") && cell("effect_a") < cell("effect_a_high"));
+    // Welch's interval of equal spreads with four runs each: 2.447 standard errors of the difference, six degrees of freedom.
+    let logs = [0.0, 0.03_f64.ln_1p(), (-0.03_f64).ln_1p(), 0.01_f64.ln_1p()];
+    let mean = logs.iter().sum::<f64>() / 4.0;
+    let error = (2.0 * logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / 3.0 / 4.0).sqrt();
+    assert!((cell("ratio_high").ln() - cell("ratio").ln() - 2.446_9 * error).abs() < 2e-3, "{:?}", compared.frame);
+    assert!((cell("difference") - (cell("effect_b") - cell("effect_a"))).abs() < 1e-9);
+    assert!(cell("difference_low") < cell("difference") && cell("difference") < cell("difference_high"));
+}
+
+#[test]
+fn labels_are_matched_by_value_or_alone_where_no_name_is_common() {
+    let a = set("a", &[("delay10_mid", 200), ("delay20_mid", 400)], 3);
+    let b = set("b", &[("slow10_mid", 200), ("slow20_mid", 400), ("slow50_mid", 800)], 3);
+    let compared = compare(&a, &b);
+    assert_eq!((compared.matched, verdicts(&compared).len()), (Matched::ByValue, 2));
+    assert_eq!(sets::notes(&compared).len(), 2, "{:?}", sets::notes(&compared));
+    let compared = compare(&set("a", &[("delay10_mid", 200)], 3), &set("b", &[("loss5_mid", 200)], 3));
+    assert_eq!((compared.matched, verdicts(&compared).len()), (Matched::One, 1));
+    let compared = compare(&a, &set("b", &[("loss5_mid", 200), ("rate3_mid", 100)], 3));
+    assert_eq!(compared.frame.height(), 0, "several families have nothing in common");
+}
+
+#[test]
+fn runs_in_which_the_leader_changed_are_compared_with_such_only() {
+    let (mut a, b) = (set("a", &[("delay10_mid", 200)], 3), set("b", &[("delay10_mid", 200)], 3));
+    a.measured.push(run("delay10_mid", 7, 900, 1));
+    let compared = compare(&a, &b);
+    assert_eq!(verdicts(&compared), ["delay10_mid between-run agree"]);
+    let runs = compared.frame.column("runs_a").expect("it").u64().expect("counts").get(0);
+    assert_eq!(runs, Some(3));
+}
