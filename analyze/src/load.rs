@@ -17,7 +17,6 @@ use run_folder::{Operation, RunFolder, Status, operation, reader};
 use crate::check::Subject;
 use crate::check::counters;
 use crate::check::recording::OlderFiles;
-use crate::phases::Phases;
 use crate::tables::Facts;
 use crate::tables::factors::Factors;
 use crate::tables::imported;
@@ -65,14 +64,11 @@ pub struct Opened {
 pub fn open(folders: Vec<RunFolder>, include_failed: bool, capacity: Capacity) -> Opened {
     let mut opened = Opened::default();
     let mut measured_capacity = 0;
-    for folder in folders {
-        if capacity == Capacity::LeaveOut && has_role(&folder, Role::Capacity) {
-            measured_capacity += 1;
-            continue;
-        }
-        match open_one(&folder, include_failed) {
-            Ok(Ok(run)) => opened.runs.push(run),
-            Ok(Err(reason)) => opened.left_out.push(format!("{}: left out: {reason}", folder.name())),
+    for (folder, result) in folders.iter().zip(each(&folders, |folder| open_one(folder, include_failed, capacity))) {
+        match result {
+            Ok(Found::Run(run)) => opened.runs.push(*run),
+            Ok(Found::LeftOut(reason)) => opened.left_out.push(format!("{}: left out: {reason}", folder.name())),
+            Ok(Found::Capacity) => measured_capacity += 1,
             Err(error) => opened.unreadable.push(error),
         }
     }
@@ -85,18 +81,25 @@ pub fn open(folders: Vec<RunFolder>, include_failed: bool, capacity: Capacity) -
     opened
 }
 
-fn has_role(folder: &RunFolder, role: Role) -> bool {
-    folder.manifest().is_ok_and(|manifest| manifest.sweep.is_some_and(|place| place.role == role))
+/// What a run folder turns out to be.
+enum Found {
+    Run(Box<Run>),
+    /// A run that is not to be analysed, with the reason.
+    LeftOut(String),
+    /// One that measures the capacity, where nobody asked for those.
+    Capacity,
 }
 
-/// The run, or why it is left out.
-fn open_one(folder: &RunFolder, include_failed: bool) -> Result<std::result::Result<Run, String>> {
+/// Reads the manifest once, since a folder of many runs is little else.
+fn open_one(folder: &RunFolder, include_failed: bool, capacity: Capacity) -> Result<Found> {
     let manifest = folder.manifest()?;
+    let has_role = |role: Role| manifest.sweep.as_ref().is_some_and(|place| place.role == role);
     match &manifest.status {
+        _ if capacity == Capacity::LeaveOut && has_role(Role::Capacity) => return Ok(Found::Capacity),
         Status::Finished => {}
-        Status::Running => return Ok(Err(unfinished(folder))),
+        Status::Running => return Ok(Found::LeftOut(unfinished(folder))),
         Status::Failed { reason, .. } if !include_failed => {
-            return Ok(Err(format!("failed: {reason}; take it in with --include-failed")));
+            return Ok(Found::LeftOut(format!("failed: {reason}; take it in with --include-failed")));
         }
         Status::Failed { .. } => {}
     }
@@ -104,7 +107,7 @@ fn open_one(folder: &RunFolder, include_failed: bool) -> Result<std::result::Res
     let faults = reader::faults(folder)?;
     let listed = Listed { run: folder.name(), label: folder.label().to_string(), manifest, faults };
     let factors = Factors::of(&listed.label, &listed.manifest);
-    Ok(Ok(Run { folder: folder.clone(), listed, factors }))
+    Ok(Found::Run(Box::new(Run { folder: folder.clone(), listed, factors })))
 }
 
 /// What to do about a run that is under way, or was when its recorder died.
@@ -270,7 +273,7 @@ impl Run {
             end_ns if end_ns > 0 => end_ns,
             _ => last_due_ns.saturating_add(1),
         };
-        let window = Phases::derive(&self.listed.faults, workload.warm_up_ms, end_ns).window();
+        let window = imported::phases(&self.listed, end_ns).window();
         let phases = match window {
             Some(window) => vec![
                 ("before", 0, window.from_ns),
@@ -361,9 +364,9 @@ fn each_line(path: &Path, mut take: impl FnMut(&str) -> Option<()>) -> Result<bo
     Ok(true)
 }
 
-/// Applies `work` to every run, as many at a time as there are CPUs, and gives the results in the order of the runs.
-/// Memory stays that of the runs under way, however many there are.
-pub fn each<T: Send>(runs: &[Run], work: impl Fn(&Run) -> Result<T> + Sync) -> Vec<Result<T>> {
+/// Applies `work` to every run (or folder), as many at a time as there are CPUs, and gives the results in the order of the
+/// runs. Memory stays that of the runs under way, however many there are.
+pub fn each<R: Sync, T: Send>(runs: &[R], work: impl Fn(&R) -> Result<T> + Sync) -> Vec<Result<T>> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(runs.len()).min(THREADS_MAX);
     let next = AtomicUsize::new(0);
     let (done, results) = mpsc::channel();
@@ -388,7 +391,7 @@ pub fn each<T: Send>(runs: &[Run], work: impl Fn(&Run) -> Result<T> + Sync) -> V
 /// Bounds the memory: each run under way is held as a whole.
 const THREADS_MAX: usize = 8;
 
-fn next_run<'a>(next: &AtomicUsize, runs: &'a [Run]) -> Option<(usize, &'a Run)> {
+fn next_run<'a, R>(next: &AtomicUsize, runs: &'a [R]) -> Option<(usize, &'a R)> {
     let at = next.fetch_add(1, Ordering::Relaxed);
     runs.get(at).map(|run| (at, run))
 }

@@ -14,8 +14,8 @@ use run_folder::SweepManifest;
 
 use crate::Result;
 use crate::plots::PlottedRun;
-use crate::tables::delta::Measured;
 use crate::tables::runs::Listed;
+use crate::tables::verdict::Story;
 
 mod docs;
 mod figures;
@@ -23,9 +23,11 @@ mod glossary;
 mod methods;
 mod page;
 mod sections;
+mod tables;
 mod words;
 
 pub use figures::Numbers;
+pub use tables::Tables;
 
 /// Everything that a page shows.
 #[derive(Debug)]
@@ -45,14 +47,14 @@ pub struct Report {
 /// The runs of one sweep, or those outside of sweeps.
 #[derive(Debug)]
 pub struct Part {
+    /// The tables over all of its runs.
+    pub tables: Tables,
     /// The sweep's id.
     pub sweep: Option<String>,
     /// The sweep's manifest, where it is there.
     pub plan: Option<SweepManifest>,
     /// The runs, in reading order, repeats in order of time.
     pub runs: Vec<ReportedRun>,
-    /// The runs and those that they are compared with.
-    pub measured: Vec<Measured>,
     /// For each run, in the order of `runs`, the distribution that it is compared with where it has no `before`.
     pub references: Vec<Option<DataFrame>>,
 }
@@ -72,6 +74,12 @@ pub struct ReportedRun {
     pub latency: DataFrame,
     /// [`crate::tables::cdf::table`].
     pub cdf: DataFrame,
+    /// [`crate::tables::recovery::table`].
+    pub recovery: DataFrame,
+    /// [`crate::tables::recovery::curve::table`]; without rows where there is no recovery.
+    pub recovery_curve: DataFrame,
+    /// What a verdict has to know of the run.
+    pub story: Story,
 }
 
 impl Part {

@@ -59,6 +59,8 @@ pub fn stack(frames: impl IntoIterator<Item = DataFrame>) -> PolarsResult<Option
     for frame in frames {
         all.vstack_mut_owned(frame)?;
     }
+    // A chunk a frame would make looking up one row linear in the number of frames.
+    all.rechunk_mut();
     Ok(Some(all))
 }
 

@@ -66,8 +66,6 @@ pub(super) enum Place {
     Text,
     /// A file of a run, or a sweep's manifest.
     Recorded,
-    /// One of the older files, which nothing is computed from; never unpacked.
-    Older,
 }
 
 impl Contents {
@@ -134,8 +132,9 @@ pub(super) fn place(path: &str) -> std::result::Result<Place, &'static str> {
             Ok(Place::Recorded)
         }
         [DEFAULT_RESULTS_DIR, run, _] if !is_run_name(run) => Err("is in no run folder"),
-        [DEFAULT_RESULTS_DIR, _, name] if RunFolder::RECORDED.contains(&name) => Ok(Place::Recorded),
-        [DEFAULT_RESULTS_DIR, _, name] if RunFolder::OLDER.contains(&name) => Ok(Place::Older),
+        [DEFAULT_RESULTS_DIR, _, name] if RunFolder::RECORDED.contains(&name) || RunFolder::OLDER.contains(&name) => {
+            Ok(Place::Recorded)
+        }
         _ => Err("is no file of a recording"),
     }
 }
@@ -162,7 +161,7 @@ mod tests {
             ("report.html".to_owned(), Ok(Place::Text)),
             (format!("{run}/manifest.json"), Ok(Place::Recorded)),
             (format!("{run}/operations.parquet"), Ok(Place::Recorded)),
-            (format!("{run}/latency.log"), Ok(Place::Older)),
+            (format!("{run}/latency.log"), Ok(Place::Recorded)),
             ("etcd_bench_results/sweeps/20270115_080000_quick.json".to_owned(), Ok(Place::Recorded)),
         ] {
             assert_eq!(place(&path), expected, "{path}");

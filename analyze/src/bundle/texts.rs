@@ -35,6 +35,7 @@ or, once opened, from laggard-bundle/, where etcd_bench_results/ is found by its
     operations.parquet   one row for each operation that was due; times in ns after the run's time 0
     faults.parquet       what was done to the network, when, by which commands, and the evidence
     samples.parquet      what members said of themselves
+    final_state.parquet  what the keys held at the end, where that is known
     latency.log, summary.txt, metadata.txt, throughput.csv, anomaly.log   derived, for older programs
     sweeps/*.json        plans of runs that belong together
 

@@ -115,8 +115,7 @@ fn unpack(bundle: &Path) -> Result<Unpacked> {
     fs::create_dir(root.join(DEFAULT_RESULTS_DIR)).map_err(cannot_make)?;
     read::read(bundle, |file, place| match place {
         Place::Recorded => read::create(bundle, &root.join(&file.path)).map(Some),
-        // Nothing is computed from these.
-        Place::Text | Place::Older => Ok(None),
+        Place::Text => Ok(None),
     })?;
     Ok(unpacked)
 }

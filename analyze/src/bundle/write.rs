@@ -175,7 +175,7 @@ fn files_of(
     for name in names {
         if there.remove(name) {
             listed.push(file(format!("{DEFAULT_RESULTS_DIR}/{run}/{name}"), folder.dir().join(name), time_s)?);
-        } else {
+        } else if !RunFolder::OPTIONAL.contains(&name) {
             left_out.push(format!("{run}/{name}: is not there"));
         }
     }

@@ -233,3 +233,35 @@ fn allowed(stretch: &Stretch, failed: u64, rate_per_s: f64) -> Option<f64> {
     let larger = stretch.under_way.max(rate_per_s * stretch.mean_s);
     Some((TOLERANCE + slack) * larger + stretch.edges + ERRORS * stretch.under_way_error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_dated_by_their_question_and_other_samples_passed_over() {
+        let rows: [(i64, Option<i8>, &str, f64); 6] = [
+            (9_000_000, Some(1), metric::RAFT_APPLIED_INDEX, 70.0),
+            (9_000_000, Some(1), metric::STATUS_TIME_US, 2_000.0),
+            (4_000_000, Some(1), "etcd_server_proposals_committed_total", 69.0),
+            (9_000_000, Some(2), metric::REVISION, 12.0),
+            (9_000_000, None, metric::RECORDER_CPU_S, 3.0),
+            (9_000_000, Some(1), metric::DB_SIZE_BYTES, 3.0),
+        ];
+        let samples = df!(
+            "time_ns" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
+            "member" => Int8Chunked::from_iter_options("member".into(), rows.iter().map(|row| row.1)).into_series(),
+            "metric" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
+            "value" => rows.iter().map(|row| row.3).collect::<Vec<_>>(),
+        );
+        let found = points(&samples.unwrap()).unwrap();
+        let point = |member, counter, asked_ns, time_ns, value| Point { member, counter, asked_ns, time_ns, value };
+        let expected = [
+            point(1, Counter::ProposalsCommitted, 4_000_000 - PAGE_NS, 4_000_000, 69),
+            point(1, Counter::RaftApplied, 7_000_000, 9_000_000, 70),
+            // How long it took is not known.
+            point(2, Counter::Revision, 9_000_000 - PAGE_NS, 9_000_000, 12),
+        ];
+        assert_eq!(found, expected);
+    }
+}

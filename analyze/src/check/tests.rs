@@ -504,6 +504,8 @@ fn more_under_way_than_allowed_are_found() {
     let rows = |third: (i64, i64)| [put(0, (0, 10), 11), on_key(1, put(1, (0, 10), 12)), on_key(2, put(2, third, 13))];
     check_of(&two, &rows((10, 20)), &[]);
     check_of(&two, &rows((9, 20)), &[Check::Concurrency]);
+    let imported = findings(&Subject { concurrency: 0, ..subject() }, &rows((9, 20)));
+    assert_eq!(verdict_in(&imported, Check::Concurrency), Verdict::NotCheckable, "nobody said how many");
 }
 
 /// Ten seconds of two writers, each write 10 ms, and a raft index that was sampled ten times a second.

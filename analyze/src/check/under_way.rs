@@ -5,6 +5,9 @@ use super::{Check, Counted, Finding, Violations};
 
 /// Never more than the workload's concurrency, which is the number of workers of a closed loop and the cap of an open one.
 pub(super) fn at_most(history: &History, concurrency: u32) -> Finding {
+    if concurrency == 0 {
+        return Finding::not_checkable(Check::Concurrency, "the workload's concurrency is not known");
+    }
     let (mut on, mut violations) = (Counted::default(), Violations::default());
     history.entries.iter().for_each(|entry| on.add(entry.kind));
     // One that begins and ends at one moment is taken out before it comes in.

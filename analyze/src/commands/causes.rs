@@ -6,7 +6,7 @@ use super::gather::{as_if_faulted, map, opened};
 use super::{Report, TableOutput};
 use crate::load::{self, Capacity, Run, Selection};
 use crate::tables::causes::{self, Scene};
-use crate::tables::{reigns, replication, standings};
+use crate::tables::{Facts, reigns, replication, standings};
 use crate::{Result, output};
 
 /// What `analyze causes` shows.
@@ -43,7 +43,11 @@ pub(super) fn judged(selection: &Selection, runs: &[Run], report: &mut Report) -
 fn seen(run: &Run, is_shown: bool) -> Result<causes::Seen> {
     // The end of a run that failed early is in its operations.
     let facts = run.facts(&run.operations(&["intended_ns"])?)?;
-    let facts = as_if_faulted(run, facts);
+    seen_by(run, as_if_faulted(run, facts), is_shown)
+}
+
+/// What the samples of one run show; `facts` as if there had been a fault.
+pub(super) fn seen_by(run: &Run, facts: Facts, is_shown: bool) -> Result<causes::Seen> {
     let views = run.views(&facts)?;
     let spells = standings::spells(&views, facts.members.len());
     let course = reigns::course(&views, &spells, facts.members.len());

@@ -72,6 +72,8 @@ pub(super) fn measured(selection: &Selection, report: &mut Report) -> Result<(Ve
     let selected = opened(load::find(selection)?, selection, Capacity::LeaveOut, report)?;
     let companions = load::companions(selection, &selected)?;
     report.unreadable.extend(companions.unreadable);
+    let all = selected.iter().chain(&companions.runs).map(|run| &run.listed.manifest);
+    report.left_out.extend(tables::runs::machines_note(all));
     let mut measured = map(&selected, report, |run| measure(run, true))?;
     if !companions.runs.is_empty() {
         measured.extend(map(&companions.runs, report, |run| measure(run, false))?);

@@ -254,11 +254,11 @@ fn svg_path(to: &PlotOutput, selection: &Selection, kind: PlotKind, run: Option<
 /// The folder that holds the run folders: the one that was asked for, or that of the one run.
 pub(super) fn results_dir(dir: &Path) -> PathBuf {
     match RunFolder::open(dir) {
+        // Beside a bundle.
+        _ if dir.is_file() => dir.parent().unwrap_or(Path::new("")).to_path_buf(),
         Ok(run) if run.manifest_json().exists() => {
             dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("..")).to_path_buf()
         }
-        // Beside a bundle.
-        _ if dir.is_file() => dir.parent().unwrap_or(Path::new("")).to_path_buf(),
         _ => dir.to_path_buf(),
     }
 }

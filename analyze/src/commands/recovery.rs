@@ -63,10 +63,11 @@ pub(super) fn recoveries(runs: &[Run], rule: &Rule, report: &mut Report) -> Resu
 
 /// The recovery of one run; `facts` as if there had been a fault.
 pub(super) fn of_run(run: &Run, operations: &DataFrame, facts: &Facts, rule: &Rule) -> Result<DataFrame> {
+    let manifest = &run.listed.manifest;
     let context = Context {
         factors: &run.factors,
         leader_changes: run.leader_changes(facts)?.len(),
-        is_open_loop: run.listed.manifest.spec.workload.pacing != Pacing::Closed,
+        is_open_loop: manifest.spec.workload.pacing != Pacing::Closed && manifest.knows("spec.workload.pacing"),
     };
     Ok(recovery::table(operations, facts, &context, rule)?)
 }

@@ -10,13 +10,18 @@ use std::path::PathBuf;
 use polars::prelude::*;
 use run_folder::{RunFolder, SweepManifest};
 
-use super::gather::{map, measure_rows, opened};
+use super::causes::seen_by;
+use super::gather::{as_if_faulted, map, measure_rows, opened};
+use super::recovery::of_run as recovery_of_run;
+use super::verdict::story;
 use super::{PlotOutput, Report, plot};
 use crate::load::{self, Capacity, Run, Selection, SweepChoice};
 use crate::output::{self, Destination};
 use crate::plots;
-use crate::report::{self, Part, ReportedRun};
-use crate::tables::delta::Measured;
+use crate::report::{self, Part, ReportedRun, Tables};
+use crate::tables::causes::Seen;
+use crate::tables::delta::{self, Measured};
+use crate::tables::recovery::{self, curve};
 use crate::tables::{cdf, latency, summary, throughput};
 use crate::{Error, Result, bundle};
 
@@ -70,7 +75,9 @@ pub(super) fn page_of(found: Vec<RunFolder>, selection: &Selection, report: &mut
 
 /// What is read of each run's operations: whatever one of the tables needs.
 fn reads() -> Vec<&'static str> {
-    let mut columns: Vec<&str> = [&summary::READS[..], &throughput::READS, &latency::READS, &cdf::READS].concat();
+    let tables =
+        [&summary::READS[..], &throughput::READS, &latency::READS, &cdf::READS, &delta::READS, &recovery::READS];
+    let mut columns: Vec<&str> = tables.concat();
     columns.sort_unstable();
     columns.dedup();
     columns
@@ -100,31 +107,39 @@ impl Bins {
 struct Reported {
     run: ReportedRun,
     measured: Measured,
+    seen: Seen,
 }
 
 fn reported(run: &Run, bin_ns: i64) -> Result<Reported> {
     let operations = run.operations(&reads())?;
     let facts = run.facts(&operations)?;
     let plotted = plot::plotted(run, &operations, &facts, DataFrame::empty())?;
-    let measured = measure_rows(run, &operations, facts.clone(), plotted.leader_changes.len(), true)?;
+    let leader_changes = plotted.leader_changes.len();
+    let measured = measure_rows(run, &operations, facts.clone(), leader_changes, true)?;
+    let as_if = as_if_faulted(run, facts.clone());
+    let rule = Tables::rule();
     let summary = match run.factors.fault {
         Some(_) => measured.summary.clone(),
         None => summary::table(&operations, &facts)?,
     };
-    let run = ReportedRun {
+    let reported = ReportedRun {
         listed: run.listed.clone(),
         plotted,
         summary,
         throughput: throughput::table(&operations, &facts, throughput::By::Run)?,
         latency: latency::table(&operations, &facts, bin_ns)?,
         cdf: cdf::table(&operations, &facts)?,
+        recovery: recovery_of_run(run, &operations, &as_if, &rule)?,
+        recovery_curve: curve::table(&operations, &as_if, &rule)?,
+        story: story(run, leader_changes),
     };
-    Ok(Reported { run, measured })
+    Ok(Reported { run: reported, measured, seen: seen_by(run, as_if, true)? })
 }
 
 /// A run beside the selected ones that these are compared with.
 struct Companion {
     measured: Measured,
+    seen: Seen,
     cdf: DataFrame,
 }
 
@@ -133,7 +148,8 @@ fn companion(run: &Run) -> Result<Companion> {
     let facts = run.facts(&operations)?;
     let cdf = cdf::table(&operations, &facts)?;
     let leader_changes = run.leader_changes(&facts)?.len();
-    Ok(Companion { measured: measure_rows(run, &operations, facts, leader_changes, false)?, cdf })
+    let seen = seen_by(run, as_if_faulted(run, facts.clone()), false)?;
+    Ok(Companion { measured: measure_rows(run, &operations, facts, leader_changes, false)?, seen, cdf })
 }
 
 /// The runs of each sweep by themselves, those outside of sweeps last.
@@ -149,14 +165,26 @@ fn parts(selection: &Selection, reported: Vec<Reported>, others: &[Companion]) -
         let others = others.iter().filter(|run| cohorts.contains(&run.measured.factors.cohort.as_str()));
         let others: Vec<&Companion> = others.collect();
         let references = of_sweep.iter().map(|run| reference(run, &of_sweep, &others)).collect::<Result<_>>()?;
-        let mut measured: Vec<Measured> = of_sweep.iter().map(|run| run.measured.clone()).collect();
+        let (runs, mut measured, mut seen) = unzipped(of_sweep);
         measured.extend(others.iter().map(|run| run.measured.clone()));
+        seen.extend(others.iter().map(|run| run.seen.clone()));
+        seen.sort_by(|a, b| a.factors.reading_order(&b.factors));
         // A recording stands by itself: a sweep's manifest that is not there, or cannot be read, takes nothing from it.
         let results = plot::results_dir(&bundle::results(&selection.dir)?);
         let plan = sweep.as_deref().and_then(|sweep| SweepManifest::read(&results, sweep).ok());
-        Ok(Part { sweep, plan, runs: of_sweep.into_iter().map(|run| run.run).collect(), measured, references })
+        Ok(Part { tables: Tables::of(&runs, &measured, &seen)?, sweep, plan, runs, references })
     };
     sweeps.into_iter().map(part).collect()
+}
+
+fn unzipped(reported: Vec<Reported>) -> (Vec<ReportedRun>, Vec<Measured>, Vec<Seen>) {
+    let (mut runs, mut measured, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+    for run in reported {
+        runs.push(run.run);
+        measured.push(run.measured);
+        seen.push(run.seen);
+    }
+    (runs, measured, seen)
 }
 
 /// The distribution that a run is compared with where its fault lasts all the time: that of the baselines.

@@ -66,7 +66,8 @@ pub(super) fn verdicts(selection: &Selection, by: VerdictBy, rule: &Rule, report
     })
 }
 
-fn story(run: &Run, leader_changes: usize) -> Story {
+/// What a verdict has to know of a run.
+pub(super) fn story(run: &Run, leader_changes: usize) -> Story {
     let manifest = &run.listed.manifest;
     Story {
         run: run.listed.run.clone(),

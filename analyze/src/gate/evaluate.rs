@@ -4,6 +4,8 @@
 //! that has to be kept as a whole, as anything within it. A rule passes where every such value keeps the limit, fails where
 //! none does, and cannot be told otherwise. What has no value at all cannot be told either.
 
+use std::collections::HashMap;
+
 use polars::prelude::*;
 use run_folder::Label;
 use run_folder::manifest::Role;
@@ -121,14 +123,15 @@ impl Rule {
 /// # Errors
 /// [`PolarsError`] when a summary lacks a column.
 pub fn judge<'a>(rules: &'a [Rule], runs: &[Measured], absent: &[Absent]) -> PolarsResult<Vec<Judged<'a>>> {
-    let within = Within(delta::by_run(runs)?);
+    let mut beside = Beside::of(runs)?;
     let mut shown: Vec<&Measured> = runs.iter().filter(|run| run.is_shown).collect();
     shown.sort_by(|a, b| a.factors.reading_order(&b.factors).then_with(|| a.run.cmp(&b.run)));
     let mut judged = Vec::new();
     for rule in rules {
         let before = judged.len();
+        beside.turn_to(rule)?;
         for group in groups(rule, &shown) {
-            judged.push(judge_group(rule, &group, runs, &within)?);
+            judged.push(judge_group(rule, &group, &beside)?);
         }
         for run in absent.iter().filter(|run| rule.takes(&run.factors)) {
             judged.push(Judged {
@@ -216,7 +219,7 @@ struct Reading {
     baselines: Vec<f64>,
 }
 
-fn judge_group<'a>(rule: &'a Rule, group: &[&Measured], all: &[Measured], within: &Within) -> PolarsResult<Judged<'a>> {
+fn judge_group<'a>(rule: &'a Rule, group: &[&Measured], beside: &Beside<'_>) -> PolarsResult<Judged<'a>> {
     let first = group[0];
     let is_by_run = rule.of == Of::Run;
     let named = |why: String| Judged {
@@ -228,7 +231,7 @@ fn judge_group<'a>(rule: &'a Rule, group: &[&Measured], all: &[Measured], within
     };
     let mut readings = Vec::with_capacity(group.len());
     for run in group {
-        match read(rule, run, all)? {
+        match read(rule, run, beside)? {
             Ok(reading) => readings.push(reading),
             Err(why) if is_by_run => return Ok(named(why)),
             Err(why) => return Ok(named(format!("{}: {why}", run.run))),
@@ -246,7 +249,7 @@ fn judge_group<'a>(rule: &'a Rule, group: &[&Measured], all: &[Measured], within
     };
     let interval = match pooled.interval {
         Some((low, high)) => Some((low, high, IntervalOf::BetweenRun)),
-        None if group.len() == 1 => within.interval(rule, first, pooled.reference)?,
+        None if group.len() == 1 => beside.interval(rule, first, pooled.reference)?,
         None => None,
     };
     let level = pooled.level;
@@ -311,7 +314,7 @@ fn left_out_by(quantity: &Quantity, level: Level) -> Option<String> {
 }
 
 /// The number of one run that a rule is about, and what it is compared with; or why there is none.
-fn read(rule: &Rule, run: &Measured, all: &[Measured]) -> PolarsResult<Result<Reading, String>> {
+fn read(rule: &Rule, run: &Measured, beside: &Beside<'_>) -> PolarsResult<Result<Reading, String>> {
     let quantity = &rule.condition.quantity;
     let level = match level(quantity, quantity.phase, run)? {
         Ok(level) => level,
@@ -327,29 +330,12 @@ fn read(rule: &Rule, run: &Measured, all: &[Measured]) -> PolarsResult<Result<Re
             reference: Some(reference),
             baselines: Vec::new(),
         }),
-        Reference::Baseline => baselines(quantity, run, all)?.map(|levels| Reading {
+        Reference::Baseline => beside.baselines(run).map(|levels| Reading {
             level,
             reference: Some(together(quantity, &levels)),
             baselines: levels.iter().map(|level| level.value).collect(),
         }),
     })
-}
-
-/// The baselines of a run's cohort.
-fn baselines(quantity: &Quantity, run: &Measured, all: &[Measured]) -> PolarsResult<Result<Vec<Level>, String>> {
-    let mut levels = Vec::new();
-    let is_of = |other: &&Measured| other.factors.cohort == run.factors.cohort && other.run != run.run;
-    for other in all.iter().filter(|other| delta::is_reference(other)).filter(is_of) {
-        levels.extend(level(quantity, Phase::All, other)?.ok());
-    }
-    if levels.is_empty() {
-        return Ok(Err(
-            "no baseline: it takes a finished run without a fault and with one leader, of the same sweep (or, \
-                       outside of sweeps, of none) and with the same workload and cluster, beside it"
-                .to_owned(),
-        ));
-    }
-    Ok(Ok(levels))
 }
 
 /// Levels of several runs as one.
@@ -464,10 +450,69 @@ fn mean_interval(levels: &[Level], unit: Unit) -> Option<(f64, f64)> {
     Some((tested.low.max(0.0), tested.high.min(most)))
 }
 
-/// Within-run intervals of the ratios of single runs: [`delta::by_run`].
-struct Within(DataFrame);
+/// What single runs are judged by beside their own summaries. It is made once, so that a folder of many runs takes no time
+/// that grows with their square.
+struct Beside<'a> {
+    /// The baselines of each cohort.
+    baselines: HashMap<&'a str, Vec<&'a Measured>>,
+    /// Of these, what the rule is about that is held against runs just now.
+    levels: HashMap<&'a str, Vec<(&'a str, Level)>>,
+    /// Within-run intervals of the ratios of single runs: [`delta::by_run`].
+    ratios: DataFrame,
+    /// The rows of these by run, kind and comparison.
+    rows: HashMap<(String, String, String), usize>,
+}
 
-impl Within {
+impl<'a> Beside<'a> {
+    fn of(runs: &'a [Measured]) -> PolarsResult<Self> {
+        let mut baselines: HashMap<&str, Vec<&Measured>> = HashMap::new();
+        for run in runs.iter().filter(|run| delta::is_reference(run)) {
+            baselines.entry(&run.factors.cohort).or_default().push(run);
+        }
+        let ratios = delta::by_run(runs)?;
+        let text = |name: &str| -> PolarsResult<&StringChunked> { ratios.column(name)?.str() };
+        let keys = text("run")?.iter().zip(text("kind")?.iter()).zip(text("compared")?.iter());
+        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let rows = keys
+            .enumerate()
+            .map(|(row, ((run, kind), compared))| ((owned(run), owned(kind), owned(compared)), row))
+            .collect();
+        Ok(Self { baselines, levels: HashMap::new(), ratios, rows })
+    }
+
+    /// Reads what a rule is about off the baselines, where it is relative to these.
+    fn turn_to(&mut self, rule: &Rule) -> PolarsResult<()> {
+        self.levels.clear();
+        if !matches!(rule.condition.limit, Limit::Relative { to: Reference::Baseline, .. }) {
+            return Ok(());
+        }
+        for (cohort, runs) in &self.baselines {
+            let mut levels = Vec::new();
+            for run in runs {
+                levels.extend(
+                    level(&rule.condition.quantity, Phase::All, run)?.ok().map(|level| (run.run.as_str(), level)),
+                );
+            }
+            self.levels.insert(cohort, levels);
+        }
+        Ok(())
+    }
+
+    /// The baselines of a run's cohort, without the run itself; or why there are none.
+    fn baselines(&self, run: &Measured) -> Result<Vec<Level>, String> {
+        let of_cohort = self.levels.get(run.factors.cohort.as_str()).map_or(&[][..], Vec::as_slice);
+        let levels: Vec<Level> =
+            of_cohort.iter().filter(|(name, _)| *name != run.run).map(|(_, level)| *level).collect();
+        match levels.is_empty() {
+            true => {
+                Err("no baseline: it takes a finished run without a fault and with one leader, of the same sweep (or, \
+                         outside of sweeps, of none) and with the same workload and cluster, beside it"
+                    .to_owned())
+            }
+            false => Ok(levels),
+        }
+    }
+
     fn interval(
         &self,
         rule: &Rule,
@@ -486,17 +531,13 @@ impl Within {
             return Ok(None);
         }
         let column = |end: &str| -> PolarsResult<&Float64Chunked> {
-            self.0.column(&format!("{}_ratio_{end}", quantity.column))?.f64()
+            self.ratios.column(&format!("{}_ratio_{end}", quantity.column))?.f64()
         };
         let (low, high) = (column("low")?, column("high")?);
-        let text = |name: &str| -> PolarsResult<&StringChunked> { self.0.column(name)?.str() };
-        let (runs, kinds, parts) = (text("run")?, text("kind")?, text("compared")?);
         let main = delta::main_kind(run.summary.column("kind")?.str()?);
         let kind = quantity.kind.filter(|&kind| kind != "all").unwrap_or(&main);
-        let is_it = |row: &usize| {
-            runs.get(*row) == Some(&run.run) && kinds.get(*row) == Some(kind) && parts.get(*row) == Some(compared)
-        };
-        let Some(row) = (0..self.0.height()).find(is_it) else { return Ok(None) };
+        let key = (run.run.clone(), kind.to_owned(), compared.to_owned());
+        let Some(&row) = self.rows.get(&key) else { return Ok(None) };
         Ok(low
             .get(row)
             .zip(high.get(row))

@@ -1,6 +1,6 @@
 //! Which runs a command is about: globs over labels, sweeps, and the runs that selected ones are compared with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -156,8 +156,9 @@ pub fn companions(selection: &Selection, runs: &[Run]) -> Result<Opened> {
         _ => dir,
     };
     let cohorts: BTreeSet<&str> = runs.iter().map(|run| run.factors.cohort.as_str()).collect();
+    let selected: HashSet<&str> = runs.iter().map(|run| run.listed.run.as_str()).collect();
     let is_companion = |folder: &RunFolder| {
-        if runs.iter().any(|run| run.listed.run == folder.name()) {
+        if selected.contains(folder.name().as_str()) {
             return false;
         }
         let Ok(manifest) = folder.manifest() else { return false };

@@ -274,9 +274,9 @@ fn captions(own: &[&Drawn<'_>]) -> [String; 2] {
 
 fn notes(drawn: &[Drawn<'_>], rule: &Rule, is_cut: bool) -> String {
     let mut notes = vec![
-        "Shaded grey: fault in force. Shaded red: operations lost. Below, 0 is drawn as 1.".to_owned(),
+        "Shaded: fault in force. Filled below 1: operations lost. Under way, 0 is drawn as 1.".to_owned(),
         format!(
-            "Green: from its dot on, {} % of the throughput before, less noise, was held for {} s.",
+            "From each dot on, {} % of the throughput before, less noise, was held for {} s, as long as its line.",
             rule.share_percent, rule.hold_s
         ),
     ];

@@ -57,6 +57,11 @@ pub(super) const METHODS: &[Method] = &[
         source: include_str!("../stats/intervals.rs"),
         items: &["pub fn less("],
     },
+    Method { title: "Severity", source: include_str!("../tables/severity.rs"), items: &[] },
+    Method { title: "The danger zone", source: include_str!("../tables/severity/crossings.rs"), items: &[] },
+    Method { title: "Recovery and availability", source: include_str!("../tables/recovery.rs"), items: &[] },
+    Method { title: "What members showed", source: include_str!("../tables/causes.rs"), items: &[] },
+    Method { title: "Checks, and what they guarantee", source: include_str!("../check.rs"), items: &[] },
     Method { title: "Leader changes", source: include_str!("../tables/leaders.rs"), items: &["pub fn changes("] },
     Method {
         title: "What is compared with what",

@@ -4,14 +4,18 @@ use super::figures::Numbers;
 use super::{Part, Section};
 use crate::Result;
 
+mod causes;
 mod effects;
 mod evidence;
 mod experiment;
 mod levels;
 mod over_time;
+mod recovery;
 pub(super) mod rest;
 mod runs;
+mod severity;
 mod short;
+mod verdicts;
 
 /// Makes a section; none where the runs have nothing of it.
 pub(super) type Make = fn(&Part, &Numbers) -> Result<Option<Section>>;
@@ -19,8 +23,12 @@ pub(super) type Make = fn(&Part, &Numbers) -> Result<Option<Section>>;
 /// The sections of a part, in reading order.
 pub(super) const OF_A_PART: &[Make] = &[
     short::section,
+    verdicts::section,
     experiment::section,
     effects::section,
+    severity::section,
+    recovery::section,
+    causes::section,
     levels::section,
     over_time::throughput,
     over_time::latency,

@@ -8,6 +8,7 @@ use polars::prelude::*;
 use crate::output::markdown;
 use crate::output::text::{Column as Shown, TextTable};
 
+mod aftermath;
 mod files;
 mod judged;
 mod levels;
@@ -58,11 +59,16 @@ pub const TABLES: &[DocumentedTable] = &[
     ratios::CROSSINGS,
     ratios::COMPARE,
     ratios::COMPARE_SETS,
+    aftermath::RECOVERY,
+    aftermath::CAUSES,
+    aftermath::VERDICT,
+    judged::CHECK,
     judged::GATE,
     judged::COLUMNS,
     files::OPERATIONS,
     files::FAULTS,
     files::SAMPLES,
+    files::FINAL_STATE,
 ];
 
 impl DocumentedTable {
@@ -194,7 +200,7 @@ fn lines(text: &str, chars_max: usize) -> Vec<String> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use run_folder::{fault, operation, sample};
+    use run_folder::{fault, final_state, operation, sample};
 
     use super::*;
 
@@ -230,9 +236,12 @@ mod tests {
 
     #[test]
     fn recorded_files_have_the_columns_that_are_documented() {
-        for (table, schema) in
-            [("operations", operation::schema()), ("faults", fault::schema()), ("samples", sample::schema())]
-        {
+        for (table, schema) in [
+            ("operations", operation::schema()),
+            ("faults", fault::schema()),
+            ("samples", sample::schema()),
+            ("final_state", final_state::schema()),
+        ] {
             let documented = TABLES.iter().find(|known| known.name == table).expect(table).names();
             let documented: Vec<String> = documented.into_iter().map(|(name, _)| name).collect();
             let found: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();

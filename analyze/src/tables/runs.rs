@@ -247,6 +247,29 @@ pub fn saturation_note<'a>(runs: impl Iterator<Item = (&'a str, &'a Manifest)>) 
     Some(format!("client saturated, not the cluster, in {run}: {reason}{more}"))
 }
 
+/// A sentence about runs of different machines, which differ for that alone; `None` where all are of one.
+pub fn machines_note<'a>(runs: impl Iterator<Item = &'a Manifest>) -> Option<String> {
+    let mut machines: Vec<(String, usize)> = Vec::new();
+    for host in runs.filter(|manifest| manifest.imported.is_none()).map(|manifest| &manifest.host) {
+        let machine = format!("{}, kernel {}, {} cores", host.cpu, host.kernel, host.cores);
+        match machines.iter_mut().find(|(known, _)| *known == machine) {
+            Some((_, count)) => *count += 1,
+            None => machines.push((machine, 1)),
+        }
+    }
+    if machines.len() < 2 {
+        return None;
+    }
+    let of_one = |(machine, count): &(String, usize)| {
+        format!("{machine} in {count} {}", if *count == 1 { "run" } else { "runs" })
+    };
+    let machines: Vec<String> = machines.iter().map(of_one).collect();
+    Some(format!(
+        "recorded on different machines, which differ for that alone, and each by its own clock: {}",
+        machines.join("; ")
+    ))
+}
+
 fn started(manifest: &Manifest) -> Option<String> {
     let origin_ns = Some(manifest.clock.origin_unix_ns).filter(|&origin_ns| origin_ns > 0)?;
     Some(DateTime::from_timestamp_nanos(origin_ns).to_rfc3339_opts(SecondsFormat::Millis, true))

@@ -46,8 +46,11 @@ pub struct Tables<'a> {
     pub causes: &'a DataFrame,
 }
 
-/// Where the clients of a run were, beside the members that the fault hit.
+/// Where the clients of a run were, beside the members that the fault hit; empty where nobody knows.
 pub fn clients_in_words(manifest: &Manifest) -> String {
+    if !manifest.knows("spec.workload.attachment") {
+        return String::new();
+    }
     let members = manifest.cluster.members.len();
     let targets = &manifest.fault_targets;
     let is_slow = |member: Option<usize>| member.is_some_and(|member| targets.contains(&member));

@@ -177,11 +177,14 @@ fn every_table_of_a_bundle_is_that_of_the_folder() {
         &["throughput"],
         &["cdf", "--pattern", "delay10_mid"],
         &["list"],
+        &["check"],
+        &["recovery"],
         &["delta", "--sweep", "latest", "--pattern", "delay*"],
     ] {
         let of = |dir: &str| place.run(&[args, &["--format", "csv", "--dir", dir]].concat());
         let folder = of("results");
-        assert_eq!(folder.0, 0, "{args:?}: {}", folder.2);
+        // Made-up runs do not pass every check.
+        assert!(folder.0 == 0 || args == ["check"] && folder.0 >= 4, "{args:?}: {}", folder.2);
         assert!(folder.1.lines().count() > 1, "{args:?}");
         assert_eq!(of("all.tar.zst"), folder, "{args:?}");
     }

@@ -11,7 +11,7 @@ use crate::planted::{analyze, analyze_in};
 use crate::sweeps::{SWEEP, sweep};
 
 /// Names of what is documented beside commands: tables behind plots, and files.
-const NO_COMMANDS: [&str; 4] = ["latency", "operations", "faults", "samples"];
+const NO_COMMANDS: [&str; 5] = ["latency", "operations", "faults", "samples", "final_state"];
 /// Commands with `--format` that write no table of their own.
 const NO_TABLES: [&str; 2] = ["plot", "diagram"];
 
@@ -35,6 +35,13 @@ fn tables_have_the_columns_that_are_documented_and_no_others() {
         ("compare-sets", &["compare", "delay5_mid", "delay20_mid"]),
         ("severity", &["severity"]),
         ("crossings", &["severity", "--crossings"]),
+        ("recovery", &["recovery"]),
+        ("recovery", &["recovery", "--by", "run"]),
+        ("causes", &["causes"]),
+        ("verdict", &["verdict"]),
+        ("verdict", &["verdict", "--by", "run"]),
+        ("verdict", &["verdict", "--by", "sweep"]),
+        ("check", &["check"]),
         ("gate", &["gate", "--rule", "during.p99 <= 3 * before"]),
     ];
     let mut found: std::collections::BTreeMap<&str, BTreeSet<String>> = Default::default();

@@ -116,10 +116,14 @@ fn every_section_is_there_in_reading_order() {
     }
 }
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 15] = [
     "short",
+    "verdicts",
     "experiment",
     "effects",
+    "severity",
+    "recovery",
+    "causes",
     "levels",
     "throughput",
     "latency",
@@ -228,7 +232,7 @@ fn sweeps_have_parts_of_their_own() {
     for anchor in ["part1-effects", "part2-effects", "methods"] {
         assert!(tree.descendants().any(|node| node.attribute("id") == Some(anchor)), "no {anchor}");
     }
-    assert_eq!(named(&tree, "svg").count(), 8);
+    assert_eq!(named(&tree, "svg").count(), 12, "six figures of each sweep");
 }
 
 #[test]

@@ -177,7 +177,10 @@ files! {
 
 impl RunFolder {
     /// Names of the files that a run which has ended is made of.
-    pub const RECORDED: [&str; 4] = ["faults.parquet", "manifest.json", "operations.parquet", "samples.parquet"];
+    pub const RECORDED: [&str; 5] =
+        ["faults.parquet", "final_state.parquet", "manifest.json", "operations.parquet", "samples.parquet"];
+    /// Those of them that are not in every run.
+    pub const OPTIONAL: [&str; 1] = ["final_state.parquet"];
     /// Names of the files that the older scripts wrote, which are derived from these.
     pub const OLDER: [&str; 5] = ["anomaly.log", "latency.log", "metadata.txt", "summary.txt", "throughput.csv"];
 }
@@ -220,7 +223,13 @@ mod tests {
     fn the_lists_of_files_name_the_same_files_as_the_paths() {
         let results = tempfile::tempdir().unwrap();
         let run = RunFolder::create(results.path(), &Label::new("a").unwrap(), Default::default()).unwrap();
-        let recorded = [run.faults_parquet(), run.manifest_json(), run.operations_parquet(), run.samples_parquet()];
+        let recorded = [
+            run.faults_parquet(),
+            run.final_state_parquet(),
+            run.manifest_json(),
+            run.operations_parquet(),
+            run.samples_parquet(),
+        ];
         assert_eq!(recorded, RunFolder::RECORDED.map(|name| run.dir().join(name)));
         let older = [run.anomaly_log(), run.latency_log(), run.metadata_txt(), run.summary_txt(), run.throughput_csv()];
         assert_eq!(older, RunFolder::OLDER.map(|name| run.dir().join(name)));

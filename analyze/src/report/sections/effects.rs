@@ -9,15 +9,15 @@ use crate::report::{Part, Section};
 use crate::tables::{delta, runs};
 
 pub(super) fn section(part: &Part, numbers: &Numbers) -> Result<Option<Section>> {
-    let (labels, by_run) = (delta::by_label(&part.measured)?, delta::by_run(&part.measured)?);
+    let labels = &part.tables.effects;
     if labels.height() == 0 {
         return Ok(None);
     }
-    let mut table = delta::text_by_label(&labels, false)?;
-    delta::notes(&part.measured)?.iter().for_each(|note| table.note(note));
+    let mut table = delta::text_by_label(labels, false)?;
+    part.tables.notes.iter().for_each(|note| table.note(note));
     let saturated = part.runs.iter().map(|run| (run.listed.run.as_str(), &run.listed.manifest));
     runs::saturation_note(saturated).iter().for_each(|note| table.note(note));
-    let svg = plots::delta::draw_svg(&labels, &by_run, &part.subject())?;
+    let svg = plots::delta::draw_svg(labels, &part.tables.effects_by_run, &part.subject())?;
     let content = html! {
         p {
             "Each number under (and after) the fault, divided by the same number before it; where the fault lasts all the \

@@ -19,11 +19,15 @@ pub(super) fn of(run: &ReportedRun) -> Markup {
                 (fact("Place", &format!("{}, number {} of the sweep, repeat {}", place.role.as_str(), place.number, place.repeat)))
             }
             (fact("Time 0", &time(manifest.clock.origin_unix_ns)))
-            (fact("Measured", &format!("{:.3} s after a warm-up of {:.1} s", run.plotted.end_s, manifest.spec.workload.warm_up_ms as f64 / 1e3)))
+            (fact("Measured", &measured(run)))
             (fact("Workload", &run.plotted.workload))
-            (fact("Seed", &manifest.spec.seed.to_string()))
+            @if let Some(imported) = &manifest.imported {
+                (fact("Imported", &format!("from {}, files {}", imported.source, imported.files.join(", "))))
+                (fact("Not known", &imported.unknown.join(", ")))
+            }
+            @if manifest.knows("spec.seed") { (fact("Seed", &manifest.spec.seed.to_string())) }
             @if let Some(original) = &manifest.reproduces { (fact("Repeats", original)) }
-            (fact("Leader", &leaders(run)))
+            @if manifest.knows("leaders") { (fact("Leader", &leaders(run))) }
             @if let Some(generator) = &manifest.generator {
                 (fact("Recorder", &format!(
                     "{:.1} operations answered per second; late by {:.2} ms in the median, {:.2} ms in the 99th percentile, {:.1} ms at most",
@@ -31,19 +35,31 @@ pub(super) fn of(run: &ReportedRun) -> Markup {
                 )))
             }
             @if let Some(why) = runs::client_saturated(manifest) { (fact("Client saturated", why)) }
-            (fact("Machine", &format!(
-                "load average {:.2} at the start, {:.2} at the end; steal {:.2} %",
-                manifest.host.load_average[0], manifest.host.load_average[1], manifest.host.steal_percent
-            )))
+            @if manifest.knows("host") {
+                (fact("Machine", &format!(
+                    "load average {:.2} at the start, {:.2} at the end; steal {:.2} %",
+                    manifest.host.load_average[0], manifest.host.load_average[1], manifest.host.steal_percent
+                )))
+            }
             (fact("Rows", &format!(
                 "{}, {}, {}",
                 counted(manifest.rows.operations as usize, "operation"),
                 counted(manifest.rows.faults as usize, "fault"),
                 counted(manifest.rows.samples as usize, "sample")
             )))
-            @if run.listed.faults.is_empty() { (fact("Fault", "none")) }
+            @if run.listed.faults.is_empty() { (fact("Fault", if manifest.knows("spec.fault") { "none" } else { "not known" })) }
         }
         @for fault in &run.listed.faults { (fault_row(fault, manifest)) }
+    }
+}
+
+fn measured(run: &ReportedRun) -> String {
+    match run.listed.manifest.imported {
+        Some(_) => format!("{:.3} s", run.plotted.end_s),
+        None => {
+            let warm_up_s = run.listed.manifest.spec.workload.warm_up_ms as f64 / 1e3;
+            format!("{:.3} s after a warm-up of {warm_up_s:.1} s", run.plotted.end_s)
+        }
     }
 }
 
@@ -77,10 +93,10 @@ fn fault_row(fault: &FaultEvent, manifest: &Manifest) -> Markup {
         div .fault {
             p .subheading { "Fault on " (member(fault.target)) " (" (fault.role) ")" }
             dl .facts {
-                (fact("Asked", &format!("{} on {}, {} traffic, {}", asked(fault), fault.target_asked, fault.scope, fault.direction)))
+                (fact("Asked", &asked_of(fault)))
                 @if let Some(peer) = fault.peer { (fact("Only the link to", &member(peer))) }
-                (fact("Mechanism", &fault.mechanism))
-                (fact("In force", &edges(fault)))
+                @if !fault.mechanism.is_empty() { (fact("Mechanism", &fault.mechanism)) }
+                @if manifest.imported.is_none() { (fact("In force", &edges(fault))) }
                 (fact("Confirmed", match fault.confirmed {
                     Some(true) => "yes",
                     Some(false) => "no",
@@ -93,6 +109,14 @@ fn fault_row(fault: &FaultEvent, manifest: &Manifest) -> Markup {
             @if !fault.commands.is_empty() { pre { (fault.commands) } }
         }
     }
+}
+
+/// The fault as asked, without what is not known of it.
+fn asked_of(fault: &FaultEvent) -> String {
+    let scope = if fault.scope.is_empty() { String::new() } else { format!("{} traffic", fault.scope) };
+    let target = if fault.target_asked.is_empty() { String::new() } else { format!("on {}", fault.target_asked) };
+    let parts = [format!("{} {target}", asked(fault)).trim_end().to_owned(), scope, fault.direction.clone()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn asked(fault: &FaultEvent) -> String {

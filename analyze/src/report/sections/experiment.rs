@@ -18,14 +18,14 @@ pub(super) fn section(part: &Part, _: &Numbers) -> Result<Option<Section>> {
             @if let Some(plan) = &part.plan { (sweep(part, plan)) }
             (recorded(part))
             (cluster(part))
-            (fact("Machine", &values(part, machine)))
+            (fact("Machine", &values(part, |run| known(run, "host", || machine(run)))))
             (conditions(part))
             (fact("Workload", &values(part, |run| runs::workload_in_words(&run.listed.manifest.spec.workload))))
-            (fact("Keys and values", &values(part, |run| keys(&run.listed.manifest.spec.workload))))
-            (fact("Length", &values(part, |run| length(&run.listed.manifest.spec.workload))))
+            (fact("Keys and values", &values(part, |run| known(run, "spec.workload.keys", || keys(&run.listed.manifest.spec.workload)))))
+            (fact("Length", &values(part, |run| known(run, "spec.workload.deadline_ms", || length(&run.listed.manifest.spec.workload)))))
             (fact("Faults", &faults(part)))
             (fact("How faults were made", &mechanisms(part)))
-            (fact("Recorded by", &values(part, |run| format!("recorder {}", run.listed.manifest.tool_version))))
+            (fact("Recorded by", &values(part, recorder)))
         }
         @if let Some(plan) = &part.plan { @if !plan.plan.is_empty() {
             details { summary { "The plan, as it was written" } pre { (plan.plan) } }
@@ -48,6 +48,18 @@ fn values(part: &Part, of: impl Fn(&ReportedRun) -> String) -> Vec<String> {
     match found.len() {
         1 => found.into_iter().map(|(text, _)| text).collect(),
         _ => found.into_iter().map(|(text, count)| format!("{text} ({})", counted(count, "run"))).collect(),
+    }
+}
+
+/// A text from a field of the manifest, where that is known: of runs that were imported it may not be.
+fn known(run: &ReportedRun, field: &str, text: impl FnOnce() -> String) -> String {
+    if run.listed.manifest.knows(field) { text() } else { "not known".to_owned() }
+}
+
+fn recorder(run: &ReportedRun) -> String {
+    match run.listed.manifest.imported {
+        Some(_) => "older scripts, whose files were imported".to_owned(),
+        None => format!("recorder {}", run.listed.manifest.tool_version),
     }
 }
 
@@ -101,8 +113,10 @@ fn cluster(part: &Part) -> Markup {
         format!("{} ({}): {how}{kept}{image}{engine}", counted(members.len(), "member"), members.join(", "))
     };
     html! {
-        (fact("Cluster", &values(part, words)))
-        (fact("etcd", &values(part, |run| format!("version {}", run.listed.manifest.cluster.etcd_version))))
+        (fact("Cluster", &values(part, |run| known(run, "cluster.members", || words(run)))))
+        (fact("etcd", &values(part, |run| {
+            known(run, "cluster.etcd_version", || format!("version {}", run.listed.manifest.cluster.etcd_version))
+        })))
         (fact("Members' data on", &values(part, |run| {
             match run.listed.manifest.cluster.data_file_system.as_str() {
                 "" => "not known".to_owned(),
@@ -121,7 +135,8 @@ fn machine(run: &ReportedRun) -> String {
 
 /// How quiet the machine was, and how well the recorder kept up.
 fn conditions(part: &Part) -> Markup {
-    let hosts = || part.runs.iter().map(|run| &run.listed.manifest.host);
+    let known = || part.runs.iter().map(|run| &run.listed.manifest).filter(|manifest| manifest.knows("host"));
+    let hosts = || known().map(|manifest| &manifest.host);
     let generators = || part.runs.iter().filter_map(|run| run.listed.manifest.generator.as_ref());
     let mut words = Vec::new();
     words.extend(range(hosts().flat_map(|host| host.load_average), "load average (1 minute)"));
@@ -132,10 +147,10 @@ fn conditions(part: &Part) -> Markup {
     ));
     words.extend(range(generators().filter_map(|generator| generator.busy_percent), "% busy: the recorder's threads"));
     let saturated = generators().filter(|generator| generator.client_saturated.is_some()).count();
-    words.push(match saturated {
+    words.extend((generators().next().is_some()).then(|| match saturated {
         0 => "in no run were the clients the limit".to_owned(),
         _ => format!("in {} the clients, not the cluster, were the limit", counted(saturated, "run")),
-    });
+    }));
     fact("Conditions", &words)
 }
 
@@ -168,8 +183,17 @@ fn length(workload: &WorkloadSpec) -> String {
 /// The faults by what differs in them: labels that share target, traffic and window stand together.
 fn faults(part: &Part) -> Vec<String> {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    let mut unknown = 0;
     for run in &part.runs {
+        if !run.listed.manifest.knows("spec.fault") {
+            unknown += 1;
+        }
         let Some(fault) = &run.listed.manifest.spec.fault else { continue };
+        if run.listed.manifest.imported.is_some() {
+            // What of the fault is known stands in the run's own line.
+            groups.push((run.plotted.fault.clone(), Vec::new()));
+            continue;
+        }
         let window = match (fault.at_ms, fault.for_ms) {
             (0, None) => "all the time".to_owned(),
             (at_ms, None) => format!("from {} on", duration(at_ms)),
@@ -197,10 +221,15 @@ fn faults(part: &Part) -> Vec<String> {
             None => groups.push((rest, vec![effect])),
         }
     }
-    if groups.is_empty() {
+    if groups.is_empty() && unknown == 0 {
         return vec!["none".to_owned()];
     }
-    groups.into_iter().map(|(rest, effects)| format!("{} {rest}", effects.join(", "))).collect()
+    let unknown = (unknown > 0).then(|| format!("not known in {}", counted(unknown, "run")));
+    groups
+        .into_iter()
+        .map(|(rest, effects)| format!("{} {rest}", effects.join(", ")).trim_start().to_owned())
+        .chain(unknown)
+        .collect()
 }
 
 fn mechanisms(part: &Part) -> Vec<String> {

@@ -8,11 +8,11 @@ use crate::report::{Part, Section};
 use crate::tables::delta;
 
 pub(super) fn section(part: &Part, numbers: &Numbers) -> Result<Option<Section>> {
-    let by_run = delta::by_run(&part.measured)?;
+    let by_run = &part.tables.effects_by_run;
     if by_run.height() == 0 {
         return Ok(None);
     }
-    let table = delta::text_by_run(&by_run, false)?;
+    let table = delta::text_by_run(by_run, false)?;
     let content = html! {
         p {
             "Both sides of each comparison, run by run. Every run's percentiles by kind of operation and phase stand with "

@@ -16,7 +16,7 @@ pub(in crate::report) fn left_out(report: &Report) -> Option<Section> {
             ul { @for line in &report.unreadable { li { (line) } } }
         }
     };
-    Some(Section { anchor: "left-out", title: "What was left out".to_owned(), content })
+    Some(Section { anchor: "left-out", title: "Left out, and remarks".to_owned(), content })
 }
 
 /// How the numbers were computed.

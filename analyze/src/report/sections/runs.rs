@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::evidence;
 use crate::report::figures::Numbers;
+use crate::report::tables::sentences;
 use crate::report::words::counted;
 use crate::report::{Part, ReportedRun, Section};
 use crate::tables::{runs, summary};
@@ -12,7 +13,8 @@ use crate::{Result, output};
 pub(super) fn section(part: &Part, numbers: &Numbers) -> Result<Option<Section>> {
     let listed: Vec<_> = part.runs.iter().map(|run| run.listed.clone()).collect();
     let table = runs::text(&runs::table(&listed)?, false)?;
-    let details = part.runs.iter().map(details).collect::<Result<Vec<_>>>()?;
+    let verdicts = sentences(&part.tables.verdicts_by_run, "run")?;
+    let details = part.runs.iter().map(|run| details(run, &verdicts)).collect::<Result<Vec<_>>>()?;
     let content = html! {
         p {
             "Times are seconds after a run's time 0, which is the end of its warm-up. Counts and percentiles by kind of \
@@ -26,7 +28,7 @@ pub(super) fn section(part: &Part, numbers: &Numbers) -> Result<Option<Section>>
 }
 
 /// A run, folded.
-fn details(run: &ReportedRun) -> Result<Markup> {
+fn details(run: &ReportedRun, verdicts: &[(String, String)]) -> Result<Markup> {
     let (name, manifest) = (&run.listed.run, &run.listed.manifest);
     let table = summary::text(&run.summary, false)?.bare();
     let changes = run.plotted.leader_changes.len();
@@ -41,6 +43,7 @@ fn details(run: &ReportedRun) -> Result<Markup> {
                     " " span .flag { (counted(manifest.warnings.len(), "warning")) }
                 }
             }
+            @for (_, sentence) in verdicts.iter().filter(|(run, _)| run == name) { p .verdict { (sentence) } }
             (evidence::of(run))
             (output::html::table(&table, &format!("numbers-{name}"), &html! { "Counts and percentiles of " (name) }))
         }

@@ -6,6 +6,7 @@ use run_folder::manifest::Role;
 
 use crate::Result;
 use crate::report::figures::Numbers;
+use crate::report::tables::sentences;
 use crate::report::words::{counted, grouped};
 use crate::report::{Part, Section};
 use crate::tables::delta;
@@ -18,12 +19,13 @@ const KEY: [(&str, &str, bool); 3] = [
 ];
 
 pub(super) fn section(part: &Part, _: &Numbers) -> Result<Option<Section>> {
-    let labels = delta::by_label(&part.measured)?;
+    let labels = &part.tables.effects;
     let content = html! {
+        @for (_, sentence) in sentences(&part.tables.verdict, "sweep")? { p .verdict { (sentence) } }
         (size(part))
         dl .key {
             @for (metric, name, more_is_worse) in KEY {
-                (key_figure(&labels, metric, name, more_is_worse)?)
+                (key_figure(labels, metric, name, more_is_worse)?)
             }
         }
     };

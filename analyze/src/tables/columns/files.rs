@@ -116,3 +116,18 @@ const SAMPLES_COLUMNS: &[Documented] = &[
     column("label", "text", "etcd's labels where the metric has them, as in le=0.001"),
     column("value", "number", "the value, in the metric's own unit"),
 ];
+
+pub(super) const FINAL_STATE: DocumentedTable = DocumentedTable {
+    name: "final_state",
+    from: "final_state.parquet of a run folder",
+    row: "one row a key that was there at the end",
+    placeholders: &[],
+    columns: &[FINAL_STATE_COLUMNS],
+};
+
+const FINAL_STATE_COLUMNS: &[Documented] = &[
+    column("key", "number", "index of the key"),
+    column("create_revision", "number", "revision at which it was last created"),
+    column("mod_revision", "number", "revision of its last modification"),
+    column("version", "count", "writes since its last creation, which counts too"),
+];

@@ -2,6 +2,31 @@
 
 use super::{Documented, DocumentedTable, column};
 
+pub(super) const CHECK: DocumentedTable = DocumentedTable {
+    name: "check",
+    from: "analyze check",
+    row: "one row a run and check",
+    placeholders: &[],
+    columns: &[CHECK_COLUMNS],
+};
+
+const CHECK_COLUMNS: &[Documented] = &[
+    column("run", "text", "name of the run folder"),
+    column("label", "text", "the run's label"),
+    column("check", "text", "the check's name"),
+    column("guarantee", "text", "what is guaranteed when it holds"),
+    column(
+        "result",
+        "text",
+        "held, violated, not checkable (it cannot be told) or not applicable (nothing of the kind)",
+    ),
+    column("operations", "count", "operations that were checked"),
+    column("kinds", "text", "how many of which kind"),
+    column("violations", "count", "contradictions"),
+    column("examples", "text", "the first of them, a line each; null where there are none"),
+    column("detail", "text", "why it cannot be told, or what else is to be known"),
+];
+
 pub(super) const GATE: DocumentedTable = DocumentedTable {
     name: "gate",
     from: "analyze gate",

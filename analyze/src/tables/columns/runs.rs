@@ -64,4 +64,5 @@ const COURSE: &[Documented] = &[
     column("repeat", "number", "number of its repeat, from 1"),
     column("role", "text", "experiment, baseline, control or capacity"),
     column("reproduces", "text", "name of the run folder that it repeats"),
+    column("imported", "text", "what it was imported from; null for recorded runs"),
 ];

@@ -12,7 +12,7 @@ pub(super) fn sentence(numbers: &Numbers) -> String {
     if !numbers.clients.is_empty() {
         parts.push(numbers.clients.clone());
     }
-    parts.push(elections(numbers));
+    parts.extend(elections(numbers));
     parts.extend(fsync(numbers));
     parts.extend(other_causes(numbers));
     parts.extend(gap(numbers));
@@ -112,18 +112,22 @@ fn signed(percent: f64) -> String {
     if percent.abs() < 0.5 { "0".to_owned() } else { format!("{percent:+.0}") }
 }
 
-fn elections(numbers: &Numbers) -> String {
+/// Who led, where somebody asked.
+fn elections(numbers: &Numbers) -> Option<String> {
     let leaderless = match numbers.leaderless_s {
         Some(s) if s >= 0.1 => format!(", {s:.1} s without a leader"),
         _ => String::new(),
     };
-    match (numbers.leader_changes, numbers.runs) {
+    if numbers.leader_changes == 0 {
+        numbers.leaderless_s?;
+    }
+    Some(match (numbers.leader_changes, numbers.runs) {
         (0, _) if leaderless.is_empty() => "no election".to_owned(),
         (0, _) => format!("no other leader{leaderless}"),
         (1, 1) => format!("leader changed{leaderless}"),
         (count, 1) => format!("leader changed {count} times{leaderless}"),
         (count, runs) => format!("leader changed {count} times in {runs} runs{leaderless}"),
-    }
+    })
 }
 
 fn of_runs(some: usize, all: usize) -> String {

@@ -173,7 +173,7 @@ fn what_cannot_be_said_is_not() {
     // No row of any table is of this run.
     let story = story("2", "delay20_mid", Some("delay 20ms"));
     let (found, frame) = verdict_of(SLOW, &recovery("x", Ok(0.0), true), &causes(None), story);
-    assert_eq!(found, "nothing to compare the fault with; clients on the slow member; no election.");
+    assert_eq!(found, "nothing to compare the fault with; clients on the slow member.");
     assert_eq!(frame.column("has_effect").expect("it").bool().expect("flags").get(0), None);
 }
 
