@@ -80,6 +80,8 @@ pub struct ReportedRun {
     pub recovery_curve: DataFrame,
     /// What a verdict has to know of the run.
     pub story: Story,
+    /// [`crate::tables::check::table`].
+    pub checks: DataFrame,
 }
 
 impl Part {

@@ -20,7 +20,8 @@ A rule is QUANTITY OP LIMIT:
     KIND    put, get, get_serializable, txn, delete, all; default all kinds together
     TIME    response, service, response_due; default response
     METRIC  p50 p90 p95 p99 p99_9 mean max (ms), ops_per_s or throughput, count ok failed unknown unsent,
-            not_ok_share or error_rate
+            not_ok_share or error_rate; of no PHASE and no TIME: recovery, first_write, backlog_drained,
+            response_p50_recovery, response_p99_recovery, longest_gap, unavailable (s), ops_lost, see `analyze recovery`
   OP        <=, <, >=, >
   LIMIT     a number with or without a unit (us, ms, s, ops/s, %), or FACTOR * PHASE, or FACTOR * baseline
 

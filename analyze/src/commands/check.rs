@@ -52,7 +52,7 @@ fn verdict(findings: &[Finding]) -> Option<u8> {
 }
 
 /// What is found of one run.
-fn findings(run: &Run) -> Result<Vec<Finding>> {
+pub(super) fn findings(run: &Run) -> Result<Vec<Finding>> {
     let manifest = &run.listed.manifest;
     let mut intake = Intake::new(manifest.rows.operations, manifest.cluster.members.len());
     let mut last_due_ns = 0;

@@ -108,7 +108,9 @@ fn two_sets(comparison: &Comparison, (a, b): (Asked, Asked), output: &TableOutpu
         Ok(runs.iter().filter(is_compared).cloned().collect())
     };
     let (runs_a, runs_b) = (of(&runs_a, "label_a")?, of(&runs_b, "label_b")?);
-    let is_shared = |a: &&Run| runs_b.iter().any(|b| b.folder.dir() == a.folder.dir());
+    let place = |run: &Run| run.folder.dir().canonicalize().ok();
+    let places_b: Vec<_> = runs_b.iter().map(place).collect();
+    let is_shared = |a: &&Run| places_b.contains(&place(a));
     let shared: Vec<&str> = runs_a.iter().filter(is_shared).map(|run| run.listed.run.as_str()).collect();
     if let Some(first) = shared.first() {
         let more = if shared.len() > 1 { format!(" and {} more", shared.len() - 1) } else { String::new() };

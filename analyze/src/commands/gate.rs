@@ -1,14 +1,20 @@
 //! `analyze gate`: rules held against runs.
 
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+
+use polars::prelude::*;
 
 use super::Report;
 use super::gather::{measured, unmeasured};
+use super::recovery::recoveries;
 use crate::gate::evaluate::{self, Judged, Verdict};
-use crate::gate::rule::Rule;
+use crate::gate::rule::{Rule, Source};
 use crate::gate::{file, report};
-use crate::load::Selection;
+use crate::load::{Run, Selection};
 use crate::output::{self, Destination, Format};
+use crate::tables::delta::Measured;
+use crate::tables::recovery;
 use crate::{Error, Result};
 
 /// Which rules are held against which runs, and what is written.
@@ -53,15 +59,32 @@ pub(super) fn gate(asked: &Gate, report: &mut Report) -> Result<()> {
     if rules.is_empty() {
         return Err(Error::Usage("no rules; name a rules file, or a rule with --rule 'p99 <= 50ms'".to_owned()));
     }
-    let (runs, _) = measured(&asked.selection, report)?;
+    let (runs, opened) = measured(&asked.selection, report)?;
     let absent = unmeasured(&asked.selection, &runs)?;
-    let judged = evaluate::judge(&rules, &runs, &absent)?;
+    let recoveries = match rules.iter().any(|rule| rule.condition.quantity.source == Source::Recovery) {
+        true => recoveries_by_run(&opened, &runs, report)?,
+        false => HashMap::new(),
+    };
+    let judged = evaluate::judge(&rules, &runs, &recoveries, &absent)?;
     report.verdict = match Verdict::overall(judged.iter().map(|row| row.verdict)) {
         Verdict::Pass => None,
         Verdict::Fail => Some(FAIL),
         Verdict::CannotTell => Some(CANNOT_TELL),
     };
     write(asked, &judged)
+}
+
+/// The recovery of each run that could be measured; the others are in the report already.
+fn recoveries_by_run(opened: &[Run], runs: &[Measured], report: &mut Report) -> Result<HashMap<String, DataFrame>> {
+    let measured: HashSet<&str> = runs.iter().map(|run| run.run.as_str()).collect();
+    let opened: Vec<Run> = opened.iter().filter(|run| measured.contains(run.listed.run.as_str())).cloned().collect();
+    let mut by_run = HashMap::new();
+    for (_, frame) in recoveries(&opened, &recovery::Rule::default(), report)? {
+        if let Some(run) = frame.column("run")?.str()?.get(0) {
+            by_run.insert(run.to_owned(), frame.clone());
+        }
+    }
+    Ok(by_run)
 }
 
 fn write(asked: &Gate, judged: &[Judged<'_>]) -> Result<()> {

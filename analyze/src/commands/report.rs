@@ -1,7 +1,7 @@
 //! `analyze report`: everything about some runs, in one page.
 //!
-//! Each run's operations are read once, and forgotten when its tables are made; so the memory is that of the runs under
-//! way, however many there are.
+//! Each run's operations are read once for all tables, and once more, row by row, for the checks; they are forgotten when
+//! these are made. So the memory is that of the runs under way, however many there are.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +11,7 @@ use polars::prelude::*;
 use run_folder::{RunFolder, SweepManifest};
 
 use super::causes::seen_by;
+use super::check::findings;
 use super::gather::{as_if_faulted, map, measure_rows, opened};
 use super::recovery::of_run as recovery_of_run;
 use super::verdict::story;
@@ -22,7 +23,7 @@ use crate::report::{self, Part, ReportedRun, Tables};
 use crate::tables::causes::Seen;
 use crate::tables::delta::{self, Measured};
 use crate::tables::recovery::{self, curve};
-use crate::tables::{cdf, latency, summary, throughput};
+use crate::tables::{self, cdf, latency, summary, throughput};
 use crate::{Error, Result, bundle};
 
 /// What `analyze report` writes.
@@ -132,6 +133,7 @@ fn reported(run: &Run, bin_ns: i64) -> Result<Reported> {
         recovery: recovery_of_run(run, &operations, &as_if, &rule)?,
         recovery_curve: curve::table(&operations, &as_if, &rule)?,
         story: story(run, leader_changes),
+        checks: tables::check::table(&run.listed.run, &run.listed.label, &findings(run)?)?,
     };
     Ok(Reported { run: reported, measured, seen: seen_by(run, as_if, true)? })
 }

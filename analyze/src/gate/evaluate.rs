@@ -17,6 +17,7 @@ use crate::stats;
 use crate::stats::intervals::{student, welch};
 use crate::tables::delta::{self, Measured};
 use crate::tables::factors::Factors;
+use crate::tables::recovery;
 
 /// What a rule and a run, or several repeats, come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,13 +118,19 @@ impl Rule {
 
 /// Holds every rule against the runs.
 ///
-/// `runs` are those to judge and, beside them, those that they are compared with, see [`Measured::is_shown`]; `absent` are
-/// those that cannot be judged, which a rule about them does not pass for.
+/// `runs` are those to judge and, beside them, those that they are compared with, see [`Measured::is_shown`]; `recoveries` are
+/// [`recovery::table`] of those to judge, by run, needed where rules are about them; `absent` are those that cannot be judged,
+/// which a rule about them does not pass for.
 ///
 /// # Errors
 /// [`PolarsError`] when a summary lacks a column.
-pub fn judge<'a>(rules: &'a [Rule], runs: &[Measured], absent: &[Absent]) -> PolarsResult<Vec<Judged<'a>>> {
-    let mut beside = Beside::of(runs)?;
+pub fn judge<'a>(
+    rules: &'a [Rule],
+    runs: &[Measured],
+    recoveries: &HashMap<String, DataFrame>,
+    absent: &[Absent],
+) -> PolarsResult<Vec<Judged<'a>>> {
+    let mut beside = Beside::of(runs, recoveries)?;
     let mut shown: Vec<&Measured> = runs.iter().filter(|run| run.is_shown).collect();
     shown.sort_by(|a, b| a.factors.reading_order(&b.factors).then_with(|| a.run.cmp(&b.run)));
     let mut judged = Vec::new();
@@ -229,15 +236,14 @@ fn judge_group<'a>(rule: &'a Rule, group: &[&Measured], beside: &Beside<'_>) -> 
         leader_changes: group.iter().map(|run| run.leader_changes).sum(),
         ..nothing(rule, why)
     };
-    let mut readings = Vec::with_capacity(group.len());
-    for run in group {
-        match read(rule, run, beside)? {
-            Ok(reading) => readings.push(reading),
-            Err(why) if is_by_run => return Ok(named(why)),
-            Err(why) => return Ok(named(format!("{}: {why}", run.run))),
-        }
-    }
-    let pooled = Pooled::of(rule, &readings);
+    let pooled = match rule.condition.quantity.source {
+        Source::Recovery => recovered(&rule.condition.quantity, group, beside)?,
+        Source::Summary | Source::NotOkShare => pooled(rule, group, beside)?,
+    };
+    let pooled = match pooled {
+        Ok(pooled) => pooled,
+        Err(why) => return Ok(named(why)),
+    };
     let factor = match rule.condition.limit {
         Limit::Number(_) => 1.0,
         Limit::Relative { factor, .. } => factor,
@@ -264,7 +270,11 @@ fn judge_group<'a>(rule: &'a Rule, group: &[&Measured], beside: &Beside<'_>) -> 
         _ if is_unsure && group.len() == 1 => Some("sure takes repeats, and this is one run".to_owned()),
         _ if is_unsure => Some("the repeats have no interval".to_owned()),
         Verdict::CannotTell if level.is_bound || is_limit_bound => {
-            Some("some operations had no answer, so that there is a lower bound only, which does not decide".to_owned())
+            let why = match rule.condition.quantity.source {
+                Source::Recovery => "it was not seen to end",
+                Source::Summary | Source::NotOkShare => "some operations had no answer",
+            };
+            Some(format!("{why}, so that there is a lower bound only, which does not decide"))
         }
         Verdict::CannotTell => Some("the limit lies within the 95 % interval".to_owned()),
         Verdict::Fail if limit > 0.0 && level.value > 0.0 => Some(how_far(rule.condition.op, level, limit)),
@@ -280,6 +290,59 @@ fn judge_group<'a>(rule: &'a Rule, group: &[&Measured], beside: &Beside<'_>) -> 
         why,
         ..named(String::new())
     })
+}
+
+/// What several runs have in common by their summaries; or why there is nothing.
+fn pooled(rule: &Rule, group: &[&Measured], beside: &Beside<'_>) -> PolarsResult<Result<Pooled, String>> {
+    let mut readings = Vec::with_capacity(group.len());
+    for run in group {
+        match read(rule, run, beside)? {
+            Ok(reading) => readings.push(reading),
+            Err(why) if group.len() == 1 => return Ok(Err(why)),
+            Err(why) => return Ok(Err(format!("{}: {why}", run.run))),
+        }
+    }
+    Ok(Ok(Pooled::of(rule, &readings)))
+}
+
+/// What several runs have in common by their recoveries, of which some may not have been seen to end: as the table of recovery
+/// pools them.
+fn recovered(quantity: &Quantity, group: &[&Measured], beside: &Beside<'_>) -> PolarsResult<Result<Pooled, String>> {
+    let mut runs: Vec<(&Factors, DataFrame)> = Vec::with_capacity(group.len());
+    for run in group {
+        // A baseline's table has a third in place of a fault.
+        let Some(_) = &run.factors.fault else { return Ok(Err("no fault, and so no recovery".to_owned())) };
+        let Some(frame) = beside.recoveries.get(&run.run) else {
+            return Ok(Err("its recovery is not known".to_owned()));
+        };
+        runs.push((&run.factors, frame.clone()));
+    }
+    let frame = if let [(_, frame)] = &runs[..] { frame.clone() } else { recovery::by_label(&runs)? };
+    let kinds = frame.column("kind")?.str()?;
+    let main = delta::main_kind(kinds);
+    let kind = quantity.kind.filter(|&kind| kind != "all").unwrap_or(&main);
+    let Some(row) = (0..frame.height()).find(|row| kinds.get(*row) == Some(kind)) else {
+        return Ok(Err(match quantity.kind {
+            Some(kind) => format!("no {kind} operations"),
+            None => "no operations".to_owned(),
+        }));
+    };
+    let number = |name: &str| frame.column(name).ok().and_then(|column| column.f64().ok()?.get(row));
+    let of_time = |end: &str| quantity.column.strip_suffix("_s").and_then(|time| number(&format!("{time}_{end}")));
+    let bound = of_time("lower_bound_s");
+    let Some(value) = number(&quantity.column).or(bound) else {
+        let why = frame.column("why").ok().and_then(|column| column.str().ok()?.get(row).map(str::to_owned));
+        return Ok(Err(why.unwrap_or_else(|| format!("no {}", quantity.column))));
+    };
+    let lasts = |(_, frame): &(&Factors, DataFrame)| -> PolarsResult<bool> {
+        Ok(frame.column("longest_gap_censored")?.bool()?.iter().any(|lasts| lasts == Some(true)))
+    };
+    let is_open =
+        quantity.column == "longest_gap_s" && runs.iter().map(lasts).collect::<PolarsResult<Vec<_>>>()?.contains(&true);
+    let is_bound = is_open || number(&quantity.column).is_none();
+    let level = Level { value, is_bound, due: 0, not_ok: 0 };
+    let interval = of_time("low_s").zip(of_time("high_s"));
+    Ok(Ok(Pooled { level, reference: None, interval }))
 }
 
 /// `value` and `limit` are each known to lie between two numbers.
@@ -373,6 +436,7 @@ fn level(quantity: &Quantity, phase: Phase, run: &Measured) -> PolarsResult<Resu
     let (due, ok) = (count("count")?, count("ok")?);
     let value = match quantity.source {
         Source::NotOkShare => (due > 0).then(|| (due - ok) as f64 / due as f64),
+        Source::Recovery => None,
         Source::Summary if quantity.unit == Unit::Count => Some(count(&quantity.column)? as f64),
         Source::Summary => run.summary.column(&quantity.column)?.f64()?.get(row),
     };
@@ -461,10 +525,12 @@ struct Beside<'a> {
     ratios: DataFrame,
     /// The rows of these by run, kind and comparison.
     rows: HashMap<(String, String, String), usize>,
+    /// Recovery of the runs that are judged.
+    recoveries: &'a HashMap<String, DataFrame>,
 }
 
 impl<'a> Beside<'a> {
-    fn of(runs: &'a [Measured]) -> PolarsResult<Self> {
+    fn of(runs: &'a [Measured], recoveries: &'a HashMap<String, DataFrame>) -> PolarsResult<Self> {
         let mut baselines: HashMap<&str, Vec<&Measured>> = HashMap::new();
         for run in runs.iter().filter(|run| delta::is_reference(run)) {
             baselines.entry(&run.factors.cohort).or_default().push(run);
@@ -477,7 +543,7 @@ impl<'a> Beside<'a> {
             .enumerate()
             .map(|(row, ((run, kind), compared))| ((owned(run), owned(kind), owned(compared)), row))
             .collect();
-        Ok(Self { baselines, levels: HashMap::new(), ratios, rows })
+        Ok(Self { baselines, levels: HashMap::new(), ratios, rows, recoveries })
     }
 
     /// Reads what a rule is about off the baselines, where it is relative to these.

@@ -85,6 +85,8 @@ pub enum Source {
     Summary,
     /// Operations not acknowledged, of those due; of one kind and phase likewise.
     NotOkShare,
+    /// A column of [`crate::tables::recovery`], of one kind of operation, from the fault's beginning or end on.
+    Recovery,
 }
 
 /// What a rule is about.
@@ -191,7 +193,10 @@ pub struct Condition {
 impl Condition {
     /// Whether it is about what a fault did, so that runs without one have nothing to say to it.
     pub fn needs_fault(&self) -> bool {
-        self.quantity.phase != Phase::All || matches!(self.limit, Limit::Relative { .. })
+        let quantity = &self.quantity;
+        quantity.phase != Phase::All
+            || quantity.source == Source::Recovery
+            || matches!(self.limit, Limit::Relative { .. })
     }
 }
 
@@ -256,7 +261,7 @@ const TIMES: [&str; 3] = ["response", "service", "response_due"];
 const LATENCIES: [&str; 7] = ["p50", "p90", "p95", "p99", "p99_9", "mean", "max"];
 
 /// The other metrics, with the column that has them and their unit.
-const METRICS: [(&str, Source, &str, Unit); 9] = [
+const METRICS: [(&str, Source, &str, Unit); 17] = [
     ("ops_per_s", Source::Summary, "ops_per_s", Unit::PerS),
     ("throughput", Source::Summary, "ops_per_s", Unit::PerS),
     ("count", Source::Summary, "count", Unit::Count),
@@ -266,6 +271,14 @@ const METRICS: [(&str, Source, &str, Unit); 9] = [
     ("unsent", Source::Summary, "unsent", Unit::Count),
     ("not_ok_share", Source::NotOkShare, "not_ok_share", Unit::Share),
     ("error_rate", Source::NotOkShare, "not_ok_share", Unit::Share),
+    ("recovery", Source::Recovery, "recovery_s", Unit::S),
+    ("first_write", Source::Recovery, "first_write_s", Unit::S),
+    ("response_p50_recovery", Source::Recovery, "response_p50_recovery_s", Unit::S),
+    ("response_p99_recovery", Source::Recovery, "response_p99_recovery_s", Unit::S),
+    ("backlog_drained", Source::Recovery, "backlog_drained_s", Unit::S),
+    ("longest_gap", Source::Recovery, "longest_gap_s", Unit::S),
+    ("unavailable", Source::Recovery, "unavailable_s", Unit::S),
+    ("ops_lost", Source::Recovery, "ops_lost", Unit::Count),
 ];
 
 fn metrics() -> Vec<&'static str> {
@@ -283,6 +296,14 @@ impl FromStr for Condition {
         let (quantity, limit) = (text[..at].trim(), text[at + op.as_str().len()..].trim());
         let (quantity, names_phase) = parse_quantity(quantity)?;
         let limit = parse_limit(limit, &quantity)?;
+        if let (Limit::Relative { to, .. }, Source::Recovery) = (limit, quantity.source) {
+            let examples = quantity.unit.examples();
+            return Err(format!(
+                "compares {} with {}, which has none; expected {examples}",
+                quantity.column,
+                to.as_str()
+            ));
+        }
         if let Limit::Relative { to: Reference::Phase(phase), .. } = limit {
             if !names_phase {
                 return Err(format!(
@@ -335,7 +356,10 @@ fn parse_quantity(text: &str) -> Result<(Quantity, bool), String> {
     let known = METRICS.into_iter().find(|(name, _, _, unit)| names(metric, name, *unit));
     let Some((name, source, column, unit)) = known else { return Err(unknown("a metric", metric, metrics())) };
     if let Some(time) = time {
-        return Err(format!("has {time:?} before {name}, which is no time; expected PHASE.KIND.{name}"));
+        return Err(format!("has {time:?} before {name}, which is no latency; expected PHASE.KIND.{name}"));
+    }
+    if let (Some(phase), Source::Recovery) = (phase, source) {
+        return Err(format!("has {:?} before {name}, which is of no phase; expected KIND.{name}", phase.as_str()));
     }
     Ok((Quantity { source, column: column.to_owned(), unit, phase: phase_or_all, kind }, phase.is_some()))
 }
@@ -434,6 +458,8 @@ mod tests {
             ("before.throughput >= 1", "ops_per_s", Phase::Before, None),
             ("error_rate <= 1%", "not_ok_share", Phase::All, None),
             ("txn.count > 5", "count", Phase::All, Some("txn")),
+            ("recovery <= 5s", "recovery_s", Phase::All, None),
+            ("put.longest_gap_s <= 5", "longest_gap_s", Phase::All, Some("put")),
         ] {
             let quantity = parse(text).quantity;
             assert_eq!((quantity.column.as_str(), quantity.phase, quantity.kind), (column, phase, kind), "{text}");
@@ -468,12 +494,15 @@ mod tests {
             ("durin.p99 <= 1", "did you mean during?"),
             ("put.during.p99 <= 1", "\"during\" in the wrong place; expected PHASE.KIND.TIME.METRIC"),
             ("put.put.p99 <= 1", "in the wrong place"),
-            ("service.ops_per_s > 1", "\"service\" before ops_per_s, which is no time"),
+            ("service.ops_per_s > 1", "\"service\" before ops_per_s, which is no latency"),
             ("response_due.mean <= 1", "expected a percentile"),
             ("p99 <= 5%", "in \"%\", which does not fit response_p99_ms; expected 50ms"),
             ("p99 <= soon", "\"soon\" as its limit; expected 50ms"),
             ("p99 <= befor", "did you mean before?"),
             ("p99 <= -1", "below 0"),
+            ("after.recovery <= 5s", "\"after\" before recovery, which is of no phase"),
+            ("recovery <= 2 * before", "compares recovery_s with before, which has none; expected 5s"),
+            ("recovry <= 5s", "did you mean recovery?"),
             ("p99 <= 1.2.3", "\"1.2.3\" as a number"),
             ("p99 <=", "\"\" as its limit"),
             ("error_rate <= 5", "above every share"),

@@ -238,7 +238,7 @@ impl Row {
             let (_, _, colour, is_hollow) = COMPARED[compared];
             let y = y + middle;
             let Some(ratio) = effect.ratio else {
-                canvas.text((axis.at(0.0) + 6.0, y), Anchor::Left, Font::new(10.0, GREY), "not known")?;
+                canvas.text((axis.at(0.0) + 6.0, y), Anchor::Left, Font::new(10.5, GREY), "not known")?;
                 continue;
             };
             let colour = if effect.is_within { WITHIN_NOISE } else { colour };

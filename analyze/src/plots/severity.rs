@@ -410,7 +410,7 @@ impl Plotted {
         for (at, curve) in self.curves.iter().enumerate() {
             curve.zone(canvas, &panel, place, strips + (at as f64 + 0.5) * STRIP)?;
         }
-        canvas.text((panel.right() + 6.0, strips - 7.0), Anchor::Left, Font::new(10.0, GREY), "danger zone")?;
+        canvas.text((panel.right() + 6.0, strips - 7.0), Anchor::Left, Font::new(10.5, GREY), "danger zone")?;
         let title = match self.fault_kind.as_str() {
             "loss" => "packets lost (%)".to_owned(),
             kind => format!("{kind} ({})", unit_in_words(&self.unit)),
@@ -441,7 +441,7 @@ impl Plotted {
             }
             // The smaller share is too close to the line of no effect for a name of its own.
             if ratio.abs() > 0.1 {
-                canvas.text((panel.right() - 2.0, at - 7.0), Anchor::Right, Font::new(9.5, GREY), name)?;
+                canvas.text((panel.right() - 2.0, at - 7.0), Anchor::Right, Font::new(10.5, GREY), name)?;
             }
         }
         canvas.line(&[(panel.left(), panel.bottom()), (panel.right(), panel.bottom())], INK, 1.0, 1.0)?;
@@ -606,7 +606,7 @@ impl Line {
             }
         }
         self.mark(canvas, (panel.left() - 10.0, y), 3.0)?;
-        let font = Font::new(10.0, INK);
+        let font = Font::new(10.5, INK);
         let words = if text_width(&self.zone_in_words, font) > NAMES {
             self.zone_in_words.replace(" … ", "…")
         } else {

@@ -5,6 +5,7 @@ use super::{Part, Section};
 use crate::Result;
 
 mod causes;
+mod checks;
 mod effects;
 mod evidence;
 mod experiment;
@@ -29,6 +30,7 @@ pub(super) const OF_A_PART: &[Make] = &[
     severity::section,
     recovery::section,
     causes::section,
+    checks::section,
     levels::section,
     over_time::throughput,
     over_time::latency,

@@ -57,6 +57,8 @@ pub const TABLES: &[DocumentedTable] = &[
     levels::LATENCY,
     ratios::SEVERITY,
     ratios::CROSSINGS,
+    levels::PHASES,
+    levels::SAMPLES,
     ratios::COMPARE,
     ratios::COMPARE_SETS,
     aftermath::RECOVERY,
@@ -239,7 +241,7 @@ mod tests {
         for (table, schema) in [
             ("operations", operation::schema()),
             ("faults", fault::schema()),
-            ("samples", sample::schema()),
+            ("samples.parquet", sample::schema()),
             ("final_state", final_state::schema()),
         ] {
             let documented = TABLES.iter().find(|known| known.name == table).expect(table).names();

@@ -11,7 +11,7 @@ use crate::planted::{analyze, analyze_in};
 use crate::sweeps::{SWEEP, sweep};
 
 /// Names of what is documented beside commands: tables behind plots, and files.
-const NO_COMMANDS: [&str; 5] = ["latency", "operations", "faults", "samples", "final_state"];
+const NO_COMMANDS: [&str; 6] = ["latency", "phases", "operations", "faults", "samples.parquet", "final_state"];
 /// Commands with `--format` that write no table of their own.
 const NO_TABLES: [&str; 2] = ["plot", "diagram"];
 
@@ -31,6 +31,8 @@ fn tables_have_the_columns_that_are_documented_and_no_others() {
         ("delta", &["delta", "--by", "run"]),
         ("cdf", &["cdf"]),
         ("latency", &["plot", "--kind", "latency"]),
+        ("phases", &["plot", "--kind", "phases"]),
+        ("samples", &["samples"]),
         ("compare", &["compare", &a, &b]),
         ("compare-sets", &["compare", "delay5_mid", "delay20_mid"]),
         ("severity", &["severity"]),

@@ -95,6 +95,37 @@ fn a_bound_may_fail_a_rule_and_never_passes_it() {
 }
 
 #[test]
+fn recovery_is_judged_and_never_passes_unseen() {
+    let results = tempfile::tempdir().expect("a folder");
+    // The fault lasts from second 10 to 20; puts stop at its end and come back three seconds later, or never.
+    let steady = |lasts_s: i64| {
+        (0..3000_i64)
+            .filter(move |at| !(2000..2000 + lasts_s * 100).contains(at))
+            .map(|at| put(at * 10 * MS, 2 * MS))
+            .collect()
+    };
+    let back: Vec<_> = steady(3);
+    let never: Vec<_> = steady(10);
+    plant(results.path(), "back", &back, true, same);
+    let dir = results.path();
+    check(dir, "recovery <= 5s", 0, "pass", "");
+    check(dir, "recovery <= 1s", 4, "fail", "the limit");
+    check(dir, "longest_gap <= 4s", 0, "pass", "");
+    check(dir, "put.longest_gap <= 2s", 4, "fail", "");
+    check(dir, "get.recovery <= 5s", 5, "cannot tell", "no get operations");
+    let results = tempfile::tempdir().expect("a folder");
+    plant(results.path(), "never", &never, true, same);
+    let dir = results.path();
+    check(dir, "recovery <= 5s", 4, "fail", "at least");
+    check(dir, "recovery <= 60s", 5, "cannot tell", "it was not seen to end, so that there is a lower bound only");
+    let (code, rows, _) = gate(dir, &["--rule", "recovery <= 60s", "--pattern", "never"]);
+    assert_eq!((code, rows[0]["observed_is_bound"].as_bool()), (5, Some(true)), "{rows:?}");
+    plant(dir, "full", &back, true, |manifest| manifest.clock.workload_end_ns = 20 * S);
+    let (code, rows, _) = gate(dir, &["--rule", "recovery <= 60s", "--pattern", "full"]);
+    assert_eq!((code, rows[0]["verdict"].as_str()), (5, Some("cannot tell")), "{rows:?}");
+}
+
+#[test]
 fn pooled_repeats_have_the_ratios_and_intervals_of_delta() {
     let results = tempfile::tempdir().expect("a folder");
     for took_ms in [18, 22, 30] {

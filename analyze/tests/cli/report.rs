@@ -116,7 +116,7 @@ fn every_section_is_there_in_reading_order() {
     }
 }
 
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "short",
     "verdicts",
     "experiment",
@@ -124,6 +124,7 @@ const SECTIONS: [&str; 15] = [
     "severity",
     "recovery",
     "causes",
+    "checks",
     "levels",
     "throughput",
     "latency",

@@ -102,7 +102,7 @@ const FAULTS_EVIDENCE: &[Documented] = &[
 ];
 
 pub(super) const SAMPLES: DocumentedTable = DocumentedTable {
-    name: "samples",
+    name: "samples.parquet",
     from: "samples.parquet of a run folder",
     row: "one row a measured value",
     placeholders: &[],

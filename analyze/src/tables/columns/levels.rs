@@ -34,6 +34,22 @@ pub(super) const LATENCY: DocumentedTable = DocumentedTable {
     columns: &[RUN, LATENCY_COLUMNS],
 };
 
+pub(super) const PHASES: DocumentedTable = DocumentedTable {
+    name: "phases",
+    from: "analyze plot --kind phases --format csv",
+    row: "one row a label, kind, phase, time and quantile; labels in which the leader changed apart",
+    placeholders: &[],
+    columns: &[PHASES_COLUMNS],
+};
+
+pub(super) const SAMPLES: DocumentedTable = DocumentedTable {
+    name: "samples",
+    from: "analyze samples",
+    row: "one row a run, second, member and metric",
+    placeholders: &[],
+    columns: &[RUN, SAMPLES_COLUMNS],
+};
+
 const RUN: &[Documented] =
     &[column("run", "text", "name of the run folder"), column("label", "text", "the run's label; repeats share it")];
 
@@ -107,6 +123,37 @@ const THROUGHPUT_COLUMNS: &[Documented] = &[
     column("unknown", "count", "operations that may have been done"),
     column("unsent", "count", "operations that were never sent"),
     column("ops_per_s", "ops/s", "ok / length_s"),
+    column(
+        "not_ok_share",
+        "share",
+        "of what ended in that second, that was not acknowledged; null where nothing ended",
+    ),
+];
+
+const PHASES_COLUMNS: &[Documented] = &[
+    column("label", "text", "the label; repeats share it"),
+    column("kind", "text", "kind of operation, as in summary"),
+    column("leader_changed", "yes/no", "whether these are the label's runs in which the leader changed"),
+    column("phase", "text", "before, during or after; baseline: the whole of runs without a fault"),
+    column("time", "text", "response or service"),
+    column("quantile", "text", "p50, p90, p99 or p99_9"),
+    column("runs", "count", "runs whose phase has enough operations for the quantile"),
+    column("ok", "count", "acknowledged operations of the phase in all runs"),
+    column("value_ms", "ms", "geometric mean over the runs; null where there are none"),
+    column("low_ms", "ms", "lower end of its 95 % t interval between runs; null with fewer than two"),
+    column("high_ms", "ms", "upper end of the same"),
+];
+
+const SAMPLES_COLUMNS: &[Documented] = &[
+    column("second", "s", "second s is [s, s + 1) after time 0"),
+    column("member", "text", "the member"),
+    column(
+        "metric",
+        "text",
+        "what was sampled, as `analyze samples --help` lists it; counters are differences over the second",
+    ),
+    column("unit", "text", "the unit of the value"),
+    column("value", "number", "the value; null where nothing was sampled"),
 ];
 
 const CDF_COLUMNS: &[Documented] = &[
