@@ -8,6 +8,8 @@ PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
 RECORDER := $(PROGRAMS)/recorder
 ANALYZE := $(PROGRAMS)/analyze
 
+BENCH_PYTHON := $(or $(CARGO_TARGET_DIR),target)/bench-python
+
 # program=package pairs, as .ci/need takes them.
 BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/descriptor.proto=libprotobuf-dev
 RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
@@ -15,7 +17,7 @@ TEST_NEEDS := etcdctl=etcd-client jq=jq script=bsdutils setpriv=util-linux unsha
 	dot=graphviz rsvg-convert=librsvg2-bin node=nodejs npm=npm chromium=chromium
 VM_NEEDS := qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs depmod=kmod setpriv=util-linux flock=util-linux
 
-.PHONY: help demo test test-netem lint build images needs-demo needs-test needs-images bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures
+.PHONY: help demo test test-netem lint build images needs-demo needs-test needs-images needs-bench-analyze bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -79,11 +81,10 @@ bench-pacing: needs-demo ## How exactly the open loop starts operations against 
 bench-client: needs-demo ## CPU time of the client with recording on, beside a bare loop
 	cargo run --release --package recorder --example client-cost
 
-bench-analyze: ## Time and memory of analyze over 30 generated runs of 600,000 rows
+bench-analyze: needs-bench-analyze ## Time and memory of analyze beside DuckDB, polars and pandas on made-up runs (PARTS='--only sweep': a part of it)
 	cargo build --release --workspace --bins
 	cargo build --release --package run-folder --features synthetic --example generate-runs
-	@set -e; runs=$$(mktemp -d); trap 'rm -rf "$$runs"' EXIT; release=$(or $(CARGO_TARGET_DIR),target)/release; \
-	$$release/examples/generate-runs --dir "$$runs" --runs 30 --rows 600000 >/dev/null; \
-	for command in "summary --format csv" "plot" "plot --kind latency" "throughput --format csv"; do \
-		tests/measure "$$command" $$release/analyze $$command --dir "$$runs"; \
-	done
+	$(BENCH_PYTHON)/bin/python tests/speed/compare --programs $(or $(CARGO_TARGET_DIR),target)/release $(PARTS)
+
+needs-bench-analyze:
+	@python3 -m venv $(BENCH_PYTHON) && $(BENCH_PYTHON)/bin/pip install --quiet --disable-pip-version-check --requirement tests/speed/requirements.txt
