@@ -13,6 +13,10 @@ ROWS = f"""
     select regexp_extract(filename, '([^/]*)/operations.parquet$', 1) as run, kind, outcome, intended_ns, start_ns, end_ns
     from read_parquet('{runs}/*/operations.parquet', filename = true)
 """
+PHASES = f"""
+    read_csv('{phases}', types = {{'before_to_ns': 'BIGINT', 'during_from_ns': 'BIGINT', 'during_to_ns': 'BIGINT',
+        'after_from_ns': 'BIGINT', 'workload_end_ns': 'BIGINT'}})
+"""
 SUMMARY = f"""
     with rows as ({ROWS}),
     phased as (
@@ -23,8 +27,7 @@ SUMMARY = f"""
             when intended_ns >= during_from_ns and intended_ns < during_to_ns then 'during'
             when intended_ns >= after_from_ns then 'after'
             else 'edge' end as phase
-        from rows join read_csv('{phases}', types = {{'before_to_ns': 'BIGINT', 'during_from_ns': 'BIGINT',
-            'during_to_ns': 'BIGINT', 'after_from_ns': 'BIGINT'}}) using (run)
+        from rows join {PHASES} using (run)
         where outcome = 'ok'
     )
     select run, kind, phase, count(*) as ok,
@@ -39,8 +42,8 @@ FLAT = f"""
     from ({SUMMARY})
 """
 THROUGHPUT = f"""
-    select run, end_ns // 1000000000 as second, count(*) as ok from ({ROWS})
-    where outcome = 'ok' and end_ns >= 0 group by run, second
+    select run, end_ns // 1000000000 as second, count(*) as ok from ({ROWS}) join {PHASES} using (run)
+    where outcome = 'ok' and intended_ns >= 0 and end_ns < workload_end_ns group by run, second
 """
 duckdb.sql(f"copy ({FLAT}) to '{summary}' (header)")
 duckdb.sql(f"copy ({THROUGHPUT}) to '{throughput}' (header)")

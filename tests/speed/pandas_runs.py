@@ -45,7 +45,7 @@ for folder in sorted(pathlib.Path(runs).glob("*/operations.parquet")):
         )
     for (kind, name), group in rows.groupby(["kind", phase], observed=True):
         by_phase.append({"run": run, "kind": kind, "phase": name, **numbers(group)})
-    seconds = (end[end >= 0] // 1_000_000_000).value_counts()
+    seconds = (end[(due >= 0) & (end < edge["workload_end_ns"])] // 1_000_000_000).value_counts()
     by_second.append(pd.DataFrame({"run": run, "second": seconds.index, "ok": seconds.to_numpy()}))
 pd.DataFrame(by_phase).to_csv(summary, index=False)
 pd.concat(by_second).to_csv(throughput, index=False)

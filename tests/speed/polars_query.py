@@ -11,7 +11,7 @@ runs, phases, summary, throughput = sys.argv[1:]
 QUANTILES = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999)]
 
 edges = pl.scan_csv(phases, schema_overrides={
-    name: pl.Int64 for name in ["before_to_ns", "during_from_ns", "during_to_ns", "after_from_ns"]
+    name: pl.Int64 for name in ["before_to_ns", "during_from_ns", "during_to_ns", "after_from_ns", "workload_end_ns"]
 })
 acknowledged = (
     pl.scan_parquet(f"{runs}/*/operations.parquet", include_file_paths="path")
@@ -35,7 +35,8 @@ for name, time in times.items():
     numbers.extend(time.quantile(q, "equiprobable").cast(pl.Int64).alias(f"{name}_{text}") for text, q in QUANTILES)
 by_phase = acknowledged.join(edges, on="run").group_by("run", "kind", phase.alias("phase")).agg(numbers)
 by_second = (
-    acknowledged.filter(end >= 0).group_by("run", (end // 1_000_000_000).alias("second")).agg(pl.len().alias("ok"))
+    acknowledged.join(edges, on="run").filter((due >= 0) & (end < pl.col("workload_end_ns")))
+    .group_by("run", (end // 1_000_000_000).alias("second")).agg(pl.len().alias("ok"))
 )
 by_phase, by_second = pl.collect_all([by_phase, by_second])
 by_phase.write_csv(summary)
