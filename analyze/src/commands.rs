@@ -215,8 +215,10 @@ fn list(selection: &Selection, wide: bool, output: &TableOutput, report: &mut Re
 fn summarise(selection: &Selection, wide: bool, output: &TableOutput, report: &mut Report) -> Result<()> {
     let runs = opened(load::find(selection)?, selection, Capacity::Keep, report)?;
     let frames = map(&runs, report, |run| {
-        let operations = run.operations(&summary::READS)?;
-        Ok(summary::table(&operations, &run.facts(&operations)?)?)
+        let facts = run.facts_beforehand()?;
+        let mut parts = summary::Parts::new(&facts);
+        run.operations_in_parts(&summary::READS, |operations| parts.add(operations))?;
+        Ok(parts.table()?)
     })?;
     let mut frame = all(frames)?;
     let mut text = summary::text(&frame, wide)?;
@@ -226,8 +228,10 @@ fn summarise(selection: &Selection, wide: bool, output: &TableOutput, report: &m
 
 fn count(selection: &Selection, by: throughput::By, output: &TableOutput, report: &mut Report) -> Result<()> {
     let frames = tables_of_runs(selection, Capacity::Keep, report, |run| {
-        let operations = run.operations(&throughput::READS)?;
-        Ok(throughput::table(&operations, &run.facts(&operations)?, by)?)
+        let facts = run.facts_beforehand()?;
+        let mut parts = throughput::Parts::new(&facts, by);
+        run.operations_in_parts(&throughput::READS, |operations| parts.add(operations))?;
+        Ok(parts.table()?)
     })?;
     let mut frame = all(frames)?;
     let text = throughput::text(&frame)?;

@@ -164,6 +164,42 @@ impl Run {
         read_parquet(&self.folder.operations_parquet(), columns)
     }
 
+    /// Calls `take` with `columns` of the operations, in order, a part of them at a time: memory stays that of a part, however
+    /// long the run is.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`], and [`Error::Table`] where `take` fails.
+    pub fn operations_in_parts(
+        &self,
+        columns: &[&str],
+        mut take: impl FnMut(&DataFrame) -> PolarsResult<()>,
+    ) -> Result<()> {
+        let path = self.folder.operations_parquet();
+        for from in (0..).step_by(PART_ROWS) {
+            let part = read_rows(&path, columns, Some((from, PART_ROWS)))?;
+            // The first may be empty: its columns are looked at all the same.
+            if from == 0 || part.height() > 0 {
+                take(&part)?;
+            }
+            if part.height() < PART_ROWS {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Self::facts`] for who reads the operations in parts. They are looked at only where the manifest does not say when the
+    /// workload ended.
+    ///
+    /// # Errors
+    /// As [`Self::facts`], and [`Error::Unreadable`].
+    pub fn facts_beforehand(&self) -> Result<Facts> {
+        match self.listed.manifest.clock.workload_end_ns {
+            end_ns if end_ns > 0 => self.facts(&DataFrame::empty()),
+            _ => self.facts(&self.operations(&["intended_ns"])?),
+        }
+    }
+
     /// What tables have to know of the run, `operations` being a frame with `intended_ns`.
     ///
     /// A run that failed early has no end of the workload; then the last operation that was due ends it.
@@ -336,10 +372,19 @@ const RUN_NS_MAX: i64 = 366 * 24 * 3600 * 1_000_000_000;
 /// Reads columns of a Parquet file. The decoder gives up on some kinds of damage by panicking; that must not stop the
 /// other runs, so it counts as an error of this file.
 fn read_parquet(path: &Path, columns: &[&str]) -> Result<DataFrame> {
+    read_rows(path, columns, None)
+}
+
+/// Four of the recorder's row groups.
+const PART_ROWS: usize = 4 * 262_144;
+
+/// As [`read_parquet`], of rows from one on and at most so many; all without.
+fn read_rows(path: &Path, columns: &[&str], rows: Option<(usize, usize)>) -> Result<DataFrame> {
     let read = || -> PolarsResult<DataFrame> {
         let columns = columns.iter().map(|&column| column.to_owned()).collect();
         // Runs are read side by side, so that each file needs only the thread that asks.
-        ParquetReader::new(File::open(path)?).with_columns(Some(columns)).read_parallel(ParallelStrategy::None).finish()
+        let reader = ParquetReader::new(File::open(path)?).with_columns(Some(columns)).with_slice(rows);
+        reader.read_parallel(ParallelStrategy::None).finish()
     };
     undamaged(path, || read().map_err(Error::unreadable(path)))
 }

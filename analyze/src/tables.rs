@@ -105,11 +105,11 @@ impl Counts {
 /// The outcomes of `operations`, row by row.
 fn outcomes(operations: &DataFrame) -> PolarsResult<impl Iterator<Item = PolarsResult<Outcome>> + '_> {
     let codes = codes(operations.column("outcome")?.str()?, |text| {
-        Outcome::ALL.iter().position(|outcome| outcome.as_str() == text).ok_or_else(
+        Outcome::ALL.iter().copied().find(|outcome| outcome.as_str() == text).ok_or_else(
             || polars_err!(ComputeError: "outcome {text:?} is not one that this program knows; update Laggard"),
         )
     })?;
-    Ok(codes.into_iter().map(|code| Ok(Outcome::ALL[code])))
+    Ok(codes.into_iter().map(Ok))
 }
 
 /// What stands for each string of a column of few different ones. `code_of` is asked when a string comes up that is not among the

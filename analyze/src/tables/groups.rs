@@ -88,65 +88,85 @@ pub(super) fn by_kind_and_phase(
     operations: &DataFrame,
     facts: &Facts,
 ) -> PolarsResult<BTreeMap<(KindKey, Phase), Group>> {
-    let mut groups = groups(operations, facts)?;
-    add_totals(&mut groups, facts);
-    Ok(groups)
+    let mut collector = Collector::default();
+    collector.add(operations, facts)?;
+    Ok(collector.finish(facts))
 }
 
-fn groups(operations: &DataFrame, facts: &Facts) -> PolarsResult<BTreeMap<(KindKey, Phase), Group>> {
-    let mut kinds: Vec<String> = Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
-    let mut found: Vec<[Option<Unsorted>; Phase::ALL.len()]> = Vec::new();
-    let kinds_at = codes(operations.column("kind")?.str()?, |kind| {
-        Ok(kinds.iter().position(|known| known == kind).unwrap_or_else(|| {
-            kinds.push(kind.to_owned());
-            kinds.len() - 1
-        }))
-    })?;
-    let rows = kinds_at
-        .into_iter()
-        .zip(integers(operations, "intended_ns")?.into_no_null_iter())
-        .zip(operations.column("start_ns")?.i64()?.iter())
-        .zip(integers(operations, "end_ns")?.into_no_null_iter())
-        .zip(outcomes(operations)?);
-    for ((((kind_at, intended_ns), start_ns), end_ns), outcome) in rows {
-        let outcome = outcome?;
-        if kind_at >= found.len() {
-            found.resize_with(kind_at + 1, Default::default);
-        }
-        let phases = &facts.phases;
-        let (due_in, phase) = (phases.of(intended_ns), phases.of_operation(intended_ns, end_ns));
-        if phases.end_of(due_in).is_some_and(|over_ns| end_ns > over_ns) {
-            let group = found[kind_at][due_in as usize].get_or_insert_default();
-            group.group.under_way += 1;
-            group.group.ok_at_edge += u64::from(phase != due_in && outcome == Outcome::Ok);
-        }
-        let group = found[kind_at][phase as usize].get_or_insert_default();
-        group.group.counts.add(outcome);
-        group.group.at_end += u64::from(end_ns > phases.end_ns());
-        if outcome == Outcome::Ok {
-            group.response_ns.push(end_ns.saturating_sub(intended_ns));
-            let Some(start_ns) = start_ns else {
-                polars_bail!(ComputeError: "an ok operation, due at {intended_ns} ns, has no start_ns");
-            };
-            group.service_ns.push(end_ns.saturating_sub(start_ns));
-        }
+/// Sorts the operations of one run that come in parts.
+pub(super) struct Collector {
+    kinds: Vec<String>,
+    found: Vec<[Option<Unsorted>; Phase::ALL.len()]>,
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self { kinds: Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect(), found: Vec::new() }
     }
-    let mut groups = BTreeMap::new();
-    for (kind_at, phases) in found.into_iter().enumerate() {
-        let key = (kind_at, kinds[kind_at].clone());
-        if phases.iter().any(Option::is_some) {
-            // A kind that occurs has a row for each phase of the run, also where it has no operation.
-            for phase in partition(facts) {
-                groups.insert((key.clone(), phase), Group::default());
+}
+
+impl Collector {
+    /// Adds the next part, with the columns [`READS`].
+    pub(super) fn add(&mut self, operations: &DataFrame, facts: &Facts) -> PolarsResult<()> {
+        let Self { kinds, found } = self;
+        let kinds_at = codes(operations.column("kind")?.str()?, |kind| {
+            Ok(kinds.iter().position(|known| known == kind).unwrap_or_else(|| {
+                kinds.push(kind.to_owned());
+                kinds.len() - 1
+            }))
+        })?;
+        let rows = kinds_at
+            .into_iter()
+            .zip(integers(operations, "intended_ns")?.into_no_null_iter())
+            .zip(operations.column("start_ns")?.i64()?.iter())
+            .zip(integers(operations, "end_ns")?.into_no_null_iter())
+            .zip(outcomes(operations)?);
+        for ((((kind_at, intended_ns), start_ns), end_ns), outcome) in rows {
+            let outcome = outcome?;
+            if kind_at >= found.len() {
+                found.resize_with(kind_at + 1, Default::default);
+            }
+            let phases = &facts.phases;
+            let (due_in, phase) = (phases.of(intended_ns), phases.of_operation(intended_ns, end_ns));
+            if phases.end_of(due_in).is_some_and(|over_ns| end_ns > over_ns) {
+                let group = found[kind_at][due_in as usize].get_or_insert_default();
+                group.group.under_way += 1;
+                group.group.ok_at_edge += u64::from(phase != due_in && outcome == Outcome::Ok);
+            }
+            let group = found[kind_at][phase as usize].get_or_insert_default();
+            group.group.counts.add(outcome);
+            group.group.at_end += u64::from(end_ns > phases.end_ns());
+            if outcome == Outcome::Ok {
+                group.response_ns.push(end_ns.saturating_sub(intended_ns));
+                let Some(start_ns) = start_ns else {
+                    polars_bail!(ComputeError: "an ok operation, due at {intended_ns} ns, has no start_ns");
+                };
+                group.service_ns.push(end_ns.saturating_sub(start_ns));
             }
         }
-        for (phase, group) in Phase::ALL.into_iter().zip(phases) {
-            if let Some(group) = group {
-                groups.insert((key.clone(), phase), group.sorted());
+        Ok(())
+    }
+
+    /// As [`by_kind_and_phase`].
+    pub(super) fn finish(self, facts: &Facts) -> BTreeMap<(KindKey, Phase), Group> {
+        let mut groups = BTreeMap::new();
+        for (kind_at, phases) in self.found.into_iter().enumerate() {
+            let key = (kind_at, self.kinds[kind_at].clone());
+            if phases.iter().any(Option::is_some) {
+                // A kind that occurs has a row for each phase of the run, also where it has no operation.
+                for phase in partition(facts) {
+                    groups.insert((key.clone(), phase), Group::default());
+                }
+            }
+            for (phase, group) in Phase::ALL.into_iter().zip(phases) {
+                if let Some(group) = group {
+                    groups.insert((key.clone(), phase), group.sorted());
+                }
             }
         }
+        add_totals(&mut groups, facts);
+        groups
     }
-    Ok(groups)
 }
 
 /// The phases that partition the run's operations.

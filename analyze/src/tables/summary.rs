@@ -2,7 +2,7 @@
 
 use polars::prelude::*;
 
-use super::groups::{self, Group, KindKey};
+use super::groups::{self, Collector, Group, KindKey};
 use super::{Counts, Facts, ms};
 use crate::output::text::{Column as Shown, TextTable};
 use crate::phases::Phase;
@@ -39,11 +39,42 @@ pub const READS: [&str; 5] = groups::READS;
 /// # Errors
 /// [`PolarsError`] when a column is missing or holds what the format does not allow.
 pub fn table(operations: &DataFrame, facts: &Facts) -> PolarsResult<DataFrame> {
-    let mut rows = Rows::default();
-    for ((kind, phase), group) in &groups::by_kind_and_phase(operations, facts)? {
-        rows.push(kind, *phase, group, facts);
+    let mut parts = Parts::new(facts);
+    parts.add(operations)?;
+    parts.table()
+}
+
+/// A run whose operations come in parts.
+pub struct Parts<'a> {
+    facts: &'a Facts,
+    collector: Collector,
+}
+
+impl<'a> Parts<'a> {
+    /// Begins with none.
+    pub fn new(facts: &'a Facts) -> Self {
+        Self { facts, collector: Collector::default() }
     }
-    rows.into_frame(facts)
+
+    /// Adds the next part.
+    ///
+    /// # Errors
+    /// As [`table`].
+    pub fn add(&mut self, operations: &DataFrame) -> PolarsResult<()> {
+        self.collector.add(operations, self.facts)
+    }
+
+    /// The summary, as [`table`].
+    ///
+    /// # Errors
+    /// [`PolarsError`] never in practice.
+    pub fn table(self) -> PolarsResult<DataFrame> {
+        let mut rows = Rows::default();
+        for ((kind, phase), group) in &self.collector.finish(self.facts) {
+            rows.push(kind, *phase, group, self.facts);
+        }
+        rows.into_frame(self.facts)
+    }
 }
 
 /// Mean, quantiles and maximum of one kind of time, column by column.

@@ -36,57 +36,93 @@ pub enum By {
 /// # Errors
 /// [`PolarsError`] when a column is missing or holds what the format does not allow.
 pub fn table(operations: &DataFrame, facts: &Facts, by: By) -> PolarsResult<DataFrame> {
-    let end_ns = facts.phases.end_ns();
-    let seconds = usize::try_from((end_ns + NS_PER_S - 1) / NS_PER_S).unwrap_or(0);
-    let lanes = if by == By::Member { facts.members.len() } else { 1 };
-    let mut counts = vec![Counts::default(); seconds * lanes];
-    let rows = integers(operations, "intended_ns")?
-        .into_no_null_iter()
-        .zip(integers(operations, "end_ns")?.into_no_null_iter())
-        .zip(operations.column("endpoint")?.i8()?.iter())
-        .zip(outcomes(operations)?);
-    for (((intended_ns, ended_ns), endpoint), outcome) in rows {
-        let outcome = outcome?;
-        if intended_ns < 0 || !(0..end_ns).contains(&ended_ns) {
-            continue;
-        }
-        let lane = match by {
-            By::Run => Some(0),
-            By::Member => endpoint.and_then(|index| usize::try_from(index).ok()).filter(|&lane| lane < lanes),
-        };
-        let Some(lane) = lane else {
-            if endpoint == Some(ENDPOINT_UNKNOWN as i8) {
-                polars_bail!(ComputeError: "{}: which member was asked is not known; leave --by out", facts.run);
+    let mut parts = Parts::new(facts, by);
+    parts.add(operations)?;
+    parts.table()
+}
+
+/// A run whose operations come in parts.
+pub struct Parts<'a> {
+    facts: &'a Facts,
+    by: By,
+    lanes: usize,
+    counts: Vec<Counts>,
+}
+
+impl<'a> Parts<'a> {
+    /// Begins with none.
+    pub fn new(facts: &'a Facts, by: By) -> Self {
+        let seconds = usize::try_from((facts.phases.end_ns() + NS_PER_S - 1) / NS_PER_S).unwrap_or(0);
+        let lanes = if by == By::Member { facts.members.len() } else { 1 };
+        Self { facts, by, lanes, counts: vec![Counts::default(); seconds * lanes] }
+    }
+
+    /// Counts the next part.
+    ///
+    /// # Errors
+    /// As [`table`].
+    pub fn add(&mut self, operations: &DataFrame) -> PolarsResult<()> {
+        let Self { facts, by, lanes, ref mut counts } = *self;
+        let end_ns = facts.phases.end_ns();
+        let rows = integers(operations, "intended_ns")?
+            .into_no_null_iter()
+            .zip(integers(operations, "end_ns")?.into_no_null_iter())
+            .zip(operations.column("endpoint")?.i8()?.iter())
+            .zip(outcomes(operations)?);
+        for (((intended_ns, ended_ns), endpoint), outcome) in rows {
+            let outcome = outcome?;
+            if intended_ns < 0 || !(0..end_ns).contains(&ended_ns) {
+                continue;
             }
-            polars_bail!(ComputeError: "endpoint {endpoint:?} is not one of the manifest's {lanes} members");
-        };
-        counts[(ended_ns / NS_PER_S) as usize * lanes + lane].add(outcome);
+            let lane = match by {
+                By::Run => Some(0),
+                By::Member => endpoint.and_then(|index| usize::try_from(index).ok()).filter(|&lane| lane < lanes),
+            };
+            let Some(lane) = lane else {
+                if endpoint == Some(ENDPOINT_UNKNOWN as i8) {
+                    polars_bail!(ComputeError: "{}: which member was asked is not known; leave --by out", facts.run);
+                }
+                polars_bail!(ComputeError: "endpoint {endpoint:?} is not one of the manifest's {lanes} members");
+            };
+            counts[(ended_ns / NS_PER_S) as usize * lanes + lane].add(outcome);
+        }
+        Ok(())
     }
-    let height = counts.len();
-    let length_s = |second: usize| ((end_ns - second as i64 * NS_PER_S).min(NS_PER_S)) as f64 / NS_PER_S as f64;
-    let seconds_column: Vec<i64> = (0..height).map(|row| (row / lanes) as i64).collect();
-    let lengths: Vec<f64> = (0..height).map(|row| length_s(row / lanes)).collect();
-    let rates: Vec<f64> = counts.iter().zip(&lengths).map(|(counts, length_s)| counts.ok as f64 / length_s).collect();
-    let mut columns = vec![
-        Column::new("run".into(), vec![facts.run.as_str(); height]),
-        Column::new("label".into(), vec![facts.label.as_str(); height]),
-        Column::new("second".into(), seconds_column),
-    ];
-    if by == By::Member {
-        let names: Vec<&str> = (0..height).map(|row| facts.members[row % lanes].as_str()).collect();
-        columns.push(Column::new("member".into(), names));
+
+    /// The counts, as [`table`].
+    ///
+    /// # Errors
+    /// [`PolarsError`] never in practice.
+    pub fn table(self) -> PolarsResult<DataFrame> {
+        let Self { facts, by, lanes, counts } = self;
+        let end_ns = facts.phases.end_ns();
+        let height = counts.len();
+        let length_s = |second: usize| ((end_ns - second as i64 * NS_PER_S).min(NS_PER_S)) as f64 / NS_PER_S as f64;
+        let seconds_column: Vec<i64> = (0..height).map(|row| (row / lanes) as i64).collect();
+        let lengths: Vec<f64> = (0..height).map(|row| length_s(row / lanes)).collect();
+        let rates: Vec<f64> =
+            counts.iter().zip(&lengths).map(|(counts, length_s)| counts.ok as f64 / length_s).collect();
+        let mut columns = vec![
+            Column::new("run".into(), vec![facts.run.as_str(); height]),
+            Column::new("label".into(), vec![facts.label.as_str(); height]),
+            Column::new("second".into(), seconds_column),
+        ];
+        if by == By::Member {
+            let names: Vec<&str> = (0..height).map(|row| facts.members[row % lanes].as_str()).collect();
+            columns.push(Column::new("member".into(), names));
+        }
+        columns.push(Column::new("length_s".into(), lengths));
+        let count = |of: fn(&Counts) -> u64| counts.iter().map(of).collect::<Vec<_>>();
+        columns.extend([
+            Column::new("ok".into(), count(|counts| counts.ok)),
+            Column::new("failed".into(), count(|counts| counts.failed)),
+            Column::new("unknown".into(), count(|counts| counts.unknown)),
+            Column::new("unsent".into(), count(|counts| counts.unsent)),
+            Column::new("ops_per_s".into(), rates),
+            Column::new("not_ok_share".into(), counts.iter().map(|counts| counts.not_ok_share()).collect::<Vec<_>>()),
+        ]);
+        DataFrame::new(height, columns)
     }
-    columns.push(Column::new("length_s".into(), lengths));
-    let count = |of: fn(&Counts) -> u64| counts.iter().map(of).collect::<Vec<_>>();
-    columns.extend([
-        Column::new("ok".into(), count(|counts| counts.ok)),
-        Column::new("failed".into(), count(|counts| counts.failed)),
-        Column::new("unknown".into(), count(|counts| counts.unknown)),
-        Column::new("unsent".into(), count(|counts| counts.unsent)),
-        Column::new("ops_per_s".into(), rates),
-        Column::new("not_ok_share".into(), counts.iter().map(|counts| counts.not_ok_share()).collect::<Vec<_>>()),
-    ]);
-    DataFrame::new(height, columns)
 }
 
 /// Repeats of a label laid over each other, second by second, see [`repeats::across`]; without the last second where the
