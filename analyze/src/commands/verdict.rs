@@ -75,5 +75,6 @@ pub(super) fn story(run: &Run, leader_changes: usize) -> Story {
         clients: verdict::clients_in_words(manifest),
         leader_changes,
         client_saturated: manifest.generator.as_ref().and_then(|generator| generator.client_saturated.clone()),
+        is_imported: manifest.imported.is_some(),
     }
 }

@@ -40,10 +40,12 @@ use crate::stats::intervals::Bounded;
 mod estimate;
 mod frames;
 mod noise;
+mod tail;
 mod text;
 mod within;
 
 pub use frames::{by_label, by_run};
+pub use tail::{is_at_least, is_supported};
 pub use text::ratio as ratio_in_words;
 pub use text::{text_by_label, text_by_run};
 pub use within::{READS, within};

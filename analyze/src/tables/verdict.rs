@@ -33,6 +33,8 @@ pub struct Story {
     pub leader_changes: usize,
     /// Why the generator, not the cluster, was the limit; absent when it was not.
     pub client_saturated: Option<String>,
+    /// Whether the run was made of older files.
+    pub is_imported: bool,
 }
 
 /// The tables that verdicts are made of; each of the same runs.

@@ -108,6 +108,9 @@ fn labels_are_matched_by_value_or_alone_where_no_name_is_common() {
 fn runs_in_which_the_leader_changed_are_compared_with_such_only() {
     let (mut a, b) = (set("a", &[("delay10_mid", 200)], 3), set("b", &[("delay10_mid", 200)], 3));
     a.measured.push(run("delay10_mid", 7, 900, 1));
+    let unmatched = compare(&a, &b);
+    assert_eq!(unmatched.only_a, ["delay10_mid (runs in which the leader changed)"]);
+    assert!(unmatched.only_b.is_empty() && sets::notes(&unmatched).len() == 1, "{:?}", sets::notes(&unmatched));
     let compared = compare(&a, &b);
     assert_eq!(verdicts(&compared), ["delay10_mid between-run agree"]);
     let runs = compared.frame.column("runs_a").expect("it").u64().expect("counts").get(0);

@@ -63,7 +63,7 @@ fn size(part: &Part) -> Markup {
     }
 }
 
-/// The largest effect on a metric that is sure; where none is, the largest outside of the noise.
+/// The largest effect on a metric that is sure; where none is, the largest outside of the noise. The title says which of them it is.
 fn key_figure(labels: &DataFrame, metric: &str, name: &str, more_is_worse: bool) -> Result<Markup> {
     let effects = effects(labels, metric)?;
     let badness = |effect: &&Effect| if more_is_worse { effect.ratio } else { -effect.ratio };
@@ -73,16 +73,22 @@ fn key_figure(labels: &DataFrame, metric: &str, name: &str, more_is_worse: bool)
         counted.max_by(|a, b| badness(a).total_cmp(&badness(b)))
     };
     let most = worst(|effect| effect.is_significant).or_else(|| worst(|effect| effect.is_outside));
+    let title = match most {
+        Some(effect) if effect.is_significant => format!("Worst significant {name}"),
+        Some(_) => format!("Worst {name}, not significant"),
+        None => format!("Worst {name}"),
+    };
     Ok(html! { div {
-        dt { "Worst " (name) }
+        dt { (title) }
         @if let Some(effect) = most {
             dd {
-                b { "×" (delta::ratio_in_words(effect.ratio)) }
+                b { @if effect.is_bound { "≥\u{a0}" } "×" (delta::ratio_in_words(effect.ratio)) }
                 @if let Some((low, high)) = effect.interval {
                     " [" (delta::ratio_in_words(low)) ", " (delta::ratio_in_words(high)) "]"
-                }
+                    @if effect.is_within_run { " within-run" }
+                } @else { " (no interval)" }
                 " in " (effect.label) ", " (effect.compared) ", " (counted(effect.runs, "run"))
-                @if effect.is_significant { "; significant" } @else { "; outside of the noise floor, but not significant" }
+                @if effect.is_bound { "; a bound, for more operations were not acknowledged than the percentile leaves out" }
             }
         } @else if effects.is_empty() {
             dd { "nothing to compare" }
@@ -98,11 +104,14 @@ struct Effect {
     runs: usize,
     ratio: f64,
     interval: Option<(f64, f64)>,
+    is_within_run: bool,
+    /// Whether it is known to be at least that much only.
+    is_bound: bool,
     is_outside: bool,
     is_significant: bool,
 }
 
-/// The effects of experiments on a metric, under the fault.
+/// The effects of experiments on a metric, under the fault; of percentiles only what enough operations support.
 fn effects(labels: &DataFrame, metric: &str) -> Result<Vec<Effect>> {
     let text = |name: &str| -> PolarsResult<StringChunked> { Ok(labels.column(name)?.str()?.clone()) };
     let number = |suffix: &str| -> PolarsResult<Float64Chunked> {
@@ -112,17 +121,29 @@ fn effects(labels: &DataFrame, metric: &str) -> Result<Vec<Effect>> {
     let (ratio, low, high) = (number("ratio")?, number("ratio_low")?, number("ratio_high")?);
     let within = labels.column(&format!("{metric}_within_noise"))?.bool()?;
     let significant = labels.column(&format!("{metric}_significant"))?.bool()?;
-    let runs = labels.column("runs")?.u64()?;
+    let count = |name: &str| -> PolarsResult<&UInt64Chunked> { labels.column(name)?.u64() };
+    let (runs, baselines, ok, ok_reference) =
+        (count("runs")?, count("baselines")?, count("ok")?, count("ok_reference")?);
+    let share = |name: &str| -> PolarsResult<&Float64Chunked> { labels.column(name)?.f64() };
+    let (lost, lost_reference) = (share("not_ok_share")?, share("not_ok_share_reference")?);
+    let interval = text("interval")?;
+    let supports = |ok: Option<u64>, runs: u64| ok.is_none_or(|ok| delta::is_supported(metric, ok, runs));
     let main = delta::main_kind(&kind);
     let row = |row: usize| {
         let is_experiment = role.get(row) == Some(Role::Experiment.as_str()) && kind.get(row) == Some(main.as_str());
         let compared = compared.get(row).filter(|compared| is_experiment && compared.starts_with("during"))?;
+        let of = runs.get(row).unwrap_or(1);
+        let is_supported =
+            supports(ok.get(row), of) && supports(ok_reference.get(row), baselines.get(row).unwrap_or(of));
+        is_supported.then_some(())?;
         Some(Effect {
             label: label.get(row)?.to_owned(),
             compared: compared.to_owned(),
-            runs: runs.get(row).unwrap_or(0) as usize,
+            runs: of as usize,
             ratio: ratio.get(row)?,
             interval: low.get(row).zip(high.get(row)),
+            is_within_run: interval.get(row) == Some(delta::WITHIN_RUN),
+            is_bound: delta::is_at_least(metric, lost.get(row), lost_reference.get(row)),
             is_outside: within.get(row) != Some(true),
             is_significant: significant.get(row) == Some(true),
         })

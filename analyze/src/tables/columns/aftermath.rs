@@ -114,7 +114,11 @@ const VERDICT_COLUMNS: &[Documented] = &[
     column("kind", "text", "kind of operation that stands for the runs: all, or the only one"),
     column("compared", "text", "as in delta; null where there is nothing to compare with"),
     column("runs", "count", "runs of the row; of a sweep those with a fault whose effect is asked for"),
-    column("{effect}_ratio", "factor", "under the fault, by before or by the baselines"),
+    column(
+        "{effect}_ratio",
+        "factor",
+        "under the fault, by before or by the baselines; of p99 null where too few operations support it",
+    ),
     column("{effect}_ratio_low", "factor", "lower end of its 95 % interval"),
     column("{effect}_ratio_high", "factor", "upper end"),
     column("{effect}_within_noise", "yes/no", "whether it is within the noise floor"),
@@ -137,7 +141,13 @@ const VERDICT_COLUMNS: &[Documented] = &[
 const VERDICT_OF_SWEEP: &[Documented] = &[
     column("labels", "count", "labels with a fault whose effect is asked for; of a sweep, as those below"),
     column("beyond_noise", "count", "labels of these with an effect beyond the noise floor"),
-    column("worst", "text", "the one of these with the largest change of the 99th percentile, else of throughput"),
+    column("significant", "count", "labels of these with a significant effect"),
+    column("not_comparable", "count", "labels with nothing to compare them with"),
+    column(
+        "worst",
+        "text",
+        "the one of these with the largest change of the 99th percentile, significant or not; else of the median, else of throughput",
+    ),
     column("worst_response_p99_ratio", "factor", "its ratio of the 99th percentile"),
     column("worst_throughput_ratio", "factor", "its ratio of throughput"),
     column("controls", "count", "labels of controls"),

@@ -47,9 +47,9 @@ pub struct Compared {
     pub frame: DataFrame,
     /// How labels were matched.
     pub matched: Matched,
-    /// Labels that only A has.
+    /// Labels that only A has, and those of which only A has runs in which the leader changed, or only such without.
     pub only_a: Vec<String>,
-    /// Labels that only B has.
+    /// The same of B.
     pub only_b: Vec<String>,
 }
 
@@ -174,20 +174,27 @@ pub fn table(a: &Set, b: &Set, metrics: &[&'static str], margin: f64) -> PolarsR
         let label = order.iter().position(|(label, changed)| *label == key.label && *changed == key.has_changed);
         (label, key.kind == "all", key.kind.clone(), part(key))
     });
-    let only = |effects: &[Effects], is_paired: &dyn Fn(&str) -> bool| {
-        let mut labels: Vec<String> = Vec::new();
-        for effects in effects {
-            let label = &effects.key.label;
-            if !is_paired(label) && !labels.contains(label) {
-                labels.push(label.clone());
-            }
-        }
-        labels
-    };
-    let only_a = only(&of_a, &|label| related.iter().any(|row| row.a.key.label == label));
-    let only_b = only(&of_b, &|label| related.iter().any(|row| row.b.key.label == label));
+    let only_a = only(&of_a, &related.iter().map(|row| row.a).collect::<Vec<_>>());
+    let only_b = only(&of_b, &related.iter().map(|row| row.b).collect::<Vec<_>>());
     let frame = frame(&related, (&a.name, &b.name))?;
     Ok(Compared { frame, matched, only_a, only_b })
+}
+
+/// What of a set has no counterpart, in words; `paired` are those that have one.
+fn only(effects: &[Effects], paired: &[&Effects]) -> Vec<String> {
+    let mut labels: Vec<String> = Vec::new();
+    for Effects { key: Key { label, has_changed, .. }, .. } in effects {
+        let own: Vec<&&Effects> = paired.iter().filter(|paired| paired.key.label == *label).collect();
+        let shown = match (own.is_empty(), has_changed) {
+            (true, false) => label.clone(),
+            (_, true) => format!("{label} (runs in which the leader changed)"),
+            (false, false) => format!("{label} (runs in which the leader did not change)"),
+        };
+        if !own.iter().any(|paired| paired.key.has_changed == *has_changed) && !labels.contains(&shown) {
+            labels.push(shown);
+        }
+    }
+    labels
 }
 
 fn matched(a: &[Effects], b: &[Effects]) -> Matched {

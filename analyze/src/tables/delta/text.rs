@@ -2,12 +2,18 @@
 
 use polars::prelude::*;
 
-use super::{WITHIN_RUN, main_kind};
+use super::{WITHIN_RUN, is_at_least, is_supported, main_kind};
 use crate::output::text::{Column as Shown, TextTable};
 
 /// The metrics that fit 120 characters.
 const SHOWN: [(&str, &str); 3] =
     [("ops_per_s", "throughput"), ("response_p50_ms", "response p50"), ("response_p99_ms", "response p99")];
+
+/// Stands before a ratio that is known to be at least that much only.
+const AT_LEAST: &str = ">=";
+
+/// Stands after a ratio that too few operations support.
+const OF_FEW: char = '?';
 
 /// The table of [`super::by_label`] for people: ratios with their intervals, families apart; all columns with `wide`.
 ///
@@ -62,10 +68,20 @@ pub fn text_by_label(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
         text.note("95 %: t interval over repeats, on the logarithm of the ratio; against baselines with their variation in it");
         text.note("*: significant, p < 0.05 after Holm's correction over a sweep's experiments, and not within the noise floor");
     }
+    let shows_intervals = delta.column("interval")?.null_count() < delta.height();
+    let lacks = |metric: &str| -> PolarsResult<bool> {
+        let (ratio, low) = (delta.column(&format!("{metric}_ratio"))?, delta.column(&format!("{metric}_ratio_low"))?);
+        Ok((ratio.is_not_null() & low.is_null()).any())
+    };
+    if shows_intervals
+        && SHOWN.iter().map(|(metric, _)| lacks(metric)).collect::<PolarsResult<Vec<_>>>()?.contains(&true)
+    {
+        text.note("-: no interval: too little was acknowledged, the time is too short, or it is of baselines against each other");
+    }
     if is_within_run.contains(&true) {
         text.note("in parentheses: within one run, by a block bootstrap in time; the next run may lie outside of it");
     }
-    common_notes(&mut text, delta)?;
+    common_notes(&mut text, delta, &shown)?;
     Ok(text)
 }
 
@@ -92,11 +108,12 @@ pub fn text_by_run(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     let mut text = TextTable::new(&shown, &columns, Some("run"))?;
     text.note("from: before the fault, or the baselines where it lasts all the time; to: under (or after) the fault");
     text.note("95 % intervals, within each run: --wide; those over repeats: --by label");
-    common_notes(&mut text, delta)?;
+    common_notes(&mut text, delta, &shown)?;
     Ok(text)
 }
 
-fn common_notes(text: &mut TextTable, delta: &DataFrame) -> PolarsResult<()> {
+/// What marks mean; `shown_frame` is the result of [`with_groups`].
+fn common_notes(text: &mut TextTable, delta: &DataFrame, shown_frame: &DataFrame) -> PolarsResult<()> {
     let mut floors = Vec::new();
     let kinds = delta.column("kind")?.str()?;
     let main = main_kind(kinds);
@@ -109,6 +126,17 @@ fn common_notes(text: &mut TextTable, delta: &DataFrame) -> PolarsResult<()> {
         true => "no noise floor: it takes baselines with the same workload and cluster".to_owned(),
         false => format!("~: within the noise floor, the largest ratio without a cause: {}", floors.join(", ")),
     });
+    let has = |mark: fn(&str) -> bool| -> PolarsResult<bool> {
+        let shown = SHOWN.map(|(metric, _)| format!("{metric}_shown"));
+        let columns = shown.iter().map(|name| shown_frame.column(name)?.str()).collect::<PolarsResult<Vec<_>>>()?;
+        Ok(columns.iter().any(|column| column.iter().flatten().any(mark)))
+    };
+    if has(|cell| cell.starts_with(AT_LEAST))? {
+        text.note(">=: times are of acknowledged operations, and more of them were not than the percentile leaves out");
+    }
+    if has(|cell| cell.ends_with(OF_FEW))? {
+        text.note("?: of too few operations for that percentile: it is the slowest of them under another name");
+    }
     text.note("not ok: operations not acknowledged, of those due");
     text.hint("more columns: --wide; all of them at full precision: --format csv");
     Ok(())
@@ -137,20 +165,35 @@ fn with_groups(delta: &DataFrame) -> PolarsResult<DataFrame> {
         })
         .collect();
     shown.with_column(Column::new("group".into(), group))?;
+    let share = |name: &str| -> PolarsResult<&Float64Chunked> { delta.column(name)?.f64() };
+    let (lost, lost_reference) = (share("not_ok_share")?, share("not_ok_share_reference")?);
+    let count = |name: &str| -> PolarsResult<&UInt64Chunked> { delta.column(name)?.u64() };
+    let (ok, ok_reference, baselines) = (count("ok")?, count("ok_reference")?, count("baselines")?);
+    // A run's own row has no number of runs.
+    let runs = count("runs").ok();
     for (metric, _) in SHOWN {
+        let is_of_few = |row: usize| {
+            let runs = runs.and_then(|runs| runs.get(row)).unwrap_or(1);
+            let supports = |ok: Option<u64>, runs: u64| ok.is_none_or(|ok| is_supported(metric, ok, runs));
+            !supports(ok.get(row), runs) || !supports(ok_reference.get(row), baselines.get(row).unwrap_or(runs))
+        };
         let ratios = delta.column(&format!("{metric}_ratio"))?.f64()?;
         let within = delta.column(&format!("{metric}_within_noise"))?.bool()?;
         let significant = delta.column(&format!("{metric}_significant"))?.bool()?;
         let marked: Vec<Option<String>> = ratios
             .iter()
             .zip(within.iter().zip(significant.iter()))
-            .map(|(value, marks)| {
+            .enumerate()
+            .map(|(row, (value, marks))| {
                 let mark = match marks {
-                    (Some(true), _) => "~",
-                    (_, Some(true)) => "*",
-                    _ => " ",
+                    _ if is_of_few(row) => OF_FEW,
+                    (Some(true), _) => '~',
+                    (_, Some(true)) => '*',
+                    _ => ' ',
                 };
-                value.map(|value| format!("{}{mark}", ratio(value)))
+                let is_bound = is_at_least(metric, lost.get(row), lost_reference.get(row));
+                let bound = if is_bound { AT_LEAST } else { "" };
+                value.map(|value| format!("{bound}{}{mark}", ratio(value)))
             })
             .collect();
         shown.with_column(Column::new(format!("{metric}_shown").into(), marked))?;

@@ -16,7 +16,8 @@ use crate::tables::delta::main_kind;
 /// - `compared`: as in [`crate::tables::delta`]; null where there is nothing to compare with
 /// - `runs`: 1
 /// - `throughput_ratio`, `response_p50_ratio`, `response_p99_ratio`: under the fault, relative to before or to the baselines;
-///   each with `_low` and `_high`, the 95 % interval, `_within_noise` and `_significant` (null where it was not tested)
+///   each with `_low` and `_high`, the 95 % interval, `_within_noise` and `_significant` (null where it was not tested); of
+///   p99 null where too few operations support it
 /// - `interval`: whether the intervals are `between-run` or `within-run`; null where there are none
 /// - `not_ok_share`: operations not acknowledged under the fault, of those due
 /// - `has_effect`: whether any of these is beyond the noise floor, or unknown to be within; null where nothing is compared
@@ -88,7 +89,7 @@ fn numbers(group: &[&Story], tables: &Tables<'_>, is_by_run: bool) -> PolarsResu
 }
 
 /// How columns of an effect begin, and where it is.
-type NamedEffect = (&'static str, fn(&Numbers) -> &Effect);
+type NamedEffect = (&'static str, fn(&Numbers) -> Effect);
 
 fn frame(groups: &[Vec<&Story>], tables: &Tables<'_>, is_by_run: bool) -> PolarsResult<DataFrame> {
     let rows: Vec<(&Story, Numbers)> =
@@ -124,9 +125,9 @@ fn frame(groups: &[Vec<&Story>], tables: &Tables<'_>, is_by_run: bool) -> Polars
         count("runs", &|_, numbers| Some(numbers.runs)),
     ]);
     let effects: [NamedEffect; 3] = [
-        ("throughput", |numbers| &numbers.throughput),
-        ("response_p50", |numbers| &numbers.p50),
-        ("response_p99", |numbers| &numbers.p99),
+        ("throughput", |numbers| numbers.throughput),
+        ("response_p50", |numbers| numbers.p50),
+        ("response_p99", |numbers| if numbers.p99.is_of_few { Effect::default() } else { numbers.p99 }),
     ];
     for (name, of) in effects {
         columns.extend([
@@ -138,7 +139,7 @@ fn frame(groups: &[Vec<&Story>], tables: &Tables<'_>, is_by_run: bool) -> Polars
         ]);
     }
     let interval = |numbers: &Numbers| {
-        let known = effects.map(|(_, of)| *of(numbers)).into_iter().find(|effect| effect.low.is_some())?;
+        let known = effects.map(|(_, of)| of(numbers)).into_iter().find(|effect| effect.low.is_some())?;
         Some(if known.is_between { "between-run" } else { "within-run" }.to_owned())
     };
     let back = |numbers: &Numbers| numbers.back.filter(|_| numbers.has_fault);

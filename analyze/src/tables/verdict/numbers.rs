@@ -1,6 +1,7 @@
 //! The numbers that a sentence is made of, taken from the tables.
 
 use super::cells::Cells;
+use crate::tables::delta;
 
 /// What a ratio is, and how sure.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -13,14 +14,22 @@ pub(super) struct Effect {
     pub(super) is_within_noise: Option<bool>,
     /// As Holm's test over the sweep has it; absent where nothing was tested.
     pub(super) is_significant: Option<bool>,
+    /// Whether it is known to be at least that much only, see [`delta::is_at_least`].
+    pub(super) is_bound: bool,
+    /// Whether too few operations support it, see [`delta::is_supported`].
+    pub(super) is_of_few: bool,
 }
 
 impl Effect {
-    fn of(row: &Cells<'_>, metric: &str) -> Self {
+    /// `row` is one of [`delta`], or of verdicts.
+    pub(super) fn of(row: &Cells<'_>, metric: &str) -> Self {
         let number = |end: &str| row.number(&format!("{metric}_{end}"));
         let (low, high) = (number("ratio_low"), number("ratio_high"));
         // Tables without the column have intervals over repeats only.
         let is_between = low.is_some() && row.text("interval").is_none_or(|interval| interval == "between-run");
+        let count = |name: &str| row.number(name).map(|count| count as u64);
+        let runs = count("runs").unwrap_or(1);
+        let is_of_few = |ok: &str, runs: u64| count(ok).is_some_and(|ok| !delta::is_supported(metric, ok, runs));
         Self {
             ratio: number("ratio"),
             low,
@@ -28,6 +37,8 @@ impl Effect {
             is_between,
             is_within_noise: row.flag(&format!("{metric}_within_noise")),
             is_significant: row.flag(&format!("{metric}_significant")),
+            is_bound: delta::is_at_least(metric, row.number("not_ok_share"), row.number("not_ok_share_reference")),
+            is_of_few: is_of_few("ok", runs) || is_of_few("ok_reference", count("baselines").unwrap_or(runs)),
         }
     }
 
@@ -127,12 +138,15 @@ pub(super) struct Numbers {
     /// As in [`crate::tables::delta`]; absent where nothing is compared.
     pub(super) compared: Option<String>,
     pub(super) has_fault: bool,
+    /// Whether they were made of older files.
+    pub(super) is_imported: bool,
     pub(super) runs: usize,
     pub(super) baselines: Option<usize>,
     pub(super) ok: Option<f64>,
     pub(super) not_ok_share: Option<f64>,
     pub(super) not_ok_share_reference: Option<f64>,
     pub(super) p50: Effect,
+    pub(super) p90: Effect,
     pub(super) p99: Effect,
     pub(super) throughput: Effect,
     pub(super) clients: String,
@@ -170,12 +184,14 @@ impl Numbers {
             kind: kind.to_owned(),
             compared: delta.and_then(|row| row.text("compared")).map(str::to_owned),
             has_fault: stories.iter().any(|story| story.factors.fault.is_some()),
+            is_imported: stories.iter().any(|story| story.is_imported),
             runs: stories.len(),
             baselines: number("baselines").map(|count| count as usize),
             ok: number("ok"),
             not_ok_share: number("not_ok_share"),
             not_ok_share_reference: number("not_ok_share_reference"),
             p50: effect("response_p50_ms"),
+            p90: effect("response_p90_ms"),
             p99: effect("response_p99_ms"),
             throughput: effect("ops_per_s"),
             clients: if let [one] = clients[..] { one.to_owned() } else { String::new() },
@@ -193,12 +209,18 @@ impl Numbers {
         }
     }
 
+    /// The highest percentile that its operations support, and its name.
+    pub(super) fn tail(&self) -> (&'static str, &Effect) {
+        let high = [("p99", &self.p99), ("p90", &self.p90)];
+        high.into_iter().find(|(_, of)| of.ratio.is_some() && !of.is_of_few).unwrap_or(("p50", &self.p50))
+    }
+
     /// Whether throughput or a latency is beyond what runs show without a reason, as far as that is known, or operations
     /// were lost that were not lost before.
     pub(super) fn has_effect(&self) -> bool {
         self.ok == Some(0.0)
             || self.loses_more()
-            || [&self.p50, &self.p99, &self.throughput].into_iter().any(Effect::is_beyond_noise)
+            || [&self.p50, self.tail().1, &self.throughput].into_iter().any(Effect::is_beyond_noise)
     }
 
     /// Whether a larger share of operations was not acknowledged than in what it is compared with.

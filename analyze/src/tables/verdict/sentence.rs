@@ -39,6 +39,11 @@ fn effects(numbers: &Numbers) -> String {
         },
         (Some("during/before"), false) => "no fault, middle third against the first".to_owned(),
         (Some(_), _) => "no fault".to_owned(),
+        (None, true) if numbers.is_imported => {
+            return "nothing to compare the fault with, for its time is not known; where you know it, import the files into \
+                    another folder with `analyze import --inject-at`"
+                .to_owned();
+        }
         (None, true) => return "nothing to compare the fault with".to_owned(),
         (None, false) => return "no fault".to_owned(),
     };
@@ -49,16 +54,14 @@ fn effects(numbers: &Numbers) -> String {
     }
     let subject = if kind == "all" { String::new() } else { format!("{kind} ") };
     let mut words = Vec::new();
-    match (numbers.p99.ratio, numbers.p50.ratio) {
-        (Some(_), _) => {
-            words.push(format!("{subject}p99 {}", ratio(&numbers.p99)));
-            // A tail that is always long hides what the middle shows.
-            if numbers.p99.doubt().is_some() && numbers.p50.is_beyond_noise() {
-                words.push(format!("p50 {}", ratio(&numbers.p50)));
-            }
-        }
-        (None, Some(_)) => words.push(format!("{subject}p50 {}", ratio(&numbers.p50))),
-        (None, None) => words.push(format!("no {subject}latency to compare with")),
+    let (name, tail) = numbers.tail();
+    match tail.ratio {
+        Some(_) => words.push(format!("{subject}{name} {}", ratio(tail))),
+        None => words.push(format!("no {subject}latency to compare with")),
+    }
+    // A tail that is always long hides what the middle shows.
+    if name != "p50" && tail.doubt().is_some() && numbers.p50.is_beyond_noise() {
+        words.push(format!("p50 {}", ratio(&numbers.p50)));
     }
     words.push(throughput(&numbers.throughput));
     words.extend(numbers.loses_more().then(|| lost_or_served(numbers)));
@@ -77,17 +80,23 @@ fn percent(share: f64) -> String {
     if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
-fn ratio(effect: &Effect) -> String {
+/// A ratio of times, with how sure it is.
+pub(super) fn ratio(effect: &Effect) -> String {
     let Some(value) = effect.ratio else { return "unknown".to_owned() };
-    let mut words = format!("x{}", ratio_in_words(value));
-    if let (Some(low), Some(high)) = (effect.low, effect.high) {
-        words += &format!(" [{}, {}]", ratio_in_words(low), ratio_in_words(high));
-        words += if effect.is_between { "" } else { " within-run" };
+    let mut words = format!("{}x{}", if effect.is_bound { "at least " } else { "" }, ratio_in_words(value));
+    match (effect.low, effect.high) {
+        (Some(low), Some(high)) => {
+            words += &format!(" [{}, {}]", ratio_in_words(low), ratio_in_words(high));
+            words += if effect.is_between { "" } else { " within-run" };
+        }
+        _ if effect.is_beyond_noise() => words += " (no interval)",
+        _ => {}
     }
     words + &doubt(effect)
 }
 
-fn throughput(effect: &Effect) -> String {
+/// By how much throughput changed, with how sure that is.
+pub(super) fn throughput(effect: &Effect) -> String {
     let Some(value) = effect.ratio else { return "throughput unknown".to_owned() };
     let percent = (value - 1.0) * 100.0;
     if percent.abs() < 0.5 {
@@ -99,6 +108,7 @@ fn throughput(effect: &Effect) -> String {
             let within = if effect.is_between { "" } else { " within-run" };
             format!(" [{}, {}]{within}", signed((low - 1.0) * 100.0), signed((high - 1.0) * 100.0))
         }
+        _ if effect.is_beyond_noise() => " (no interval)".to_owned(),
         _ => String::new(),
     };
     format!("throughput {} %{interval}{}", signed(percent), doubt(effect))

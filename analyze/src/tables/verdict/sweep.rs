@@ -3,18 +3,28 @@
 use polars::prelude::*;
 
 use super::cells::Cells;
-use crate::tables::delta::ratio_in_words;
+use super::numbers::Effect;
+use super::sentence::{ratio, throughput};
 
 /// Labels that a sentence names at most.
 const NAMED_MAX: usize = 4;
+
+/// The effects, those that sizes are compared by first.
+const EFFECTS: [&str; 3] = ["response_p99", "response_p50", "throughput"];
+
+/// No smaller change of throughput is worth a word.
+const CHANGE_TOLD: f64 = 0.005;
 
 /// The verdict on each sweep; runs outside of sweeps are one together. `labels` is the result of [`super::by_label`]. Columns:
 ///
 /// - `sweep`: its id; null for the runs outside of sweeps
 /// - `sentence`
 /// - `labels`, `runs`: with a fault whose effect is asked for
-/// - `beyond_noise`: labels of these with an effect beyond the noise floor
-/// - `worst`: the one of these with the largest change of the 99th percentile; where none has one, of throughput;
+/// - `beyond_noise`: labels of these with an effect beyond the noise floor, or unknown to be within
+/// - `significant`: labels of these with a significant effect
+/// - `not_comparable`: labels with nothing to compare them with
+/// - `worst`: the one of these with the largest change of the 99th percentile, significant or not; where none has one, of the
+///   median, then of throughput;
 ///   `worst_response_p99_ratio`, `worst_throughput_ratio`
 /// - `controls`, `controls_with_effect`: labels of controls, and those that show an effect, which they must not
 /// - `leader_changed`: labels in which the leader changed in some run
@@ -46,6 +56,8 @@ pub fn by_sweep(labels: &DataFrame) -> PolarsResult<DataFrame> {
             count("labels", |row| row.experiments.len()),
             count("runs", |row| row.runs),
             count("beyond_noise", |row| row.beyond.len()),
+            count("significant", |row| row.significant.len()),
+            count("not_comparable", |row| row.unknown.len()),
             Column::new("worst".into(), rows.iter().map(|row| row.worst?.text("label")).collect::<Vec<_>>()),
             worst("worst_response_p99_ratio", "response_p99_ratio"),
             worst("worst_throughput_ratio", "throughput_ratio"),
@@ -63,12 +75,22 @@ struct Swept<'a> {
     experiments: Vec<&'a str>,
     runs: usize,
     beyond: Vec<&'a str>,
-    /// Those of these whose throughput is beyond the noise floor.
-    slower: Vec<&'a str>,
+    significant: Vec<&'a str>,
+    within: Vec<&'a str>,
+    /// Those with nothing to compare them with.
+    unknown: Vec<&'a str>,
+    /// Whether anything tells what is within the noise floor.
+    has_noise: bool,
+    /// Those whose throughput changed beyond the noise floor: significantly, and not.
+    slower: (Vec<&'a str>, Vec<&'a str>),
     worst: Option<Cells<'a>>,
+    /// The worst one of those that are significant by the same metric.
+    worst_significant: Option<Cells<'a>>,
     controls: usize,
     loud: Vec<&'a str>,
     changed: Vec<&'a str>,
+    /// Whether it is known of all of them who led.
+    knows_leaders: bool,
     lost: Vec<&'a str>,
     has_baselines: bool,
 }
@@ -86,24 +108,53 @@ impl<'a> Swept<'a> {
             labels
         };
         let has_effect = |row: &Cells<'a>| row.flag("has_effect") == Some(true);
-        let size =
-            |row: &Cells<'a>, name: &str| row.number(name).filter(|&ratio| ratio > 0.0).map(|ratio| ratio.ln().abs());
-        let largest = |name: &str| {
-            let sized =
-                experiments.iter().filter(|row| has_effect(row)).filter_map(|row| Some((size(row, name)?, *row)));
-            sized.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, row)| row)
+        let effects = |row: &Cells<'a>| EFFECTS.map(|name| Effect::of(row, name));
+        let beyond = labels(&experiments, &has_effect);
+        let within = |row: &Cells<'a>| {
+            row.flag("has_effect") == Some(false) && row.text("label").is_some_and(|label| !beyond.contains(&label))
         };
+        let within = labels(&experiments, &within);
+        let judged = [beyond.clone(), within.clone()].concat();
+        let slower = |is_significant: bool| {
+            labels(&experiments, &|row| {
+                let effect = Effect::of(row, "throughput");
+                effect.is_beyond_noise()
+                    && effect.ratio.is_some_and(|ratio| (ratio - 1.0).abs() >= CHANGE_TOLD)
+                    && (effect.is_significant == Some(true)) == is_significant
+            })
+        };
+        let (worst, worst_significant) = EFFECTS
+            .into_iter()
+            .map(|name| {
+                let largest = |is_wanted: fn(&Effect) -> bool| {
+                    let sized = experiments.iter().filter(|row| has_effect(row)).filter_map(|row| {
+                        let effect = Effect::of(row, name);
+                        let ratio = effect.ratio.filter(|&ratio| ratio > 0.0 && is_wanted(&effect))?;
+                        Some((ratio.ln().abs(), *row))
+                    });
+                    sized.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, row)| row)
+                };
+                (largest(|_| true), largest(|effect| effect.is_significant == Some(true)))
+            })
+            .find(|(worst, _)| worst.is_some())
+            .unwrap_or_default();
         Self {
             sweep,
             runs: experiments.iter().filter_map(|row| row.number("runs")).sum::<f64>() as usize,
-            beyond: labels(&experiments, &has_effect),
-            slower: labels(&experiments, &|row| {
-                row.number("throughput_ratio").is_some() && row.flag("throughput_within_noise") != Some(true)
+            significant: labels(&experiments, &|row| {
+                effects(row).into_iter().any(|effect| effect.is_significant == Some(true))
             }),
-            worst: largest("response_p99_ratio").or_else(|| largest("throughput_ratio")),
+            unknown: labels(&experiments, &|row| row.text("label").is_some_and(|label| !judged.contains(&label))),
+            has_noise: experiments.iter().flat_map(effects).any(|effect| effect.is_within_noise.is_some()),
+            beyond,
+            within,
+            slower: (slower(true), slower(false)),
+            worst,
+            worst_significant,
             controls: labels(&controls, &|_| true).len(),
             loud: labels(&controls, &has_effect),
             changed: labels(&experiments, &|row| row.number("leader_changes").is_some_and(|count| count > 0.0)),
+            knows_leaders: experiments.iter().all(|row| row.number("leaderless_s").is_some()),
             lost: labels(&experiments, &|row| row.number("recovered") < row.number("recovery_runs")),
             has_baselines: !of_role("baseline").is_empty(),
             experiments: labels(&experiments, &|_| true),
@@ -117,23 +168,43 @@ impl<'a> Swept<'a> {
         };
         let mut parts = Vec::new();
         let faults = if count == 1 { (*first).to_owned() } else { format!("{count} labels") };
+        let what = if self.has_noise { "beyond the noise floor" } else { "compared, without a noise floor" };
+        let sure = match (self.significant.len(), count) {
+            (0, 1) => "not significant".to_owned(),
+            (0, _) => "none significant".to_owned(),
+            (_, 1) => "significant".to_owned(),
+            (sure, _) => format!("{sure} significant"),
+        };
         parts.push(match self.beyond.len() {
-            0 => format!("nothing beyond the noise floor in {faults}"),
-            beyond if beyond == count && count == 1 => format!("{faults} shows an effect"),
-            beyond if beyond == count => format!("all of {faults} show an effect"),
-            beyond => {
-                let others: Vec<&str> =
-                    self.experiments.iter().filter(|label| !self.beyond.contains(label)).copied().collect();
-                format!("{beyond} of {faults} show an effect; {} within the noise floor", named(&others))
-            }
+            0 if self.within.is_empty() => format!("nothing to compare in {faults}"),
+            0 => format!("nothing beyond the noise floor in {}", named(&self.within)),
+            _ if count == 1 => format!("{faults} {what}, {sure}"),
+            beyond => format!("{beyond} of {faults} {what}, {sure}"),
         });
         if !self.beyond.is_empty() {
-            parts.push(match self.slower.len() {
-                0 => "throughput within the noise floor in all".to_owned(),
-                _ => format!("throughput changed in {}", named(&self.slower)),
-            });
+            let (sure, unsure) = &self.slower;
+            parts.extend((!self.within.is_empty()).then(|| format!("{} within the noise floor", named(&self.within))));
+            parts.extend((!sure.is_empty()).then(|| format!("throughput changed in {}", named(sure))));
+            parts.extend(
+                (!unsure.is_empty()).then(|| format!("throughput changed, not significantly, in {}", named(unsure))),
+            );
+            let is_same = if self.has_noise { "within the noise floor" } else { "unchanged" };
+            parts.extend((sure.is_empty() && unsure.is_empty()).then(|| format!("throughput {is_same} in all")));
         }
-        parts.extend(self.worst.as_ref().map(worst));
+        let is_compared = !(self.beyond.is_empty() && self.within.is_empty());
+        parts.extend(
+            (is_compared && !self.unknown.is_empty()).then(|| format!("{} not comparable", named(&self.unknown))),
+        );
+        match (&self.worst_significant, &self.worst) {
+            (Some(sure), Some(worst)) if sure.text("label") == worst.text("label") => {
+                parts.push(format!("worst significant {}", told(sure)));
+            }
+            (Some(sure), Some(worst)) => {
+                parts.push(format!("worst significant {}", told(sure)));
+                parts.push(format!("larger, but not significant, {}", told(worst)));
+            }
+            (_, worst) => parts.extend(worst.as_ref().map(|worst| format!("worst, not significant, {}", told(worst)))),
+        }
         parts.push(match (self.controls, self.loud.len()) {
             (0, _) => "no control".to_owned(),
             (1, 0) => "the control stayed quiet".to_owned(),
@@ -143,10 +214,10 @@ impl<'a> Swept<'a> {
         if !self.has_baselines {
             parts.push("no baseline among them".to_owned());
         }
-        parts.push(match self.changed.is_empty() {
-            true => "no election".to_owned(),
-            false => format!("leader changed in {}", named(&self.changed)),
-        });
+        match self.changed.is_empty() {
+            true => parts.extend(self.knows_leaders.then(|| "no election".to_owned())),
+            false => parts.push(format!("leader changed in {}", named(&self.changed))),
+        }
         if !self.lost.is_empty() {
             parts.push(format!("not always back to normal after {}", named(&self.lost)));
         }
@@ -154,21 +225,23 @@ impl<'a> Swept<'a> {
     }
 }
 
-fn worst(row: &Cells<'_>) -> String {
+/// A label with its effects, and how sure each of them is.
+fn told(row: &Cells<'_>) -> String {
     let label = row.text("label").unwrap_or_default();
     let kind = row.text("kind").filter(|kind| *kind != "all").map_or(String::new(), |kind| format!("{kind} "));
     let mut words = Vec::new();
-    if let Some(ratio) = row.number("response_p99_ratio") {
-        let interval = row.number("response_p99_ratio_low").zip(row.number("response_p99_ratio_high"));
-        let interval = interval.map(|(low, high)| format!(" [{}, {}]", ratio_in_words(low), ratio_in_words(high)));
-        let within = if row.text("interval") == Some("within-run") { " within-run" } else { "" };
-        let within = if interval.is_some() { within } else { "" };
-        words.push(format!("{kind}p99 x{}{}{within}", ratio_in_words(ratio), interval.unwrap_or_default()));
+    for (name, title) in [("response_p99", "p99"), ("response_p50", "p50")] {
+        let effect = Effect::of(row, name);
+        if words.is_empty() && effect.ratio.is_some() {
+            words.push(format!("{kind}{title} {}", ratio(&effect)));
+        }
     }
-    if let Some(ratio) = row.number("throughput_ratio").filter(|ratio| (ratio - 1.0).abs() >= 0.005) {
-        words.push(format!("throughput {:+.0} %", (ratio - 1.0) * 100.0));
+    let slower = Effect::of(row, "throughput");
+    if slower.is_beyond_noise() && slower.ratio.is_some_and(|ratio| (ratio - 1.0).abs() >= CHANGE_TOLD) {
+        words.push(throughput(&slower));
     }
-    format!("worst {label} ({})", words.join(", "))
+    let of = if row.number("runs") == Some(1.0) { "of one run: " } else { "" };
+    format!("{label} ({of}{})", words.join(", "))
 }
 
 /// A few of the labels, and how many more.

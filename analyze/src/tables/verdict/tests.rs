@@ -26,6 +26,7 @@ fn story(run: &str, label: &str, fault: Option<&str>) -> Story {
         clients: "clients on the slow member".to_owned(),
         leader_changes: 0,
         client_saturated: None,
+        is_imported: false,
     }
 }
 
@@ -39,16 +40,18 @@ struct Planted {
     ok: u64,
     not_ok: f64,
     interval: &'static str,
+    significant: Option<bool>,
 }
 
 const SLOW: Planted = Planted {
     label: "delay20_mid",
     compared: "during/before",
     p99: (Some(6.0), Some((4.8, 7.1)), Some(false)),
-    throughput: (Some(0.59), None, Some(false)),
+    throughput: (Some(0.59), Some((0.5, 0.7)), Some(false)),
     ok: 1000,
     not_ok: 0.0,
     interval: "between-run",
+    significant: Some(true),
 };
 
 fn delta(rows: &[Planted]) -> DataFrame {
@@ -81,6 +84,8 @@ fn delta(rows: &[Planted]) -> DataFrame {
     for (name, of) in [
         ("response_p99_ms_within_noise", (|row| row.p99.2) as fn(&Planted) -> Option<bool>),
         ("ops_per_s_within_noise", |row| row.throughput.2),
+        ("response_p99_ms_significant", |row| row.significant),
+        ("ops_per_s_significant", |row| row.significant),
     ] {
         frame.with_column(Column::new(name.into(), rows.iter().map(of).collect::<Vec<_>>())).expect("a column");
     }
@@ -131,8 +136,8 @@ fn the_sentence_of_the_issue() {
     check(
         SLOW,
         Ok(1.2),
-        "during: put p99 x6.00 [4.80, 7.10], throughput -41 %; clients on the slow member; no election; fsync normal; back to \
-         normal 1.2 s after.",
+        "during: put p99 x6.00 [4.80, 7.10], throughput -41 % [-50, -30]; clients on the slow member; no election; fsync \
+         normal; back to normal 1.2 s after.",
     );
 }
 
@@ -155,8 +160,8 @@ fn what_is_not_sure_is_said() {
     check(
         Planted { throughput: (Some(1.0), None, Some(true)), not_ok: 0.134, ..SLOW },
         Err(3.6),
-        "during: put p99 x6.00 [4.80, 7.10], throughput unchanged, 13 % of operations not acknowledged; clients on the slow \
-         member; no election; fsync normal; too little recorded after 3.6 s to call it back to normal.",
+        "during: put p99 at least x6.00 [4.80, 7.10], throughput unchanged, 13 % of operations not acknowledged; clients on \
+         the slow member; no election; fsync normal; too little recorded after 3.6 s to call it back to normal.",
     );
 }
 
@@ -188,8 +193,99 @@ fn elections_fsync_and_saturation_have_their_words() {
     let (found, _) = verdict_of(full, &DataFrame::empty(), &causes(Some("raised")), story);
     assert_eq!(
         found,
-        "all the time, against 2 baselines: put p99 x6.00 [4.80, 7.10], throughput -41 %; clients on the slow member; leader \
-         changed 2 times; fsync raised up to x3.10 on all members; client saturated."
+        "all the time, against 2 baselines: put p99 x6.00 [4.80, 7.10], throughput -41 % [-50, -30]; clients on the slow \
+         member; leader changed 2 times; fsync raised up to x3.10 on all members; client saturated."
+    );
+}
+
+#[test]
+fn percentiles_of_few_or_of_survivors_say_so() {
+    let lossy = Planted { p99: (Some(309.0), None, None), not_ok: 0.39, significant: Some(false), ..SLOW };
+    check(
+        lossy,
+        Ok(1.2),
+        "during: put p99 at least x309 (no interval), throughput -41 % [-50, -30] (not significant), 39 % of operations not \
+         acknowledged; clients on the slow member; no election; fsync normal; back to normal 1.2 s after.",
+    );
+    let few = Planted { ok: 60, ..SLOW };
+    let with_p90 = |name: &str| {
+        let mut delta = delta(&[few]);
+        delta.with_column(Column::new(name.into(), [51.0])).expect("a column");
+        let (recovery, causes) = (recovery(few.label, Ok(0.0), true), causes(Some("normal")));
+        let tables = Tables { delta: &delta, recovery: &recovery, causes: &causes };
+        let frame = by_run(&tables, &[story("1", few.label, Some("delay 20ms"))]).expect("a table");
+        let sentence = frame.column("sentence").expect("it").str().expect("text").get(0).expect("one").to_owned();
+        (sentence, frame.column("response_p99_ratio").expect("it").f64().expect("numbers").get(0))
+    };
+    let (sentence, p99) = with_p90("response_p90_ms_ratio");
+    assert!(sentence.starts_with("during: put p90 x51.0 (no interval), throughput"), "{sentence}");
+    assert_eq!(p99, None, "the slowest of 60 is no 99th percentile");
+    assert!(with_p90("response_p50_ms_ratio").0.starts_with("during: put p50 x51.0 (no interval)"));
+}
+
+#[test]
+fn imported_runs_without_a_window_are_told_what_to_do() {
+    let story = Story { is_imported: true, ..story("2", "delay20_mid", Some("delay 20ms")) };
+    let (found, _) = verdict_of(SLOW, &DataFrame::empty(), &DataFrame::empty(), story);
+    assert!(found.starts_with("nothing to compare the fault with") && found.contains("--inject-at"), "{found}");
+}
+
+/// The verdict on a sweep of one run of each label, from planted effects.
+#[track_caller]
+fn check_sweep(planted: &[Planted], labels: &[&str], causes: &DataFrame, expected: &str) {
+    let stories: Vec<Story> = labels.iter().map(|label| story("1", label, Some("delay 20ms"))).collect();
+    let (delta, recovery) = (delta(planted), recovery("x", Ok(0.0), true));
+    let tables = Tables { delta: &delta, recovery: &recovery, causes };
+    let frame = by_sweep(&by_label(&tables, &stories).expect("a table")).expect("a table");
+    assert_eq!(frame.column("sentence").expect("it").str().expect("text").get(0), Some(expected));
+}
+
+#[test]
+fn a_sweep_tells_what_is_sure_from_what_is_not() {
+    let unsure = Planted {
+        label: "loss50_mid",
+        p99: (Some(309.0), None, Some(false)),
+        not_ok: 0.39,
+        significant: Some(false),
+        ..SLOW
+    };
+    check_sweep(
+        &[SLOW, unsure],
+        &["delay20_mid", "loss50_mid"],
+        &causes(Some("normal")),
+        "2 of 2 labels beyond the noise floor, 1 significant; throughput changed in delay20_mid; throughput changed, not \
+         significantly, in loss50_mid; worst significant delay20_mid (of one run: put p99 x6.00 [4.80, 7.10], throughput \
+         -41 % [-50, -30]); larger, but not significant, loss50_mid (of one run: put p99 at least x309 (no interval), \
+         throughput -41 % [-50, -30] (not significant)); no control; no baseline among them; no election.",
+    );
+    check_sweep(
+        &[unsure],
+        &["loss50_mid"],
+        &causes(Some("normal")),
+        "loss50_mid beyond the noise floor, not significant; throughput changed, not significantly, in loss50_mid; worst, not \
+         significant, loss50_mid (of one run: put p99 at least x309 (no interval), throughput -41 % [-50, -30] (not \
+         significant)); no control; no baseline among them; no election.",
+    );
+}
+
+#[test]
+fn what_a_sweep_cannot_tell_it_does_not() {
+    // No row of any table is of the second one, and nobody knows who led.
+    let unknown =
+        Planted { throughput: (Some(1.0), None, None), p99: (Some(6.0), None, None), significant: None, ..SLOW };
+    check_sweep(
+        &[unknown],
+        &["delay20_mid", "loss20_mid"],
+        &DataFrame::empty(),
+        "1 of 2 labels compared, without a noise floor, none significant; throughput unchanged in all; loss20_mid not \
+         comparable; worst, not significant, delay20_mid (of one run: put p99 x6.00 (no interval)); no control; no baseline \
+         among them.",
+    );
+    check_sweep(
+        &[],
+        &["loss20_mid"],
+        &DataFrame::empty(),
+        "nothing to compare in loss20_mid; no control; no baseline among them.",
     );
 }
 
@@ -199,6 +295,7 @@ fn a_sweep_names_what_matters() {
         label: "null_mid",
         p99: (Some(1.0), None, Some(true)),
         throughput: (Some(1.0), None, Some(true)),
+        significant: Some(false),
         ..SLOW
     };
     let small = Planted { label: "delay5_mid", ..quiet };
@@ -219,9 +316,9 @@ fn a_sweep_names_what_matters() {
     };
     assert_eq!(
         sentence(&delta(&[SLOW, small, quiet])),
-        "1 of 2 labels show an effect; delay5_mid within the noise floor; throughput changed in delay20_mid; worst delay20_mid \
-         (put p99 x6.00 [4.80, 7.10], throughput -41 %); the control stayed quiet; no baseline among them; no election; not \
-         always back to normal after delay20_mid."
+        "1 of 2 labels beyond the noise floor, 1 significant; delay5_mid within the noise floor; throughput changed in \
+         delay20_mid; worst significant delay20_mid (of one run: put p99 x6.00 [4.80, 7.10], throughput -41 % [-50, -30]); the \
+         control stayed quiet; no baseline among them; no election; not always back to normal after delay20_mid."
     );
     let loud = Planted { label: "null_mid", ..SLOW };
     assert!(

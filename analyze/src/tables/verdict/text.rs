@@ -34,6 +34,14 @@ pub fn text(verdicts: &DataFrame, name: &str) -> PolarsResult<TextTable> {
     if sentences.iter().flatten().any(|sentence| sentence.contains("client saturated")) {
         text.note("client saturated: the generator, not the cluster, was the limit of what was measured");
     }
+    if sentences.iter().flatten().any(|sentence| sentence.contains("at least x")) {
+        text.note(
+            "at least: times are of acknowledged operations, and more of them were not than the percentile leaves out",
+        );
+    }
+    if sentences.iter().flatten().any(|sentence| sentence.contains("no interval")) {
+        text.note("no interval: too little was acknowledged, or the time is too short, to draw one from");
+    }
     text.note("x: ratio to before or to the baselines; [..]: 95 % interval. The numbers: --format json or csv");
     Ok(text)
 }
