@@ -113,7 +113,7 @@ pub fn by_label(runs: &[PlottedRun]) -> Vec<Group<'_>> {
 }
 
 /// The repeats of each label laid over each other by `across`, in the order of [`by_label`]; without those in which the
-/// leader changed, which are never pooled with the others.
+/// leader changed, which are never pooled with the others, unless it did in all.
 ///
 /// # Errors
 /// What `across` fails with.
@@ -121,7 +121,11 @@ pub fn laid_over(
     runs: &[PlottedRun],
     across: fn(&[&DataFrame]) -> PolarsResult<DataFrame>,
 ) -> PolarsResult<Vec<DataFrame>> {
-    let of_group = |(_, group): &Group<'_>| across(&steady(group).map(|run| &run.table).collect::<Vec<_>>());
+    let of_group = |(_, group): &Group<'_>| {
+        let is_any_steady = steady(group).next().is_some();
+        let pooled = group.iter().filter(|run| !is_any_steady || !run.has_changes());
+        across(&pooled.map(|run| &run.table).collect::<Vec<_>>())
+    };
     by_label(runs).iter().map(of_group).collect()
 }
 

@@ -186,7 +186,7 @@ fn shares_are_nines_or_even_and_end_where_answers_do() {
         (Picture::read(&to), fs::read_to_string(&to).expect("a picture"))
     };
     let (nines, svg) = picture("nines");
-    for text in ["p50", "p90", "p99", "2 runs, n 2000/2004/1998"] {
+    for text in ["p50", "p90", "p99", "2 runs, n = 2,000/2,004/1,998"] {
         assert!(nines.has(text), "no {text:?} in {:?}", nines.texts);
     }
     // 3 of 1002 operations of each run had no answer: the tail of `during` ends below p99.9.

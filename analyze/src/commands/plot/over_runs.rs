@@ -96,10 +96,12 @@ fn tables(runs: Vec<PlottedRun>) -> Result<DataFrame> {
     all(runs.into_iter().map(|run| run.table).collect())
 }
 
-/// One frame of those of each label.
+/// One frame of those of each label, and whether it is of runs in which the leader changed.
 fn labelled(runs: &[PlottedRun], frames: Vec<DataFrame>) -> Result<DataFrame> {
-    let of_group = |((label, _), mut frame): (plots::Group<'_>, DataFrame)| -> Result<DataFrame> {
+    let of_group = |((label, group), mut frame): (plots::Group<'_>, DataFrame)| -> Result<DataFrame> {
+        let changed = group.iter().all(|run| !run.leader_changes.is_empty());
         frame.insert_column(0, Column::new("label".into(), vec![label; frame.height()]))?;
+        frame.insert_column(1, Column::new("leader_changed".into(), vec![changed; frame.height()]))?;
         Ok(frame)
     };
     all(plots::by_label(runs).into_iter().zip(frames).map(of_group).collect::<Result<_>>()?)
