@@ -69,6 +69,10 @@ impl PlottedRun {
         self.rates.last().map_or(0, |all| all.ok)
     }
 
+    fn has_changes(&self) -> bool {
+        !self.leader_changes.is_empty()
+    }
+
     fn due(&self) -> u64 {
         self.rates.last().map_or(0, |all| all.due)
     }
@@ -106,6 +110,60 @@ pub fn by_label(runs: &[PlottedRun]) -> Vec<Group<'_>> {
         }
     }
     groups
+}
+
+/// The repeats of each label laid over each other by `across`, in the order of [`by_label`]; without those in which the
+/// leader changed, which are never pooled with the others, unless it did in all.
+///
+/// # Errors
+/// What `across` fails with.
+pub fn laid_over(
+    runs: &[PlottedRun],
+    across: fn(&[&DataFrame]) -> PolarsResult<DataFrame>,
+) -> PolarsResult<Vec<DataFrame>> {
+    let of_group = |(_, group): &Group<'_>| {
+        let is_any_steady = steady(group).next().is_some();
+        let pooled = group.iter().filter(|run| !is_any_steady || !run.has_changes());
+        across(&pooled.map(|run| &run.table).collect::<Vec<_>>())
+    };
+    by_label(runs).iter().map(of_group).collect()
+}
+
+/// Runs in which the leader did not change.
+fn steady<'a>(group: &[&'a PlottedRun]) -> impl Iterator<Item = &'a PlottedRun> {
+    group.iter().copied().filter(|run| !run.has_changes())
+}
+
+/// Whether the middle of these runs is drawn, and not each of them.
+fn is_pooled(group: &[&PlottedRun]) -> bool {
+    steady(group).count() >= MANY_REPEATS
+}
+
+/// Stands beside runs in which the leader changed.
+const DAGGER: &str = "†";
+
+/// The number of runs, and in how many of them the leader changed, as in `3 runs (1†)`.
+fn counted_runs(group: &[&PlottedRun]) -> String {
+    let runs = counted(group.len(), "run");
+    match (group.len(), group.iter().filter(|run| run.has_changes()).count()) {
+        (_, 0) => runs,
+        (1, _) => format!("{runs}{DAGGER}"),
+        (_, changed) => format!("{runs} ({changed}{DAGGER})"),
+    }
+}
+
+/// Names the runs in which the leader changed, each by its label and the number of the repeat; `None` without any.
+fn changed_runs(runs: &[PlottedRun]) -> Option<String> {
+    const NAMED: usize = 6;
+    let mut names = Vec::new();
+    for (label, group) in by_label(runs) {
+        let name = |at: usize| if group.len() > 1 { format!("{label} #{}", at + 1) } else { label.to_owned() };
+        names.extend((0..group.len()).filter(|&at| group[at].has_changes()).map(name));
+    }
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!names.is_empty()).then(|| format!("{}{more}", names.join(", ")))
 }
 
 /// The group of baselines that the runs of another can be compared with.
@@ -152,15 +210,15 @@ fn grouped(count: u64) -> String {
     text
 }
 
-/// A count in few characters, as in `n 12k`, for small panels.
+/// A count in few characters, as in `n = 12k`, for small panels.
 fn short_count(count: u64) -> String {
-    format!("n {}", compact_count(count))
+    format!("n = {}", compact_count(count))
 }
 
 /// A count in few characters, as in `12k`.
 fn compact_count(count: u64) -> String {
     match count {
-        0..10_000 => count.to_string(),
+        0..10_000 => grouped(count),
         10_000..10_000_000 => format!("{}k", (count + 500) / 1_000),
         _ => format!("{}M", (count + 500_000) / 1_000_000),
     }

@@ -13,7 +13,9 @@ use super::canvas::{
 };
 use super::panels::{Heading, MARGIN, Panel, SUBTITLE, TICK, footnotes, height_with};
 use super::sections::{Sections, Shape, left_of};
-use super::{PlottedRun, by_label, compact_count, counted, shared, values};
+use super::{
+    DAGGER, PlottedRun, by_label, changed_runs, compact_count, counted, counted_runs, shared, short_count, values,
+};
 use crate::Result;
 use crate::tables::delta::main_kind;
 use crate::tables::factors::Factors;
@@ -103,9 +105,12 @@ pub fn draw_svg(runs: &[PlottedRun], references: &[Option<DataFrame>], scale: Sc
     let items: Vec<&Factors> = groups.iter().map(|(_, group)| &group[0].factors).collect();
     let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 74.0), Shape::Square);
     let repeats = if groups.iter().any(|(_, group)| group.len() > 1) { " A line for each run." } else { "" };
+    let changed = changed_runs(runs).map_or(String::new(), |names| {
+        format!(" {DAGGER} at the end of a line: the leader changed in that run ({names}).")
+    });
     let note = format!(
-        "n: operations due before/during/after. A line ends at the last percentile that its operations \
-         support; at ×, where those begin that had no answer in time.{repeats}"
+        "n: operations due, before/during/after or in sum. A line ends at the last percentile that its operations \
+         support; at ×, where those begin that had no answer in time.{repeats}{changed}"
     );
     let height = height_with(layout.bottom(), &note, WIDTH);
     draw((WIDTH, height), &title, &description, |canvas| {
@@ -127,12 +132,15 @@ pub fn draw_svg(runs: &[PlottedRun], references: &[Option<DataFrame>], scale: Sc
             }
             let (alpha, width) = if group.len() > 1 { (0.7, 0.8) } else { (1.0, 1.5) };
             for (phase, style) in PHASES {
-                let of_phase =
-                    || own().flat_map(|((_, curves), _)| &curves.0).filter(move |curve| curve.phase == phase);
-                for curve in of_phase() {
+                let of_phase = own().flat_map(|((run, curves), _)| curves.0.iter().map(move |curve| (run, curve)));
+                for (run, curve) in of_phase.filter(|(_, curve)| curve.phase == phase) {
                     line(canvas, &panel, &curve.points, style, alpha, width)?;
                     if let Some(&end) = curve.points.last().filter(|_| curve.unanswered_from.is_some()) {
                         canvas.cross(panel.at(end), 3.4, style.0)?;
+                    }
+                    if let Some(&end) = curve.points.last().filter(|_| run.has_changes()) {
+                        let (x, y) = panel.at(end);
+                        canvas.text((x + 5.0, y), Anchor::Left, Font { colour: style.0, ..TICK }, DAGGER)?;
                     }
                 }
             }
@@ -141,9 +149,11 @@ pub fn draw_svg(runs: &[PlottedRun], references: &[Option<DataFrame>], scale: Sc
                 let of_phase = own().flat_map(|((_, curves), _)| &curves.0).filter(|curve| curve.phase == phase);
                 due.extend(of_phase.map(|curve| curve.operations).reduce(|a, b| a + b));
             }
-            let runs = counted(group.len(), "run");
-            let due = format!("n {}", due.into_iter().map(compact_count).collect::<Vec<_>>().join("/"));
-            layout.title(canvas, at, &panel, "", &[format!("{runs}, {due}"), due, runs])?;
+            let runs = counted_runs(group);
+            let total = short_count(due.iter().sum());
+            let due: Vec<String> = due.into_iter().map(compact_count).collect();
+            let wordings = [format!("{runs}, n = {}", due.join("/")), format!("{runs}, {total}"), runs];
+            layout.title(canvas, at, &panel, "", &wordings)?;
         }
         canvas.text((WIDTH / 2.0, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
         footnotes(canvas, height, &note, WIDTH)

@@ -32,7 +32,7 @@ pub fn bins(runs: usize) -> usize {
 
 /// Draws the tables of [`crate::tables::latency::table`], a panel for each run, with the same scales. Of many runs with
 /// repeats there is a panel for each label, with the middle run of each bin and the band between the outermost: `across`, a
-/// frame of [`crate::tables::latency::across`] for each label, in the order of [`super::by_label`].
+/// frame of [`crate::tables::latency::across`] for each label, see [`super::laid_over`].
 ///
 /// Response time is drawn as bands between quantiles, out to the slowest and the fastest operation of each bin, so that
 /// no outlier is lost; service time as lines, where it differs. `summaries` are the rows of

@@ -97,7 +97,7 @@ pub fn draw_svg(labels: &DataFrame, runs: &DataFrame, shown: &[Shown<'_>], subje
     let mut notes = vec!["n: acknowledged operations of the phases shown, without those of baselines beside others."];
     notes.push("A quantile that too few operations support is left out.");
     let has_changed = dots.iter().any(|dot| dot.leader_changed);
-    notes.extend(has_changed.then_some("×: runs in which the leader changed; they are in no mean."));
+    notes.extend(has_changed.then_some("×: runs in which the leader changed; they are in no mean, and not in n."));
     notes.extend(has_cut.then_some("Arrowheads: the interval goes on."));
     let notes = notes.join(" ");
     let height = height_with(layout.bottom(), &notes, WIDTH);
@@ -127,7 +127,10 @@ pub fn draw_svg(labels: &DataFrame, runs: &DataFrame, shown: &[Shown<'_>], subje
                 level.draw(canvas, &panel, place(&places, level.phase))?;
             }
             let ok: u64 = own_operations(&of_label);
-            let runs = counted(label.runs, "run");
+            let runs = match own_runs(&of_label) {
+                own if own < label.runs as u64 => format!("{own} of {}", counted(label.runs, "run")),
+                _ => counted(label.runs, "run"),
+            };
             let wordings = [format!("{runs}, n = {}", grouped(ok)), format!("{runs}, {}", short_count(ok)), runs];
             layout.title(canvas, at, &panel, "", &wordings)?;
         }
@@ -155,9 +158,17 @@ fn place(places: &[usize], phase: usize) -> f64 {
 
 /// Acknowledged operations of a label's own phases; those of baselines that it is compared with are counted elsewhere.
 fn own_operations(levels: &[&Level]) -> u64 {
+    own(levels).filter(|level| level.quantile == 0).map(|level| level.ok).sum()
+}
+
+/// Runs that are in a label's means: those in which the leader changed are not.
+fn own_runs(levels: &[&Level]) -> u64 {
+    own(levels).map(|level| level.runs).max().unwrap_or(0)
+}
+
+fn own<'a>(levels: &'a [&Level]) -> impl Iterator<Item = &'a Level> {
     let is_baseline_only = levels.iter().all(|level| level.phase == 0);
-    let own = levels.iter().filter(|level| level.quantile == 0 && (is_baseline_only || level.phase > 0));
-    own.map(|level| level.ok).sum()
+    levels.iter().copied().filter(move |level| is_baseline_only || level.phase > 0)
 }
 
 /// One quantile of one phase of a label, as log10 of milliseconds.

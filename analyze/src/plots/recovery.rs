@@ -5,9 +5,9 @@ use polars::prelude::*;
 
 use super::axis::{Tick, linear_ticks, log_ticks};
 use super::canvas::{Anchor, BLUE, Canvas, FAULT_EDGE, GREEN, INK, VERMILLION, draw};
-use super::panels::{Heading, Labelled, MARGIN, Panel, SUBTITLE, TICK, footnotes};
+use super::panels::{Heading, Labelled, MARGIN, Panel, SUBTITLE, TICK, footnotes, height_with};
 use super::sections::{Sections, Shape, left_of};
-use super::{PlottedRun, by_label, counted, grouped, shared, values};
+use super::{DAGGER, PlottedRun, by_label, changed_runs, counted, grouped, shared, values};
 use crate::Result;
 use crate::tables::delta::main_kind;
 use crate::tables::factors::Factors;
@@ -58,8 +58,8 @@ pub fn draw_svg(runs: &[PlottedRun], recovered: &[DataFrame], rule: &Rule, subje
     let left = left_of(&upper_ticks).max(left_of(&lower_ticks));
     let items: Vec<&Factors> = groups.iter().map(|(_, group)| &group[0].factors).collect();
     let layout = Sections::new(&items, WIDTH, (left, heading.bottom() + 52.0), Shape::Flat);
-    let notes = notes(&drawn, rule, share >= SHARE_MAX);
-    let height = layout.bottom() + 84.0;
+    let notes = notes(runs, &drawn, rule, share >= SHARE_MAX);
+    let height = height_with(layout.bottom(), &notes, WIDTH).max(layout.bottom() + 84.0);
 
     draw((WIDTH, height), &title, &description, |canvas| {
         heading.draw(canvas)?;
@@ -208,6 +208,9 @@ impl<'a> Drawn<'a> {
         let y = panel.bottom() - 6.0 - 5.0 * place as f64;
         let (from, to) = (panel.x.at(at_s), panel.x.at(at_s + rule.hold_s));
         canvas.line(&[(from, y), (to, y)], GREEN, 1.0, 2.2)?;
+        if self.run.has_changes() {
+            canvas.text((to + 3.0, y), Anchor::Left, TICK, DAGGER)?;
+        }
         canvas.dot((from, y), 3.0, GREEN)
     }
 }
@@ -252,34 +255,51 @@ fn split(whole: &Panel, upper_y: (f64, f64), lower_y: (f64, f64)) -> (Panel, Pan
     (upper, lower)
 }
 
-/// What is said of a label beside its name, from long to short.
-fn captions(own: &[&Drawn<'_>]) -> [String; 2] {
-    let mut seen: Vec<f64> = own.iter().filter_map(|run| run.recovery_s).collect();
+/// What is said of a label beside its name, from long to short; of runs in which the leader changed apart.
+fn captions(own: &[&Drawn<'_>]) -> Vec<String> {
+    let (changed, steady): (Vec<&Drawn<'_>>, Vec<&Drawn<'_>>) = own.iter().partition(|run| run.run.has_changes());
+    let mut parts = Vec::new();
+    parts.extend((!steady.is_empty()).then(|| came_back(&steady)));
+    parts.extend((!changed.is_empty()).then(|| format!("{DAGGER} {}", came_back(&changed))));
+    let runs = counted(own.len(), "run");
+    let long = parts.join(", ");
+    let short = long.replace("back after ", "").replace("back at once", "at once");
+    vec![format!("{long}, {runs}"), format!("{short}, {runs}"), short, runs]
+}
+
+/// When throughput was back, of the runs in which it dipped.
+fn came_back(own: &[&Drawn<'_>]) -> String {
+    let dipped: Vec<&&Drawn<'_>> = own.iter().filter(|run| run.dipped || run.recovery_s.is_none()).collect();
+    let mut seen: Vec<f64> = dipped.iter().filter_map(|run| run.recovery_s).collect();
     seen.sort_by(f64::total_cmp);
     let back = match (seen.first(), seen.last()) {
-        _ if own.iter().all(|run| !run.dipped && run.recovery_s.is_some()) => "no dip".to_owned(),
-        (_, Some(most)) if seen.len() == own.len() && *most < 0.05 => "back at once".to_owned(),
-        (Some(least), Some(most)) if seen.len() == own.len() && most - least < 0.05 => {
+        _ if dipped.is_empty() => return "no dip".to_owned(),
+        (_, Some(most)) if seen.len() == dipped.len() && *most < 0.05 => "back at once".to_owned(),
+        (Some(least), Some(most)) if seen.len() == dipped.len() && most - least < 0.05 => {
             format!("back after {most:.1} s")
         }
-        (Some(least), Some(most)) if seen.len() == own.len() => format!("back after {least:.1} to {most:.1} s"),
-        (Some(_), Some(_)) => format!("{} of {} came back", seen.len(), own.len()),
-        _ => match own.iter().filter_map(|run| run.lower_bound_s).reduce(f64::min) {
+        (Some(least), Some(most)) if seen.len() == dipped.len() => format!("back after {least:.1} to {most:.1} s"),
+        (Some(_), Some(_)) => format!("{} of {} came back", seen.len(), dipped.len()),
+        _ => match dipped.iter().filter_map(|run| run.lower_bound_s).reduce(f64::min) {
             Some(bound_s) => format!("back after > {bound_s:.1} s"),
             None => "did not come back".to_owned(),
         },
     };
-    [format!("{back}, {}", counted(own.len(), "run")), back]
+    match own.len() - dipped.len() {
+        0 => back,
+        flat => format!("{} {back}, {flat} no dip", dipped.len()),
+    }
 }
 
-fn notes(drawn: &[Drawn<'_>], rule: &Rule, is_cut: bool) -> String {
+fn notes(runs: &[PlottedRun], drawn: &[Drawn<'_>], rule: &Rule, is_cut: bool) -> String {
     let mut notes = vec![
         "Shaded: fault in force. Filled below 1: operations lost. Under way, 0 is drawn as 1.".to_owned(),
         format!(
-            "From each dot on, {} % of the throughput before, less noise, was held for {} s, as long as its line.",
+            "Beside a label: when throughput was back. From each dot on, {} % of the throughput before, less noise, was held for {} s, as long as its line.",
             rule.share_percent, rule.hold_s
         ),
     ];
+    notes.extend(changed_runs(runs).map(|names| format!("{DAGGER} the leader changed in that run ({names}).")));
     notes.extend(is_cut.then(|| format!("Shares above {SHARE_MAX} are drawn at {SHARE_MAX}.")));
     let has_null = drawn.iter().any(|run| run.run.factors.fault.is_none());
     notes.extend(has_null.then(|| {

@@ -10,7 +10,8 @@ use super::panels::{
 };
 use super::sections::{Sections, Shape, left_of};
 use super::{
-    Group, MANY_REPEATS, PlottedRun, baseline_of, by_label, colours, counted, grouped, shared, short_count, values,
+    DAGGER, Group, MANY_REPEATS, PlottedRun, baseline_of, by_label, changed_runs, colours, counted, counted_runs,
+    grouped, is_pooled, shared, short_count, steady, values,
 };
 use crate::Result;
 use crate::tables::factors::Factors;
@@ -26,8 +27,8 @@ const X_TITLE: &str = "time after the start of the measurement (s)";
 ///
 /// Repeats of a label share its colour. With more labels than there are colours, or with many repeats of several labels,
 /// each label gets a panel of its own, by families and with the baselines in grey. Of many repeats the middle one of each
-/// second is a line, `across` (a frame of [`crate::tables::throughput::across`] for each label, in the order of
-/// [`super::by_label`]), in the band between the least and the most. A last second that the workload did not fill is not
+/// second is a line, `across` (a frame of [`crate::tables::throughput::across`] for each label, see
+/// [`super::laid_over`]), in the band between the least and the most. A last second that the workload did not fill is not
 /// drawn: it would look like a drop.
 ///
 /// `subject` says which runs these are. Returns the SVG text.
@@ -105,8 +106,6 @@ struct Across {
     middle: Vec<(f64, f64)>,
     least: Vec<(f64, f64)>,
     most: Vec<(f64, f64)>,
-    /// The largest share of any run.
-    not_ok: Vec<(f64, f64)>,
 }
 
 impl Across {
@@ -117,12 +116,7 @@ impl Across {
             let points = rows.filter_map(|(second, rate)| Some(((*second)?, rate?)));
             Ok(points.flat_map(|(second, rate)| [(second, rate), (second + 1.0, rate)]).collect())
         };
-        Ok(Self {
-            middle: steps("ops_per_s_median")?,
-            least: steps("ops_per_s_min")?,
-            most: steps("ops_per_s_max")?,
-            not_ok: not_ok(table, "not_ok_share_max")?,
-        })
+        Ok(Self { middle: steps("ops_per_s_median")?, least: steps("ops_per_s_min")?, most: steps("ops_per_s_max")? })
     }
 
     fn line(&self, canvas: &Canvas<'_>, panel: &Panel, colour: RGBColor, width: f64) -> Result<()> {
@@ -163,8 +157,9 @@ fn one_panel(
     let heading = heading(runs, title, subject);
     let groups = by_label(runs);
     let colours = colours(&groups);
-    let is_banded = groups.len() == 1 && runs.len() >= MANY_REPEATS;
-    let captions: Vec<Caption> = groups.iter().map(|(label, group)| Caption::new(label, group)).collect();
+    let is_banded = groups.len() == 1 && is_pooled(&groups[0].1);
+    let captions: Vec<Caption> =
+        groups.iter().map(|(label, group)| Caption::new(label, group, &counted(group.len(), "run"))).collect();
     let caption_width = captions.iter().map(Caption::width).fold(60.0, f64::max);
     let window = common_window(runs.iter());
     let strips = if window.is_none() { groups.iter().filter(|(_, group)| has_window(group)).count() } else { 0 };
@@ -228,7 +223,12 @@ fn one_panel(
         }
         leader_changes(canvas, &panel, runs, (&groups, &colours))?;
         draw_captions(canvas, &panel, &captions, &ends(runs, lines, &groups), &colours)?;
-        footer(canvas, &lowest, height, if is_banded { BANDED } else { "" })
+        let banded = match (is_banded, has_changes) {
+            (false, _) => "",
+            (true, false) => BANDED,
+            (true, true) => BANDED_WITHOUT_CHANGES,
+        };
+        footer(canvas, &lowest, height, banded)
     })
 }
 
@@ -247,6 +247,8 @@ const HANGING: &str = "Bars from the upper edge: share of what ended in that sec
                        most of it; a quarter of the panel is 100 %.";
 
 const BANDED: &str = " Line: the middle run of each second; band: from the least to the most of them.";
+const BANDED_WITHOUT_CHANGES: &str =
+    " Line: the middle of the runs in which the leader did not change; band: from the least to the most of them.";
 
 /// Height of the panel of operations that were not acknowledged.
 const STRIP: f64 = 44.0;
@@ -324,9 +326,10 @@ struct Caption {
 const COUNT: Font = Font::new(11.5, GREY);
 
 impl Caption {
-    fn new(label: &str, group: &[&PlottedRun]) -> Self {
+    /// `runs` says how many there are.
+    fn new(label: &str, group: &[&PlottedRun], runs: &str) -> Self {
         let acknowledged: u64 = group.iter().map(|run| run.acknowledged()).sum();
-        let runs = if group.len() > 1 { format!("{}, ", counted(group.len(), "run")) } else { String::new() };
+        let runs = if group.len() > 1 || runs.ends_with(DAGGER) { format!("{runs}, ") } else { String::new() };
         let due: u64 = group.iter().map(|run| run.due()).sum();
         let of_due = if due == acknowledged { String::new() } else { format!(" of {}", grouped(due)) };
         let count = format!("{runs}n = {}{of_due}", grouped(acknowledged));
@@ -402,16 +405,7 @@ fn one_panel_each(
     let layout = Sections::new(&items, WIDTH, (left_of(&y_ticks), heading.bottom() + 52.0), Shape::Flat);
     // What the baselines show stands behind every label.
     let baselines: Vec<Option<usize>> = (0..groups.len()).map(|at| baseline_of(&groups, at)).collect();
-    let mut notes = vec!["n: acknowledged operations after the warm-up. Shaded: fault in force, measured edges."];
-    let has_baseline = baselines.iter().any(Option::is_some);
-    notes.extend(has_baseline.then_some("Grey: baselines, the middle run of each second."));
-    let is_banded = groups.iter().any(|(_, group)| group.len() >= MANY_REPEATS);
-    notes.extend(is_banded.then_some(BANDED.trim()));
-    let has_not_ok = across.iter().any(|across| !across.not_ok.is_empty());
-    notes.extend(has_not_ok.then_some(HANGING));
-    let has_changes = runs.iter().any(|run| !run.leader_changes.is_empty());
-    notes.extend(has_changes.then_some("▼ leader changed."));
-    let notes = notes.join(" ");
+    let notes = notes_of_each(runs, lines, &groups, &baselines);
     let height = height_with(layout.bottom(), &notes, WIDTH);
 
     draw((WIDTH, height), title, description, |canvas| {
@@ -424,31 +418,78 @@ fn one_panel_each(
                 panel.shade(canvas, window, 1.0)?;
             }
             panel.axes(canvas, &linear_ticks(x, 4), &y_ticks, labelled)?;
-            if let Some(baseline) = baselines[at].and_then(|at| across.get(at)) {
-                baseline.line(canvas, &panel, FAULT_EDGE, 0.9)?;
-            }
-            match across.get(at).filter(|_| group.len() >= MANY_REPEATS) {
-                Some(across) => {
-                    across.band(canvas, &panel, SERIES[0])?;
-                    across.line(canvas, &panel, SERIES[0], 1.2)?;
+            let of = |label: &str| {
+                runs.iter().zip(lines).filter(move |(run, _)| run.label == label).collect::<Vec<(&PlottedRun, &Line)>>()
+            };
+            if let Some(baseline) = baselines[at] {
+                let (label, group) = &groups[baseline];
+                match across.get(baseline).filter(|_| is_pooled(group)) {
+                    Some(across) => across.line(canvas, &panel, FAULT_EDGE, 0.9)?,
+                    None => {
+                        for (_, line) in of(label).into_iter().filter(|(run, _)| !run.has_changes()) {
+                            line.draw(canvas, &panel, (FAULT_EDGE, Stroke::Solid), 1.0, 0.9)?;
+                        }
+                    }
                 }
-                None => {
-                    let own = runs.iter().zip(lines).filter(|(run, _)| run.label == *label);
-                    let style = (SERIES[0], Stroke::Solid);
-                    own.into_iter().try_for_each(|(_, line)| line.draw(canvas, &panel, style, 1.0, 1.2))?;
+            }
+            let pooled = across.get(at).filter(|_| is_pooled(group));
+            if let Some(across) = pooled {
+                across.band(canvas, &panel, SERIES[0])?;
+                across.line(canvas, &panel, SERIES[0], 1.2)?;
+            }
+            let own = of(label);
+            for (run, line) in own.iter().filter(|(run, _)| pooled.is_none() || run.has_changes()) {
+                line.draw(canvas, &panel, (SERIES[0], Stroke::Solid), 1.0, if run.has_changes() { 0.8 } else { 1.2 })?;
+                if let Some(&end) = line.points.last().filter(|_| run.has_changes()) {
+                    let (x, y) = panel.at(end);
+                    canvas.text((x + 2.0, y), Anchor::Left, TICK, DAGGER)?;
                 }
             }
-            if let Some(across) = across.get(at) {
-                hanging(canvas, &panel, &across.not_ok)?;
-            }
+            let whole = |line: &Line| {
+                let is_whole = |second: f64| second + 1.0 <= line.end_s;
+                line.not_ok.iter().copied().filter(|(second, _)| is_whole(*second)).collect::<Vec<_>>()
+            };
+            let mut not_ok: Vec<(f64, f64)> = own.iter().flat_map(|(_, line)| whole(line)).collect();
+            // Of each second the run with most of it.
+            not_ok.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
+            not_ok.dedup_by_key(|(second, _)| *second);
+            hanging(canvas, &panel, &not_ok)?;
             let mut changes = group.iter().flat_map(|run| &run.leader_changes);
             changes.try_for_each(|change| panel.marker(canvas, change.at_s, INK))?;
-            let caption = Caption::new(label, group);
-            let runs = counted(group.len(), "run");
+            let runs = counted_runs(group);
+            let caption = Caption::new(label, group, &runs);
             layout.title(canvas, at, &panel, "", &[caption.count, caption.short, runs])?;
         }
         let middle = WIDTH / 2.0;
         canvas.text((middle, layout.bottom() + 12.0), Anchor::Middle, SUBTITLE, X_TITLE)?;
         footnotes(canvas, height, &notes, WIDTH)
     })
+}
+
+fn notes_of_each(runs: &[PlottedRun], lines: &[Line], groups: &[Group<'_>], baselines: &[Option<usize>]) -> String {
+    let mut notes =
+        vec!["n: acknowledged operations after the warm-up. Shaded: fault in force, measured edges.".to_owned()];
+    let is_pooled_at = |at: usize| is_pooled(&groups[at].1);
+    let mut shown = baselines.iter().flatten().map(|&at| is_pooled_at(at)).collect::<Vec<_>>();
+    shown.dedup();
+    match shown[..] {
+        [] => {}
+        [true] => notes.push("Grey: baselines, the middle run of each second.".to_owned()),
+        [false] => notes.push("Grey: baselines, each run.".to_owned()),
+        _ => notes.push("Grey: baselines.".to_owned()),
+    }
+    let counts = || groups.iter().map(|(_, group)| steady(group).count());
+    if counts().any(|count| count >= MANY_REPEATS) {
+        let is_even = counts().any(|count| count >= MANY_REPEATS && count.is_multiple_of(2));
+        let of_even = if is_even { " (of an even number the lower of two)" } else { "" };
+        notes.push(format!(
+            "From {MANY_REPEATS} runs on, line: the middle run of each second{of_even}, band: from the least to the most of them; \
+             of fewer each is a line."
+        ));
+    }
+    notes.extend(lines.iter().any(|line| !line.not_ok.is_empty()).then(|| HANGING.to_owned()));
+    notes.extend(
+        changed_runs(runs).map(|names| format!("▼ leader changed; {DAGGER} such runs, each by itself: {names}.")),
+    );
+    notes.join(" ")
 }

@@ -15,7 +15,9 @@
 //!
 //! What was not seen to recover is *censored*: its time is missing and not a number, and the lower bound says how long it
 //! certainly took. Pooled by label, censored runs rank above all others, so that a median stays right; where it falls among
-//! them it is missing too.
+//! them it is missing too. Of an even number of runs it is the mean of the two middle ones, and missing where one of these is
+//! censored: of two runs of which one never came back there is only a bound, which is half way from the one to what the other
+//! certainly took.
 
 use polars::prelude::*;
 

@@ -12,8 +12,9 @@ use crate::stats;
 ///
 /// - the key (a second or the start of a bin)
 /// - `runs`: number of runs that have a row there
-/// - for each of `columns`: `_min`, `_median` and `_max` over the runs that have a value there, null where none has. The
-///   median is nearest-rank (of an even number the lower one), so that it is always the value of a run
+/// - for each of `columns`: `_runs`, how many of these have a value there; `_min` and `_max` over them, null where none has;
+///   and `_median`, those without a value ranking last, null where it falls among them. It is nearest-rank (of an even
+///   number the lower one), so that it is always the value of a run
 ///
 /// # Errors
 /// [`PolarsError`] when a frame lacks a column.
@@ -39,11 +40,15 @@ pub fn across(runs: &[&DataFrame], key: &str, columns: &[&str]) -> PolarsResult<
     ];
     rows.values_mut().flat_map(|row| &mut row.1).for_each(|values| values.sort_by(f64::total_cmp));
     for (at, name) in columns.iter().enumerate() {
-        for (suffix, q) in [("min", 0.0), ("median", 0.5), ("max", 1.0)] {
-            let quantile = |values: &Vec<f64>| stats::nearest_rank(values.len(), q).map(|rank| values[rank]);
-            let column: Vec<Option<f64>> = rows.values().map(|row| quantile(&row.1[at])).collect();
+        let counts: Vec<u64> = rows.values().map(|row| row.1[at].len() as u64).collect();
+        frame.push(Column::new(format!("{name}_runs").into(), counts));
+        let mut add = |suffix: &str, value: &dyn Fn(u64, &[f64]) -> Option<f64>| {
+            let column: Vec<Option<f64>> = rows.values().map(|row| value(row.0, &row.1[at])).collect();
             frame.push(Column::new(format!("{name}_{suffix}").into(), column));
-        }
+        };
+        add("min", &|_, values| values.first().copied());
+        add("median", &|runs, values| values.get(stats::nearest_rank(runs as usize, 0.5)?).copied());
+        add("max", &|_, values| values.last().copied());
     }
     DataFrame::new(rows.len(), frame)
 }
@@ -63,8 +68,9 @@ mod tests {
         let expected = df!(
             "second" => [0.0, 1.0, 2.0],
             "runs" => [3_u64, 3, 1],
+            "rate_runs" => [3_u64, 1, 0],
             "rate_min" => [Some(1.0), Some(7.0), None],
-            "rate_median" => [Some(2.0), Some(7.0), None],
+            "rate_median" => [Some(2.0), None, None],
             "rate_max" => [Some(3.0), Some(7.0), None],
         )
         .expect("a frame");

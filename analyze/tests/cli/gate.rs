@@ -123,6 +123,18 @@ fn recovery_is_judged_and_never_passes_unseen() {
     plant(dir, "full", &back, true, |manifest| manifest.clock.workload_end_ns = 20 * S);
     let (code, rows, _) = gate(dir, &["--rule", "recovery <= 60s", "--pattern", "full"]);
     assert_eq!((code, rows[0]["verdict"].as_str()), (5, Some("cannot tell")), "{rows:?}");
+    // Of two repeats one came back after 3 s, the other not within 10 s: no limit lets their label pass.
+    let results = tempfile::tempdir().expect("a folder");
+    let dir = results.path();
+    plant(dir, "half", &back, true, same);
+    plant(dir, "half", &never, true, same);
+    let file = dir.join("rules.toml");
+    for (limit, verdict) in [("5s", "fail"), ("60s", "cannot tell")] {
+        let rules = format!("of = \"label\"\n[[rule]]\nname = \"back\"\nrule = \"recovery <= {limit}\"\n");
+        fs::write(&file, rules).expect("rules");
+        let (_, rows, _) = gate(dir, &[file.to_str().expect("a path")]);
+        assert_eq!((rows.len(), rows[0]["runs"].as_u64(), rows[0]["verdict"].as_str()), (1, Some(2), Some(verdict)));
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use run_folder::{Manifest, RunFolder, Sample, SamplesWriter};
 
-use crate::planted::{MS, S, analyze, analyze_in, plant, put, slow_middle};
+use crate::planted::{MS, S, analyze, analyze_in, plant, plant_leaders, put, slow_middle};
 use crate::{Picture, results, same};
 
 const KINDS: [&str; 6] = ["throughput", "latency", "cdf", "delta", "phases", "members"];
@@ -186,7 +186,7 @@ fn shares_are_nines_or_even_and_end_where_answers_do() {
         (Picture::read(&to), fs::read_to_string(&to).expect("a picture"))
     };
     let (nines, svg) = picture("nines");
-    for text in ["p50", "p90", "p99", "2 runs, n 2000/2004/1998"] {
+    for text in ["p50", "p90", "p99", "2 runs, n = 2,000/2,004/1,998"] {
         assert!(nines.has(text), "no {text:?} in {:?}", nines.texts);
     }
     // 3 of 1002 operations of each run had no answer: the tail of `during` ends below p99.9.
@@ -247,4 +247,72 @@ fn one_label_or_none_long_names_and_a_hundred_runs_are_no_trouble() {
         assert_eq!(code, 0, "{kind}: {err}");
         Picture::read(Path::new(out.trim_end()));
     }
+}
+
+#[test]
+fn runs_with_a_change_of_leader_and_runs_without_an_answer_are_never_hidden_among_repeats() {
+    let results = tempfile::tempdir().expect("a folder");
+    let dir = results.path();
+    let puts = |silent: std::ops::Range<i64>| -> Vec<_> {
+        let at = (0..300).filter(|at| !silent.contains(at));
+        at.map(|at| put(at * 100 * MS, 2 * MS)).collect()
+    };
+    for repeat in 0..4 {
+        let folder = plant(dir, "changed", &puts(0..0), true, same);
+        if repeat == 1 {
+            plant_leaders(&folder, &[(0, 1), (12 * S, 2)]);
+        }
+        plant(dir, "silent", &puts(if repeat == 0 { 150..170 } else { 0..0 }), true, same);
+        plant(dir, "plain", &puts(0..0), true, same);
+    }
+    let pair = [plant(dir, "pair", &puts(0..0), true, same), plant(dir, "pair", &puts(0..0), true, same)];
+    plant_leaders(&pair[0], &[(0, 1), (12 * S, 2)]);
+    let draw = |kind: &str| {
+        let (code, out, err) = analyze_in(dir, &["plot", "--kind", kind]);
+        assert_eq!((code, err.as_str()), (0, ""), "{kind}");
+        Picture::read(Path::new(out.trim_end()))
+    };
+    let (latency, throughput) = (draw("latency"), draw("throughput"));
+    for (kind, picture) in [("latency", &latency), ("throughput", &throughput), ("cdf", &draw("cdf"))] {
+        let notes = picture.texts.join(" ");
+        assert!(notes.contains("changed #2, pair #1"), "{kind}: {notes}");
+        assert!(picture.texts.iter().filter(|text| *text == "†").count() >= 2, "{kind}: lines are marked: {notes}");
+        assert!(notes.contains("4 runs (1†), n = ") && notes.contains("2 runs (1†), n = "), "{kind}: {notes}");
+    }
+    for picture in [&latency, &throughput] {
+        let notes = picture.texts.join(" ");
+        assert!(notes.contains("4 runs (1†), n = 1,200"), "{notes}");
+        assert!(notes.contains("of fewer each is a line") && notes.contains("the lower of two"), "{notes}");
+    }
+    assert!(latency.texts.join(" ").contains("Gaps: bins in which a run had no answer"), "{:?}", latency.texts);
+    // p50 of "changed" and the run beside it, of "silent", whose other runs have values, of "plain", and two of "pair"; and one in
+    // the key.
+    assert_eq!(latency.lines, 7);
+    let phases = draw("phases").texts.join(" ");
+    assert!(phases.contains("3 of 4 runs, n = ") && phases.contains("1 of 2 runs, n = "), "{phases}");
+}
+
+#[test]
+fn recovery_counts_only_runs_that_dipped_and_names_changes_of_leader() {
+    let results = tempfile::tempdir().expect("a folder");
+    let dir = results.path();
+    let steady = |lasts_s: i64| -> Vec<_> {
+        let at = (0..3000_i64).filter(|at| !(2000 - lasts_s * 50..2000 + lasts_s * 100).contains(at));
+        at.map(|at| put(at * 10 * MS, 2 * MS)).collect()
+    };
+    plant(dir, "flat_mid", &steady(0), true, same);
+    plant(dir, "flat_mid", &steady(2), true, same);
+    plant(dir, "led_mid", &steady(1), true, same);
+    plant_leaders(&plant(dir, "led_mid", &steady(3), true, same), &[(0, 1), (12 * S, 2)]);
+    let (code, out, err) = analyze_in(dir, &["plot", "--kind", "recovery"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let picture = Picture::read(Path::new(out.trim_end()));
+    let notes = picture.texts.join(" ");
+    assert!(notes.contains("1 back after 2.0 s, 1 no dip"), "{notes}");
+    assert!(notes.contains("back after 1.0 s, † back after 3.0 s, 2 runs"), "{notes}");
+    assert!(notes.contains("† the leader changed in that run (led_mid #2)."), "{notes}");
+    let (_, out, _) = analyze_in(dir, &["recovery"]);
+    let row = out.lines().find(|line| line.starts_with("flat_mid")).expect("a row");
+    let words: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(words[..7], ["flat_mid", "2", "0", "1", "1", "of", "1"], "{out}");
 }

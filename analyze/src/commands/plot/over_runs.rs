@@ -20,7 +20,7 @@ pub(super) fn throughput(selection: &Selection, report: &mut Report) -> Result<V
         let table = throughput::table(&operations, &facts, throughput::By::Run)?;
         Ok((plotted(run, &operations, &facts, table)?, ()))
     })?;
-    let across = across(&runs, throughput::across)?;
+    let across = plots::laid_over(&runs, throughput::across)?;
     let svg = plots::throughput::draw_svg(&runs, &across, &subject(selection))?;
     let by_label = Data::new("labels", labelled(&runs, across)?);
     Ok(vec![Drawn {
@@ -43,7 +43,7 @@ pub(super) fn latency(selection: &Selection, report: &mut Report) -> Result<Vec<
         let table = latency::table(&operations, &facts, bin_ns)?;
         Ok((plotted(run, &operations, &facts, table)?, summary::table(&operations, &facts)?))
     })?;
-    let across = across(&runs, latency::across)?;
+    let across = plots::laid_over(&runs, latency::across)?;
     let svg = plots::latency::draw_svg(&runs, &summaries, &across, &subject(selection))?;
     let by_label = Data::new("labels", labelled(&runs, across)?);
     let phases = Data { text: |frame| summary::text(frame, false), ..Data::new("phases", all(summaries)?) };
@@ -96,16 +96,12 @@ fn tables(runs: Vec<PlottedRun>) -> Result<DataFrame> {
     all(runs.into_iter().map(|run| run.table).collect())
 }
 
-/// The repeats of each label laid over each other.
-fn across(runs: &[PlottedRun], across: fn(&[&DataFrame]) -> PolarsResult<DataFrame>) -> Result<Vec<DataFrame>> {
-    let of_group = |(_, group): &plots::Group<'_>| Ok(across(&group.iter().map(|run| &run.table).collect::<Vec<_>>())?);
-    plots::by_label(runs).iter().map(of_group).collect()
-}
-
-/// One frame of those of each label.
+/// One frame of those of each label, and whether it is of runs in which the leader changed.
 fn labelled(runs: &[PlottedRun], frames: Vec<DataFrame>) -> Result<DataFrame> {
-    let of_group = |((label, _), mut frame): (plots::Group<'_>, DataFrame)| -> Result<DataFrame> {
+    let of_group = |((label, group), mut frame): (plots::Group<'_>, DataFrame)| -> Result<DataFrame> {
+        let changed = group.iter().all(|run| !run.leader_changes.is_empty());
         frame.insert_column(0, Column::new("label".into(), vec![label; frame.height()]))?;
+        frame.insert_column(1, Column::new("leader_changed".into(), vec![changed; frame.height()]))?;
         Ok(frame)
     };
     all(plots::by_label(runs).into_iter().zip(frames).map(of_group).collect::<Result<_>>()?)

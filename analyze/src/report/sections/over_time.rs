@@ -1,18 +1,16 @@
 //! Throughput and latency over time, and the distribution of latency.
 
-use maud::html;
-use polars::prelude::*;
-
 use crate::Result;
+use crate::plots;
 use crate::plots::cdf::Scale;
-use crate::plots::{self, PlottedRun};
 use crate::report::figures::Numbers;
 use crate::report::{Part, Section};
 use crate::tables;
+use maud::html;
 
 pub(super) fn throughput(part: &Part, numbers: &Numbers) -> Result<Option<Section>> {
     let runs = part.plotted(|run| &run.throughput);
-    let across = across(&runs, tables::throughput::across)?;
+    let across = plots::laid_over(&runs, tables::throughput::across)?;
     let svg = plots::throughput::draw_svg(&runs, &across, &part.subject())?;
     let content = numbers.figure(&svg, &html! {
         "Operations acknowledged in each second, while the fault held shaded. In an open loop answers that come late are \
@@ -23,7 +21,7 @@ pub(super) fn throughput(part: &Part, numbers: &Numbers) -> Result<Option<Sectio
 
 pub(super) fn latency(part: &Part, numbers: &Numbers) -> Result<Option<Section>> {
     let runs = part.plotted(|run| &run.latency);
-    let across = across(&runs, tables::latency::across)?;
+    let across = plots::laid_over(&runs, tables::latency::across)?;
     let summaries: Vec<_> = part.runs.iter().map(|run| run.summary.clone()).collect();
     let svg = plots::latency::draw_svg(&runs, &summaries, &across, &part.subject())?;
     let content = numbers.figure(&svg, &html! {
@@ -39,10 +37,4 @@ pub(super) fn distributions(part: &Part, numbers: &Numbers) -> Result<Option<Sec
          the slowest operations are as easy to read as the others."
     });
     Ok(Some(Section { anchor: "distribution", title: "Distribution of response time".to_owned(), content }))
-}
-
-/// The repeats of each label laid over each other.
-fn across(runs: &[PlottedRun], across: fn(&[&DataFrame]) -> PolarsResult<DataFrame>) -> Result<Vec<DataFrame>> {
-    let of_group = |(_, group): &plots::Group<'_>| Ok(across(&group.iter().map(|run| &run.table).collect::<Vec<_>>())?);
-    plots::by_label(runs).iter().map(of_group).collect()
 }

@@ -17,7 +17,8 @@ const RUN: &[Documented] = &[
 pub(super) const RECOVERY: DocumentedTable = DocumentedTable {
     name: "recovery",
     from: "analyze recovery",
-    row: "one row a label (with --by run a run) and kind of operation; numbers of a label are medians over its runs",
+    row: "one row a label (with --by run a run) and kind of operation; numbers of a label are medians over its runs, of an \
+          even number the mean of the two middle ones; those not seen rank last",
     placeholders: &[(
         "{time}",
         &["recovery", "first_write", "response_p50_recovery", "response_p99_recovery", "backlog_drained"],
@@ -38,8 +39,12 @@ const RECOVERY_TIMES: &[Documented] = &[
         "s",
         "time from the fault's end until it had recovered, see analyze recovery --help; null where censored",
     ),
-    column("{time}_censored", "yes/no", "whether it was not seen to recover; null where there was nothing to see"),
-    column("{time}_lower_bound_s", "s", "how long it certainly took, where censored"),
+    column(
+        "{time}_censored",
+        "yes/no",
+        "whether it was not seen to recover, of a label in a middle run; null where there was nothing to see",
+    ),
+    column("{time}_lower_bound_s", "s", "how long it certainly took, where censored; of a label that of the median"),
     column("{time}_runs", "count", "runs that can have one; where a row is a label, as those below"),
     column("{time}_seen", "count", "runs of these in which it was seen"),
     column("{time}_least_s", "s", "shortest"),

@@ -3,7 +3,6 @@
 use polars::prelude::*;
 
 use super::{LEVELS, TIMES, Took, UNAVAILABLE, time_columns, times_of};
-use crate::stats;
 use crate::tables::factors::Factors;
 
 /// Confidence of intervals.
@@ -15,15 +14,15 @@ const CONFIDENCE: f64 = 0.95;
 /// - `runs`: number of repeats; those in which the leader changed are a row of their own
 /// - `dipped`: in how many of them throughput was low
 /// - for each time (`recovery`, `first_write`, `response_p50_recovery`, `response_p99_recovery`, `backlog_drained`):
-///   `_s`, the median over the runs that can have one, those that are censored ranking above all others; null where it falls
-///   among these, and then `_censored` is true and `_lower_bound_s` their least bound. `_runs` is how many can have one,
-///   `_seen` in how many it was seen; `_least_s` and `_most_s` are the outermost, the latter null where some are censored.
+///   `_s`, the median over the runs that can have one, those that are censored ranking above all others; null where the
+///   middle, or one of the two middle ones, falls among these, and then `_censored` is true and `_lower_bound_s` what the
+///   median would be if each of them had ended at its bound. `_runs` is how many can have one, `_seen` in how many it was seen; `_least_s` and `_most_s` are the outermost, the latter null where some are censored.
 ///   `_low_s` and `_high_s`: the 95 % interval of the median from order statistics (binomial, without any assumption on the
 ///   distribution; W. R. Thompson, 1936), null with fewer than six runs, `_high_s` also where it is censored
 /// - every other number: the median over the runs that have one
 /// - `longest_gap_most_s`: the longest gap of all runs
 ///
-/// Medians are nearest-rank: of an even number the lower one.
+/// The median of an even number is the mean of the two middle ones: the better of two runs does not stand for both.
 ///
 /// # Errors
 /// [`PolarsError`] when a frame lacks a column.
@@ -93,11 +92,12 @@ impl Pooled {
     pub(super) fn of(times: &[Took]) -> Self {
         let mut seen_s: Vec<f64> = times.iter().filter_map(|took| took.s()).collect();
         seen_s.sort_by(f64::total_cmp);
-        let bounds_s = || times.iter().filter_map(|took| took.bound_s());
-        let median = stats::nearest_rank(times.len(), 0.5).map(|rank| match seen_s.get(rank) {
-            Some(&s) => Took::Exactly(s),
-            None => Took::Longer(bounds_s().fold(f64::INFINITY, f64::min)),
-        });
+        let with = |censored_s: fn(f64) -> f64| {
+            let s = |took: &Took| took.s().or(took.bound_s().map(censored_s));
+            median(times.iter().filter_map(s).collect())
+        };
+        let is_seen = times.len() / 2 < seen_s.len();
+        let median = if is_seen { with(|_| f64::INFINITY).map(Took::Exactly) } else { with(|s| s).map(Took::Longer) };
         let rank = median_rank(times.len());
         let at = |rank: usize| seen_s.get(rank).copied();
         Self {
@@ -130,9 +130,11 @@ fn median_rank(count: usize) -> Option<usize> {
     found
 }
 
+/// Of an even number the mean of the two middle ones.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    stats::nearest_rank(values.len(), 0.5).map(|rank| values[rank])
+    let (lower, upper) = (values.get(values.len().checked_sub(1)? / 2)?, values.get(values.len() / 2)?);
+    Some(f64::midpoint(*lower, *upper))
 }
 
 fn frame(groups: &[Group<'_>]) -> PolarsResult<DataFrame> {

@@ -254,6 +254,15 @@ fn repeats_are_pooled_with_the_censored_ones_last() {
     assert_eq!((pooled.median, pooled.seen, pooled.most_s), (Some(Took::Exactly(2.0)), 2, None));
     let one = [exactly(&[1.0]), vec![Took::Longer(5.0), Took::Longer(4.0)]].concat();
     assert_eq!(Pooled::of(&one).median, Some(Took::Longer(4.0)));
+    // Of an even number both middle ones count: one run that came back does not stand for one that did not.
+    assert_eq!(Pooled::of(&exactly(&[4.0, 1.0, 3.0, 2.0])).median, Some(Took::Exactly(2.5)));
+    let half = [exactly(&[0.0]), vec![Took::Longer(3.0)]].concat();
+    assert_eq!(Pooled::of(&half).median, Some(Took::Longer(1.5)));
+    let most = [exactly(&[1.0, 2.0, 3.0]), vec![Took::Longer(5.0)]].concat();
+    assert_eq!(Pooled::of(&most).median, Some(Took::Exactly(2.5)));
+    // One that was watched for less long than others took ranks last too.
+    let short = [exactly(&[1.0, 2.0]), vec![Took::Longer(0.5)]].concat();
+    assert_eq!(Pooled::of(&short).median, Some(Took::Exactly(2.0)));
     // Binomial: the outermost of six hold the median with 1 - 2/64, of nine the second and the eighth with 1 - 20/512.
     let of = |count: i32| Pooled::of(&exactly(&(1..=count).map(f64::from).collect::<Vec<_>>())).interval_s;
     assert_eq!(
@@ -275,6 +284,10 @@ fn labels_tell_how_many_came_back() {
     let text = text_by_label(&frame, false, &Rule::default()).expect("a table").to_string();
     assert!(text.contains("2 of 3"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    let frame = by_label(&[runs[0].clone(), runs[2].clone()]).expect("a table");
+    assert_eq!((number(&frame, "recovery_s"), flag(&frame, "recovery_censored")), (None, Some(true)));
+    check_near(&frame, "recovery_lower_bound_s", (1.0 + 10.0) / 2.0, 0.05);
+    check_near(&frame, "under_50_s", (11.0 + 20.0) / 2.0, 0.5);
 }
 
 #[test]

@@ -67,21 +67,31 @@ pub fn text_by_label(recovery: &DataFrame, wide: bool, rule: &Rule) -> PolarsRes
         .map(|row| match (can[row], seen[row]) {
             (0, _) => None,
             (can, seen) if seen == can && dipped[row] == 0 => Some("no dip".to_owned()),
-            (can, seen) => Some(format!("{seen} of {can}")),
+            (can, seen) => {
+                // Without a dip there was nothing to come back from.
+                let flat = can.saturating_sub(dipped[row]);
+                Some(format!("{} of {}", seen.saturating_sub(flat), can - flat))
+            }
         })
         .collect();
     shown.with_column(Column::new("recovered".into(), recovered))?;
+    shown.with_column(Column::new("dipped_shown".into(), dipped))?;
     let text_of =
         |name: &str| -> PolarsResult<Vec<Option<f64>>> { Ok(main.rows.column(name)?.f64()?.iter().collect()) };
     let longest: Vec<Option<String>> = text_of("longest_gap_most_s")?.into_iter().map(|s| s.map(seconds)).collect();
     shown.with_column(Column::new("gap".into(), longest))?;
     let mut columns = vec![Shown::new("label", "label"), Shown::new("runs", "runs")];
     columns.extend(has_changes(&shown)?.then(|| Shown::new("leader_changes", "ldr")));
+    columns.push(Shown::new("dipped_shown", "dip"));
     columns.push(Shown::new("recovered", "came back").right());
     columns.extend(common_columns());
     let mut text = TextTable::new(&shown, &columns, None)?;
     notes(&mut text, rule, &main);
-    text.note("medians over the runs of a label, those that never recovered ranking last; no write: the longest of all its runs");
+    text.note(
+        "medians over the runs of a label, of an even number the mean of the middle two. Those not seen rank last;",
+    );
+    text.note("  where a middle one was not seen, neither is the median. no write: the longest of all its runs");
+    text.note("dip: runs in which throughput was low from the fault on; came back: of these");
     Ok(text)
 }
 
