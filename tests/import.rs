@@ -46,6 +46,11 @@ fn a_folder_of_folders_is_imported_once() {
     let again = run(&mut place.analyze(&command)).expect_code(0);
     assert_eq!(again.stdout, "");
     assert_eq!(again.stderr.matches("was imported before, as ").count(), 4, "{}", again.stderr);
+    assert!(!again.stderr.contains("its window"), "{}", again.stderr);
+    let with_window = format!("{command} --inject-at 2 --inject-for 2");
+    let window = run(&mut place.analyze(&with_window)).expect_code(0).stderr;
+    let kept = "; its window stays as it was: remove that folder to import it again";
+    assert_eq!(window.matches(kept).count(), 4, "{window}");
     assert_eq!(RunFolder::list(&place.results()).expect("runs").len(), 4);
 
     let listed = run(&mut place.analyze("list")).expect_code(0);

@@ -43,7 +43,7 @@ pub struct Facts {
     pub label: String,
     /// The run's phases.
     pub phases: Phases,
-    /// Time after its intended start at which an operation was given up, in milliseconds.
+    /// Time after its intended start at which an operation was given up, in milliseconds; 0 where that is not known.
     pub deadline_ms: f64,
     /// Names of the members, by index.
     pub members: Vec<String>,

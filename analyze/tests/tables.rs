@@ -77,6 +77,33 @@ fn rows(summary: &DataFrame) -> Vec<String> {
 }
 
 #[test]
+fn without_a_known_deadline_the_slowest_answer_is_the_bound() {
+    let planted: Vec<Row> = vec![
+        ("put", 0, Some(0), 3, "ok", 0),
+        ("put", 10, Some(10), 17, "ok", 0),
+        ("put", 20, Some(20), 25, "unknown", 0),
+        ("get", 30, Some(30), 35, "unknown", 0),
+    ];
+    let known = facts(false);
+    let unknown = Facts { deadline_ms: 0.0, ..known.clone() };
+    let columns = ["response_due_p50_ms", "response_due_p99_ms", "response_due_max_ms"];
+    for (facts, put, get) in [
+        (known, [Some(7.0), Some(5000.0), Some(5000.0)], [Some(5000.0); 3]),
+        (unknown, [Some(7.0), Some(7.0), Some(7.0)], [None; 3]),
+    ] {
+        let table = summary::table(&operations(&planted), &facts).expect("a table");
+        assert_eq!(cells(&table, "put", "all", &columns), put);
+        assert_eq!(cells(&table, "get", "all", &columns), get);
+        let bounds: Vec<Option<&str>> =
+            table.column("response_due_bound_from").expect("it").str().expect("text").iter().collect();
+        let of = |kind: &str| rows(&table).iter().position(|row| row == &format!("{kind} all")).expect(kind);
+        // Of two answers and one without, the second is at the median.
+        assert_eq!(bounds[of("put")], Some("p90"));
+        assert_eq!(bounds[of("get")], get[0].map(|_| "p50"));
+    }
+}
+
+#[test]
 fn the_summary_of_a_known_run() {
     let mut planted: Vec<Row> = vec![("put", -100, Some(-100), -99, "ok", 0), ("put", 0, Some(2), 5, "ok", 0)];
     // Under way when the fault begins, due within the guard band, and due 995 ms before and never answered.

@@ -19,25 +19,28 @@ A rule is QUANTITY OP LIMIT:
     PHASE   before, during, after (the fault), all; default all
     KIND    put, get, get_serializable, txn, delete, all; default all kinds together
     TIME    response, service, response_due; default response
-    METRIC  p50 p90 p95 p99 p99_9 mean max (ms), ops_per_s or throughput, count ok failed unknown unsent,
-            not_ok_share or error_rate; of no PHASE and no TIME: recovery, first_write, backlog_drained,
-            response_p50_recovery, response_p99_recovery, longest_gap, unavailable (s), ops_lost, see `analyze recovery`
+    METRIC  p50 p90 p95 p99 p99_9 mean max (ms), ops_per_s or throughput,
+            count ok failed unknown unsent, not_ok_share or error_rate;
+            of no PHASE and no TIME, see `analyze recovery`:
+            recovery, first_write, backlog_drained, response_p50_recovery,
+            response_p99_recovery, longest_gap, unavailable (s), ops_lost
   OP        <=, <, >=, >
-  LIMIT     a number with or without a unit (us, ms, s, ops/s, %), or FACTOR * PHASE, or FACTOR * baseline
+  LIMIT     a number with or without a unit (us, ms, s, ops/s, %),
+            or FACTOR * PHASE, or FACTOR * baseline
 
 A rules file is TOML; what stands above the rules holds of all that say nothing else:
 
-  of = \"run\"                     # each run by itself (the default), or \"label\": its repeats pooled
+  of = \"run\"              # each run by itself (the default), or \"label\": its repeats pooled
   [[rule]]
   rule = \"during.put.p99 <= 3 * before\"
   name = \"puts stay usable\"
-  runs = \"delay*_mid\"            # labels, or a list of them; without it, rules about what a fault did are about
-                                 # runs with a fault that are no controls, all others about every run
-  sure = true                    # the whole 95 % interval over repeats has to keep the limit
+  runs = \"delay*_mid\"     # labels, or a list of them; without it, rules about what a fault did
+                          # are about runs with a fault that are no controls, others about all
+  sure = true             # the whole 95 % interval over repeats has to keep the limit
 
 pass: the limit is kept. fail: it is not. cannot tell: there is no value (no such part or operation, nothing \
-acknowledged, no baseline, no run, a run that failed or is unfinished), only a lower bound that does not decide, or an interval \
-around the limit. The exit code says which: 0, 4 or 5.";
+acknowledged, no baseline, no run, a run that failed or is unfinished), only a lower bound that does not decide, or, with \
+`sure`, an interval around the limit. The exit code says which: 0, 4 or 5.";
 
 fn help() -> String {
     format!("{RULES_HELP}\n\n{EXIT_CODES}")
@@ -47,8 +50,8 @@ fn help() -> String {
 #[derive(Debug, Args)]
 #[command(after_help = help())]
 pub(super) struct GateArgs {
-    /// Rules file
-    #[arg(value_name = "RULES.toml", required_unless_present = "more_rules")]
+    /// Rules file; without one there has to be a --rule
+    #[arg(value_name = "RULES.toml")]
     rules: Option<PathBuf>,
     /// A rule, as in 'put.p99_ms <= 50'; can be given several times, in place of a file or beside it
     #[arg(long = "rule", value_name = "RULE")]

@@ -57,7 +57,10 @@ pub(super) fn gate(asked: &Gate, report: &mut Report) -> Result<()> {
     let mut rules = asked.rules.as_deref().map(file::read).transpose()?.unwrap_or_default();
     rules.extend(asked.more_rules.iter().cloned());
     if rules.is_empty() {
-        return Err(Error::Usage("no rules; name a rules file, or a rule with --rule 'p99 <= 50ms'".to_owned()));
+        return Err(Error::Usage(
+            "no rules; name a rules file (RULES.toml), or give rules with --rule, as in --rule 'p99 <= 50ms'"
+                .to_owned(),
+        ));
     }
     let (runs, opened) = measured(&asked.selection, report)?;
     let absent = unmeasured(&asked.selection, &runs)?;

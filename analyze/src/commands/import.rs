@@ -44,7 +44,13 @@ pub(super) fn import(asked: &Import, report: &mut Report) -> Result<()> {
                 }
                 Ok(Imported::Known { run }) => {
                     earlier += 1;
-                    report.left_out.push(format!("{shown}: was imported before, as {run}"));
+                    let has_window = asked.options.at_ms.is_some() || asked.options.lasts.is_some();
+                    let window = if has_window {
+                        "; its window stays as it was: remove that folder to import it again"
+                    } else {
+                        ""
+                    };
+                    report.left_out.push(format!("{shown}: was imported before, as {run}{window}"));
                 }
                 Err(error) => report.unreadable.push(error),
             }

@@ -7,6 +7,7 @@ use super::evaluate::{Judged, Verdict};
 use super::rule::{Limit, Unit};
 use crate::output::markdown;
 use crate::output::text::{Column as Shown, TextTable, number};
+use crate::tables::delta::WITHIN_RUN;
 
 /// The verdicts, one row for each rule and run, or rule and label. Columns:
 ///
@@ -103,9 +104,18 @@ fn with_unit(value: f64, unit: Unit) -> String {
     }
 }
 
+/// An interval, as in `1.053..2715 ms`.
+fn between(low: f64, high: f64, unit: Unit) -> String {
+    let high = with_unit(high, unit);
+    let low = with_unit(low, unit);
+    let number = low.split(' ').next().unwrap_or_default();
+    format!("{number}..{high}")
+}
+
 /// The cells that people see of a verdict.
 struct Words {
     what: String,
+    is_changed: bool,
     observed: String,
     interval: String,
     limit: String,
@@ -121,7 +131,6 @@ impl Words {
             (None, Some(label)) => label.clone(),
             (None, None) => missing(),
         };
-        let changed = if row.leader_changes > 0 { ", leader changed" } else { "" };
         let bound = if row.is_bound { ">= " } else { "" };
         let of = match row.rule.condition.limit {
             Limit::Number(_) => String::new(),
@@ -130,16 +139,31 @@ impl Words {
         };
         let op = row.rule.condition.op.as_str();
         Self {
-            what: what + changed,
+            what,
+            is_changed: row.leader_changes > 0,
             observed: row.observed.map_or_else(missing, |value| format!("{bound}{}", with_unit(value, unit))),
-            interval: row.interval.map_or_else(missing, |(low, high, of)| {
-                format!("{} to {} {}", with_unit(low, unit), with_unit(high, unit), of.as_str())
-            }),
+            interval: row.interval.map_or_else(missing, |(low, high, _)| between(low, high, unit)),
             limit: row
                 .limit
                 .map_or_else(|| format!("{op} ?{of}"), |limit| format!("{op} {}{of}", with_unit(limit, unit))),
         }
     }
+
+    /// The run or label where there is room for all words.
+    fn what_in_full(&self) -> String {
+        format!("{}{}", self.what, if self.is_changed { ", leader changed" } else { "" })
+    }
+
+    /// The interval with what it is over.
+    fn interval_in_full(&self, row: &Judged<'_>) -> String {
+        let of = row.interval.map_or_else(String::new, |(_, _, of)| format!(" {}", of.as_str()));
+        format!("{}{of}", self.interval)
+    }
+}
+
+/// How an interval within one run is marked in the table, as in other ones.
+fn is_within_run(row: &Judged<'_>) -> bool {
+    row.interval.is_some_and(|(_, _, of)| of.as_str() == WITHIN_RUN)
 }
 
 /// The rule's name, and its text where that is another.
@@ -160,14 +184,17 @@ pub fn text(judged: &[Judged<'_>]) -> PolarsResult<TextTable> {
         |name: &str, of: &dyn Fn(&Words) -> String| Column::new(name.into(), words.iter().map(of).collect::<Vec<_>>());
     let headings: Vec<String> = judged.iter().map(heading).collect();
     let verdicts: Vec<&str> = judged.iter().map(|row| row.verdict.as_str()).collect();
+    let mark = |row: &Judged<'_>| if is_within_run(row) { "w" } else { " " };
+    let intervals: Vec<String> =
+        judged.iter().zip(&words).map(|(row, words)| format!("{}{}", words.interval, mark(row))).collect();
     let frame = DataFrame::new(
         judged.len(),
         vec![
             Column::new("rule".into(), headings),
             Column::new("verdict".into(), verdicts),
-            column("what", &|words| words.what.clone()),
+            column("what", &|words| format!("{}{}", words.what, if words.is_changed { " *" } else { "" })),
             column("observed", &|words| words.observed.clone()),
-            column("interval", &|words| words.interval.clone()),
+            Column::new("interval".into(), intervals),
             column("limit", &|words| words.limit.clone()),
         ],
     )?;
@@ -181,6 +208,12 @@ pub fn text(judged: &[Judged<'_>]) -> PolarsResult<TextTable> {
     let mut text = TextTable::new(&frame, &columns, Some("rule"))?;
     text.lead(&overall(judged));
     text.lead("");
+    if words.iter().any(|words| words.is_changed) {
+        text.note("*: the leader changed in it");
+    }
+    if judged.iter().any(is_within_run) {
+        text.note("w: within one run, by a block bootstrap in time; the next run may lie outside of it");
+    }
     for (row, words) in judged.iter().zip(&words) {
         if let Some(why) = &row.why {
             text.note(&format!("{}: {}: {why}", row.verdict.as_str(), what_or_rule(row, words)));
@@ -190,7 +223,7 @@ pub fn text(judged: &[Judged<'_>]) -> PolarsResult<TextTable> {
 }
 
 fn what_or_rule(row: &Judged<'_>, words: &Words) -> String {
-    if row.label.is_none() { row.rule.name.clone() } else { format!("{}: {}", row.rule.name, words.what) }
+    if row.label.is_none() { row.rule.name.clone() } else { format!("{}: {}", row.rule.name, words.what_in_full()) }
 }
 
 /// The verdicts as Markdown, for the summary of a CI job: what does not pass stands first.
@@ -205,10 +238,10 @@ pub fn markdown(judged: &[Judged<'_>]) -> String {
             vec![
                 row.verdict.as_str().to_owned(),
                 heading(row),
-                words.what,
-                words.observed,
-                words.interval,
-                words.limit,
+                words.what_in_full(),
+                words.observed.clone(),
+                words.interval_in_full(row),
+                words.limit.clone(),
                 why,
             ]
         })
@@ -232,7 +265,8 @@ pub fn junit(judged: &[Judged<'_>]) -> Result<String, String> {
             suites.push((heading.clone(), TestSuite::new(heading.as_str())));
         }
         let Some((_, suite)) = suites.last_mut() else { continue };
-        let interval = if row.interval.is_some() { format!(" ({})", words.interval) } else { String::new() };
+        let interval =
+            if row.interval.is_some() { format!(" ({})", words.interval_in_full(row)) } else { String::new() };
         let why = row.why.as_ref().map_or(String::new(), |why| format!("; {why}"));
         let message = format!("{}{interval}, expected {}{why}", words.observed, words.limit);
         let status = match row.verdict {
@@ -240,7 +274,7 @@ pub fn junit(judged: &[Judged<'_>]) -> Result<String, String> {
             Verdict::Fail => non_success(NonSuccessKind::Failure, "fail", &message),
             Verdict::CannotTell => non_success(NonSuccessKind::Error, "cannot tell", &message),
         };
-        let name = if row.label.is_none() { row.rule.name.clone() } else { words.what };
+        let name = if row.label.is_none() { row.rule.name.clone() } else { words.what_in_full() };
         let mut case = TestCase::new(name, status);
         case.set_classname(row.rule.name.as_str()).set_system_out(message);
         suite.add_test_case(case);

@@ -20,7 +20,7 @@ pub fn table(table: &TextTable, id: &str, caption: &Markup) -> Markup {
     let has_spans = spans.iter().any(|(_, above)| !above.is_empty());
     let is_grouped = table.rows.iter().any(|(group, _)| group.is_some());
     html! {
-        @for lead in leads(&table.leads) { p { (lead) } }
+        @for lead in &table.leads { p { (lead) } }
         p .caption id=(id) { (caption) }
         div .scroll tabindex="0" role="group" aria-labelledby=(id) {
             table aria-labelledby=(id) {
@@ -52,18 +52,6 @@ pub fn table(table: &TextTable, id: &str, caption: &Markup) -> Markup {
             ul .notes { @for note in &table.notes { li { (note) } } }
         }
     }
-}
-
-/// Sentences that were broken into lines, whole again: what goes on is indented.
-fn leads(lines: &[String]) -> Vec<String> {
-    let mut leads: Vec<String> = Vec::new();
-    for line in lines {
-        match (line.strip_prefix("  "), leads.last_mut()) {
-            (Some(rest), Some(last)) => *last += &format!(" {}", rest.trim_start()),
-            _ => leads.push(line.clone()),
-        }
-    }
-    leads
 }
 
 /// Neighbouring rows of one group.
@@ -168,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn leads_are_whole_sentences_again_and_hints_are_left_out() {
+    fn leads_are_whole_sentences_and_hints_are_left_out() {
         let lead = "a sentence of words that is repeated over and over ".repeat(4);
         let page = rendered(|text| {
             text.lead(lead.trim());

@@ -79,21 +79,12 @@ impl TextTable {
         })
     }
 
-    /// Adds a sentence above the table, in as many lines as it needs.
+    /// Adds a sentence above the table; in text it takes as many lines as it needs.
     pub fn lead(&mut self, lead: &str) {
-        self.leads.push(String::new());
-        for word in lead.split(' ') {
-            let line = self.leads.last_mut().expect("there is always a line");
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > LINE_CHARS_MAX {
-                self.leads.push(format!("  {word}"));
-            } else {
-                *line += if line.is_empty() { "" } else { " " };
-                *line += word;
-            }
-        }
+        self.leads.push(lead.to_owned());
     }
 
-    /// Adds a line below the table.
+    /// Adds a sentence below the table; in text it takes as many lines as it needs.
     pub fn note(&mut self, note: &str) {
         self.notes.push(note.to_owned());
     }
@@ -158,7 +149,7 @@ impl TextTable {
 impl fmt::Display for TextTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
-        self.leads.iter().try_for_each(|lead| writeln!(f, "{lead}"))?;
+        write_wrapped(f, &self.leads)?;
         self.write_spans(f, &widths)?;
         self.write_line(f, &self.headings, &widths)?;
         let mut group_before = &None;
@@ -169,12 +160,36 @@ impl fmt::Display for TextTable {
             group_before = group;
             self.write_line(f, cells, &widths)?;
         }
-        let mut below = self.notes.iter().chain(&self.hints).peekable();
-        if below.peek().is_some() {
+        if !(self.notes.is_empty() && self.hints.is_empty()) {
             writeln!(f)?;
         }
-        below.try_for_each(|line| writeln!(f, "{line}"))
+        write_wrapped(f, &self.notes)?;
+        write_wrapped(f, &self.hints)
     }
+}
+
+fn write_wrapped(f: &mut fmt::Formatter<'_>, sentences: &[String]) -> fmt::Result {
+    sentences.iter().flat_map(|sentence| wrapped(sentence, LINE_CHARS_MAX)).try_for_each(|line| writeln!(f, "{line}"))
+}
+
+/// A sentence in as many lines of at most `chars_max` characters as it needs, unless a single word is longer. All lines but
+/// the first are indented by two more than it.
+fn wrapped(sentence: &str, chars_max: usize) -> Vec<String> {
+    let words = sentence.trim_start_matches(' ');
+    let indent = sentence.len() - words.len();
+    let mut words = words.split(' ');
+    let mut lines = vec![format!("{:indent$}{}", "", words.next().unwrap_or_default())];
+    let indent = indent + 2;
+    for word in words {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.chars().count() + 1 + word.chars().count() > chars_max {
+            lines.push(format!("{:indent$}{word}", ""));
+        } else {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines
 }
 
 /// Width of neighbouring columns with the gaps between them.
@@ -230,6 +245,23 @@ mod tests {
         table.note("note");
         let expected = "phase     p50\n\na\nbefore  1.000\nduring      -\n\nb\nall     12346\n\nnote\n";
         assert_eq!(table.to_string(), expected);
+    }
+
+    #[test]
+    fn sentences_break_between_words_and_go_on_indented() {
+        assert_eq!(wrapped("one two three four", 9), ["one two", "  three", "  four"]);
+        assert_eq!(wrapped("  A: one two", 9), ["  A: one", "    two"]);
+        assert_eq!(wrapped("a  b", 9), ["a  b"]);
+        assert_eq!(wrapped("", 9), [""]);
+        let frame = df!("a" => [1_u32]).expect("a frame");
+        let mut table = TextTable::new(&frame, &[Column::new("a", "a")], None).expect("a table");
+        let sentence = "words that go on and on ".repeat(8);
+        table.lead(&sentence);
+        table.note(&sentence);
+        table.hint(&sentence);
+        let text = table.to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= LINE_CHARS_MAX), "{text}");
+        assert_eq!(text.matches("words").count(), 3 * 8);
     }
 
     #[test]

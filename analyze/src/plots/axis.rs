@@ -46,7 +46,7 @@ pub(super) fn step(least: f64) -> f64 {
 }
 
 /// Ticks of a logarithmic axis whose values are log10 of milliseconds. Where it shows few decades, 2 and 5 have
-/// labels too.
+/// labels too; a range too short for two such labels has round numbers.
 pub(super) fn log_ticks((from, to): (f64, f64)) -> Vec<Tick> {
     let labelled: &[u32] = match to - from {
         span if span <= 2.2 => &[1, 2, 5],
@@ -62,7 +62,12 @@ pub(super) fn log_ticks((from, to): (f64, f64)) -> Vec<Tick> {
             }
         }
     }
-    ticks
+    if ticks.iter().filter(|tick| tick.label.is_some()).count() >= 2 {
+        return ticks;
+    }
+    let round = |most: usize| linear_ticks((10_f64.powf(from), 10_f64.powf(to)), most);
+    let labelled = (3..12).map(round).find(|round| round.len() >= 2).unwrap_or_default();
+    labelled.into_iter().map(|tick| Tick { value: tick.value.log10(), ..tick }).collect()
 }
 
 fn plain(value: f64, decade: i32) -> String {
@@ -114,6 +119,15 @@ mod tests {
         assert_eq!(labels(&linear_ticks((0.0, 0.5), 5)), ["0.0", "0.1", "0.2", "0.3", "0.4", "0.5"]);
         assert_eq!(labels(&log_ticks((-1.0, 3.0))), ["0.1", "1", "10", "100", "1,000"]);
         assert_eq!(labels(&log_ticks((0.0, 1.0))), ["1", "2", "5", "10"]);
+    }
+
+    #[test]
+    fn short_logarithmic_axes_have_two_ticks_at_least() {
+        let ticks = log_ticks((1.6_f64.log10(), 4.6_f64.log10()));
+        assert_eq!(labels(&ticks), ["2", "3", "4"]);
+        assert!((ticks[1].value - 3_f64.log10()).abs() < 1e-12);
+        assert_eq!(labels(&log_ticks((0.82_f64.log10(), 1.3_f64.log10()))), ["1.0", "1.2"]);
+        assert_eq!(labels(&log_ticks((210_f64.log10(), 290_f64.log10()))), ["220", "240", "260", "280"]);
     }
 
     #[test]

@@ -21,6 +21,8 @@ const CDF_HEIGHT: f64 = 230.0;
 const NAME: Font = Font::new(11.5, INK);
 const FIGURE: Font = Font::new(10.0, GREY);
 const PANEL_NAME: Font = Font::new(13.0, INK).bold();
+/// How the distributions of each side are drawn; wide lines lie below narrow ones.
+const LINES: [(&str, RGBColor, f64); 2] = [("A", BLUE, 2.2), ("B", VERMILLION, 1.1)];
 const MARGIN_BAND: RGBColor = RGBColor(0xE0, 0xE0, 0xE0);
 
 /// Draws [`crate::tables::compare::table`] or [`crate::tables::compare::sets::table`], and where `curves` are given the
@@ -71,7 +73,7 @@ pub fn draw_svg(
     let height = bottom + below + 84.0;
     draw((WIDTH, height), title, &description, |canvas| {
         heading.draw(canvas)?;
-        key(canvas, heading.bottom() + 14.0)?;
+        key(canvas, heading.bottom() + 14.0, !overlays.is_empty())?;
         for (row, &y) in rows.iter().zip(&places) {
             canvas.text((left - 12.0, y), Anchor::Right, NAME, &row.name)?;
         }
@@ -252,12 +254,19 @@ fn mark(canvas: &Canvas<'_>, (x, y): (f64, f64), verdict: &str) -> Result<()> {
     }
 }
 
-fn key(canvas: &Canvas<'_>, y: f64) -> Result<()> {
+/// The key below the heading, where no curve can pass.
+fn key(canvas: &Canvas<'_>, y: f64, has_lines: bool) -> Result<()> {
     let mut x = MARGIN;
     for verdict in ["agree", "differ", "cannot tell"] {
         mark(canvas, (x + 4.0, y), verdict)?;
         canvas.text((x + 14.0, y), Anchor::Left, SUBTITLE, verdict)?;
         x += 14.0 + text_width(verdict, SUBTITLE) + 18.0;
+    }
+    for (name, colour, width) in LINES.into_iter().filter(|_| has_lines) {
+        canvas.line(&[(x + 4.0, y), (x + 28.0, y)], colour, 1.0, width)?;
+        let words = format!("distributions of {name}");
+        canvas.text((x + 36.0, y), Anchor::Left, SUBTITLE, &words)?;
+        x += 36.0 + text_width(&words, SUBTITLE) + 18.0;
     }
     Ok(())
 }
@@ -298,6 +307,14 @@ fn ticks(axis: &Axis) -> Vec<Tick> {
         if (axis.values.0..=axis.values.1).contains(&tick.value) && ticks.iter().all(is_apart) {
             ticks.push(tick);
         }
+    }
+    if ticks.len() == 1 {
+        // A narrow panel: the largest factor that it shows, which is the one with the most room.
+        let largest = [8.0_f64, 5.0, 4.0, 3.0, 2.0, 1.5, 1.25, 1.1].into_iter().find(|it| it.log10() <= axis.values.1);
+        ticks.extend(largest.into_iter().flat_map(|factor| {
+            [(1.0, "×"), (-1.0, "/")]
+                .map(|(sign, mark)| Tick { value: sign * factor.log10(), label: Some(format!("{mark}{factor}")) })
+        }));
     }
     ticks
 }
@@ -369,14 +386,8 @@ fn draw_overlays(canvas: &Canvas<'_>, overlays: &[Overlay], top: f64) -> Result<
         canvas.text((middle, panel.bottom() + 34.0), Anchor::Middle, TICK, "response time (ms)")?;
         for (is_b, points) in &overlay.lines {
             let points: Vec<_> = points.iter().map(|&point| panel.at(point)).collect();
-            canvas.line(&points, if *is_b { VERMILLION } else { BLUE }, 0.85, if *is_b { 1.1 } else { 2.2 })?;
-        }
-        // The key stands where no distribution passes: few nines and long times.
-        for (row, (name, colour, width)) in [("A", BLUE, 2.2), ("B", VERMILLION, 1.1)].into_iter().enumerate() {
-            let y = panel.bottom() - 32.0 + 16.0 * row as f64;
-            let x = panel.right() - 46.0;
-            canvas.line(&[(x, y), (x + 24.0, y)], colour, 1.0, width)?;
-            canvas.text((x + 30.0, y), Anchor::Left, NAME, name)?;
+            let (_, colour, width) = LINES[usize::from(*is_b)];
+            canvas.line(&points, colour, 0.85, width)?;
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use plotters::style::{RGBColor, WHITE};
 use polars::prelude::*;
 
 use super::axis::{Axis, Tick, linear_ticks, spread};
-use super::canvas::{Anchor, Canvas, Font, GREY, GRID, INK, SERIES, draw, text_width};
+use super::canvas::{Anchor, Canvas, Font, GREY, GRID, INK, SERIES, Stroke, draw, text_width};
 use super::panels::{Heading, MARGIN, Panel, TICK, footnotes};
 use super::{counted, values};
 use crate::Result;
@@ -16,8 +16,10 @@ use crate::tables::severity::crossings;
 const WIDTH: f64 = 1080.0;
 const PLOT_HEIGHT: f64 = 210.0;
 const Y_LABELS: f64 = 56.0;
-/// Room for the names of lines, at the right of each panel.
+/// Room for the names of lines, at the right of each panel; longer ones make the picture wider.
 const NAMES: f64 = 104.0;
+/// Where a name begins, behind the end of its panel.
+const NAME_AT: f64 = 21.0;
 const STRIP: f64 = 15.0;
 const PANEL_NAME: Font = Font::new(13.0, INK).bold();
 const NAME: Font = Font::new(10.5, INK);
@@ -36,7 +38,6 @@ pub fn draw_svg(severity: &DataFrame, crossings: &DataFrame, runs: &DataFrame, s
     let count = total(&panels);
     let title = "How much is lost at each severity of a fault";
     let line = format!("{}: {subject}; ratios, without a fault 1", counted(count, "run"));
-    let heading = Heading::new(title, &[line], WIDTH);
     let described: Vec<String> =
         panels.iter().flat_map(|panel| &panel.curves).map(|curve| curve.described.clone()).collect();
     let description = format!("Ratios against the value of the fault, of {subject}. {}", described.join(" "));
@@ -50,7 +51,12 @@ pub fn draw_svg(severity: &DataFrame, crossings: &DataFrame, runs: &DataFrame, s
             kinds.push(&panel.fault_kind);
         }
     }
-    let pitch = (WIDTH - 2.0 * MARGIN) / metrics.len().max(1) as f64;
+    let columns = metrics.len().max(1) as f64;
+    let names = panels.iter().flat_map(|panel| &panel.curves).map(|curve| text_width(&curve.name, NAME));
+    let wider = (NAME_AT + names.fold(0.0, f64::max) + 8.0 - NAMES).max(0.0).ceil();
+    let (pitch, width) = ((WIDTH - 2.0 * MARGIN) / columns + wider, WIDTH + columns * wider);
+    let plot_width = pitch - wider - Y_LABELS - NAMES;
+    let heading = Heading::new(title, &[line], width);
     let strips = |kind: &str| {
         let of_kind = panels.iter().filter(|panel| panel.fault_kind == kind).map(|panel| panel.curves.len());
         of_kind.max().unwrap_or(0) as f64 * STRIP
@@ -58,7 +64,7 @@ pub fn draw_svg(severity: &DataFrame, crossings: &DataFrame, runs: &DataFrame, s
     let row_height = |kind: &str| 26.0 + PLOT_HEIGHT + 46.0 + strips(kind) + 34.0;
     let top = heading.bottom() + 14.0;
     let height = top + kinds.iter().map(|kind| row_height(kind)).sum::<f64>() + 62.0;
-    draw((WIDTH, height), title, &description, |canvas| {
+    draw((width, height), title, &description, |canvas| {
         heading.draw(canvas)?;
         let mut y = top;
         for kind in &kinds {
@@ -68,16 +74,17 @@ pub fn draw_svg(severity: &DataFrame, crossings: &DataFrame, runs: &DataFrame, s
                     continue;
                 };
                 let range = range(panels.iter().filter(|panel| panel.metric == *metric));
-                panel.draw(canvas, (MARGIN + at as f64 * pitch, y), pitch, range)?;
+                panel.draw(canvas, (MARGIN + at as f64 * pitch, y), plot_width, range)?;
             }
             y += row_height(kind);
         }
-        let note = "Dashed: the shares at which the danger zone begins and is certain. Large marks: geometric mean of the runs at a value (×: how many), bars: 95 % interval (t over runs; of one run \
+        let note = "Dashed across: the shares at which the danger zone begins and is certain; dashed curves: from no fault to the \
+                    mildest value, between which nothing was measured. Large marks: geometric mean of the runs at a value (×: how many), bars: 95 % interval (t over runs; of one run \
                     within it), arrows where it goes on; faint dots: runs. Grey band: noise floor. Marks with * are of runs in which \
                     the leader changed: no line goes through them. Danger zone: from where the smaller share is lost (thin \
                     edge) to where the larger one is (thick edge), with the 95 % intervals of both edges; an open end lies \
                     outside of the measured values.";
-        footnotes(canvas, height, note, WIDTH)
+        footnotes(canvas, height, note, width)
     })
 }
 
@@ -109,6 +116,37 @@ struct Line {
     zone: [Edge; 2],
     zone_in_words: String,
     described: String,
+}
+
+type Segment = ((f64, f64), (f64, f64));
+
+/// Half the height of a threshold's name, with the gap to its line.
+const NAME_REACH: f64 = 7.0;
+
+/// A curve in pixels.
+struct Places {
+    points: Vec<(f64, f64)>,
+    line: Vec<(f64, f64)>,
+    /// From the point without a fault to the first value.
+    beginning: Option<Segment>,
+}
+
+/// Whether a straight line passes through a rectangle, as by Liang and Barsky (1984).
+fn passes((from, to): Segment, (least, most): Segment) -> bool {
+    let (mut enters, mut leaves) = (0.0_f64, 1.0_f64);
+    for (from, to, least, most) in [(from.0, to.0, least.0, most.0), (from.1, to.1, least.1, most.1)] {
+        let length = to - from;
+        if length == 0.0 {
+            if !(least..=most).contains(&from) {
+                return false;
+            }
+            continue;
+        }
+        let (a, b) = ((least - from) / length, (most - from) / length);
+        enters = enters.max(a.min(b));
+        leaves = leaves.min(a.max(b));
+    }
+    enters <= leaves
 }
 
 struct Mark {
@@ -382,7 +420,7 @@ fn range<'a>(panels: impl Iterator<Item = &'a Plotted>) -> (f64, f64) {
 }
 
 impl Plotted {
-    fn draw(&self, canvas: &Canvas<'_>, (left, top): (f64, f64), pitch: f64, y: (f64, f64)) -> Result<()> {
+    fn draw(&self, canvas: &Canvas<'_>, (left, top): (f64, f64), width: f64, y: (f64, f64)) -> Result<()> {
         let is_falling = self.unit == "mbit_per_s";
         let place = |value: f64| if is_falling { -value } else { value };
         let all = || self.curves.iter().flat_map(|curve| &curve.points).map(|point| place(point.value));
@@ -390,8 +428,7 @@ impl Plotted {
         let least = all().fold(f64::MAX, f64::min).min(0.0);
         let room = 0.05 * (most - least);
         let x = (least - room, most + room);
-        let size = (pitch - Y_LABELS - NAMES, PLOT_HEIGHT);
-        let panel = Panel::new((left + Y_LABELS, top + 26.0), size, x, y);
+        let panel = Panel::new((left + Y_LABELS, top + 26.0), (width, PLOT_HEIGHT), x, y);
         canvas.text((panel.left(), top + 10.0), Anchor::Left, PANEL_NAME, &heading(&self.metric))?;
         for noise in &self.noise {
             let (from, to) = (panel.y.at(-noise.log10()), panel.y.at(noise.log10()));
@@ -401,10 +438,14 @@ impl Plotted {
         ticks.iter_mut().for_each(|tick| tick.label = Some(tick.value.abs().to_string()));
         self.frame(canvas, &panel, &ticks)?;
         let count = self.curves.len();
+        let mut covered = Vec::new();
         for (at, curve) in self.curves.iter().enumerate() {
             let shift = (at as f64 - (count as f64 - 1.0) / 2.0) * DODGE;
-            curve.draw(canvas, &panel, place, is_falling, shift)?;
+            let places = curve.places(&panel, place, is_falling, shift);
+            curve.draw(canvas, &panel, &places)?;
+            covered.extend(curve.covered(&panel, &places));
         }
+        self.threshold_names(canvas, &panel, &covered)?;
         self.names(canvas, &panel, place)?;
         let strips = panel.bottom() + 46.0;
         for (at, curve) in self.curves.iter().enumerate() {
@@ -430,18 +471,12 @@ impl Plotted {
                 canvas.text((panel.left() - 6.0, at), Anchor::Right, TICK, label)?;
             }
         }
-        for (ratio, name) in
-            self.thresholds.iter().filter(|(ratio, _)| (panel.y.values.0..panel.y.values.1).contains(ratio))
-        {
+        for (ratio, _) in self.thresholds_in(panel) {
             let at = panel.y.at(*ratio);
             let mut from = panel.left();
             while from < panel.right() {
                 canvas.line(&[(from, at), ((from + 5.0).min(panel.right()), at)], GREY, 1.0, 0.8)?;
                 from += 9.0;
-            }
-            // The smaller share is too close to the line of no effect for a name of its own.
-            if ratio.abs() > 0.1 {
-                canvas.text((panel.right() - 2.0, at - 7.0), Anchor::Right, Font::new(10.5, GREY), name)?;
             }
         }
         canvas.line(&[(panel.left(), panel.bottom()), (panel.right(), panel.bottom())], INK, 1.0, 1.0)?;
@@ -451,6 +486,37 @@ impl Plotted {
             if let Some(label) = &tick.label {
                 canvas.text((at, panel.bottom() + 14.0), Anchor::Middle, TICK, label)?;
             }
+        }
+        Ok(())
+    }
+
+    fn thresholds_in(&self, panel: &Panel) -> impl Iterator<Item = &(f64, String)> {
+        let (from, to) = panel.y.values;
+        self.thresholds.iter().filter(move |(ratio, _)| (from..to).contains(ratio))
+    }
+
+    /// The names of the thresholds beside their lines, as far right as nothing is covered: the larger share stands off the line
+    /// of no effect, the smaller one between both, or where that is too narrow on the other side of the line of no effect.
+    fn threshold_names(&self, canvas: &Canvas<'_>, panel: &Panel, covered: &[Segment]) -> Result<()> {
+        let font = Font::new(10.5, GREY);
+        let one = panel.y.at(0.0);
+        let lines: Vec<f64> = self.thresholds_in(panel).map(|(ratio, _)| panel.y.at(*ratio)).collect();
+        let farthest =
+            lines.iter().copied().fold(one, |far, at| if (at - one).abs() > (far - one).abs() { at } else { far });
+        for ((_, name), at) in self.thresholds_in(panel).zip(lines) {
+            let away = if farthest > one { 1.0 } else { -1.0 };
+            let has_room = at == farthest || (farthest - at).abs() >= 2.0 * NAME_REACH;
+            let y = if has_room { at + away * NAME_REACH } else { one - away * NAME_REACH };
+            let width = text_width(name, font);
+            let is_free = |right: &f64| {
+                let rectangle = ((right - width - 2.0, y - NAME_REACH + 1.0), (right + 2.0, y + NAME_REACH - 1.0));
+                !covered.iter().any(|&segment| passes(segment, rectangle))
+            };
+            let right = std::iter::successors(Some(panel.right() - 2.0), |right| Some(right - 3.0))
+                .take_while(|right| right - width >= panel.left() + 2.0)
+                .find(is_free)
+                .unwrap_or(panel.right() - 2.0);
+            canvas.text((right, y), Anchor::Right, font, name)?;
         }
         Ok(())
     }
@@ -469,7 +535,7 @@ impl Plotted {
                 0.6,
             )?;
             curve.mark(canvas, (panel.right() + 14.0, y), 3.2)?;
-            canvas.text((panel.right() + 21.0, y), Anchor::Left, NAME, &curve.name)?;
+            canvas.text((panel.right() + NAME_AT, y), Anchor::Left, NAME, &curve.name)?;
         }
         Ok(())
     }
@@ -510,23 +576,35 @@ impl Line {
         self.points.iter().rev().find(|point| !point.is_changed).or(self.points.last())
     }
 
-    fn draw(
-        &self,
-        canvas: &Canvas<'_>,
-        panel: &Panel,
-        place: impl Fn(f64) -> f64,
-        is_falling: bool,
-        shift: f64,
-    ) -> Result<()> {
-        let x = |point: &Mark| panel.x.at(place(point.value)) + shift;
-        let steady = self.points.iter().filter(|point| !point.is_changed);
-        let mut line: Vec<(f64, f64)> = if is_falling { Vec::new() } else { vec![panel.at((0.0, 0.0))] };
-        line.extend(steady.map(|point| (x(point), panel.y.at(point.ratio))));
-        if line.len() > 1 {
-            canvas.line(&line, self.colour, 1.0, if self.is_hollow { 1.2 } else { 2.0 })?;
+    /// Where the points lie, and the line with its beginning.
+    fn places(&self, panel: &Panel, place: impl Fn(f64) -> f64, is_falling: bool, shift: f64) -> Places {
+        let at = |point: &Mark| (panel.x.at(place(point.value)) + shift, panel.y.at(point.ratio));
+        let line: Vec<_> = self.points.iter().filter(|point| !point.is_changed).map(at).collect();
+        let beginning = line.first().filter(|_| !is_falling).map(|&first| (panel.at((0.0, 0.0)), first));
+        Places { points: self.points.iter().map(at).collect(), line, beginning }
+    }
+
+    /// What lies under no name: the line, the bars and the marks.
+    fn covered(&self, panel: &Panel, places: &Places) -> Vec<Segment> {
+        let mut covered: Vec<Segment> = places.line.windows(2).map(|ends| (ends[0], ends[1])).collect();
+        covered.extend(places.beginning);
+        for (point, &(x, y)) in self.points.iter().zip(&places.points) {
+            covered.push(((x - 4.5, y), (x + 4.5, y)));
+            covered.push(((x, y - 4.5), (x, y + 4.5)));
+            covered.extend(point.interval.map(|(low, high)| ((x, panel.y.at(low)), (x, panel.y.at(high)))));
         }
-        for point in &self.points {
-            let x = x(point);
+        covered
+    }
+
+    fn draw(&self, canvas: &Canvas<'_>, panel: &Panel, places: &Places) -> Result<()> {
+        let width = if self.is_hollow { 1.2 } else { 2.0 };
+        if let Some((one, first)) = places.beginning {
+            canvas.stroke(&[one, first], (self.colour, Stroke::Dashed), 1.0, width)?;
+        }
+        if places.line.len() > 1 {
+            canvas.line(&places.line, self.colour, 1.0, width)?;
+        }
+        for (point, &(x, _)) in self.points.iter().zip(&places.points) {
             if point.runs.len() > 1 {
                 point.runs.iter().try_for_each(|&run| canvas.faint_dot((x, panel.y.at(run)), 1.7, self.colour))?;
             }
@@ -613,5 +691,26 @@ impl Line {
             self.zone_in_words.clone()
         };
         canvas.text((panel.right() + 6.0, y), Anchor::Left, font, &words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_covered_by_what_passes_through_them() {
+        let rectangle = ((10.0, 10.0), (20.0, 14.0));
+        for (segment, expected) in [
+            (((0.0, 12.0), (30.0, 12.0)), true),
+            (((15.0, 0.0), (15.0, 30.0)), true),
+            (((0.0, 0.0), (30.0, 24.0)), true),
+            (((12.0, 11.0), (13.0, 12.0)), true),
+            (((15.0, 0.0), (15.0, 9.0)), false),
+            (((0.0, 15.0), (30.0, 15.0)), false),
+            (((0.0, 10.0), (12.0, 30.0)), false),
+        ] {
+            assert_eq!(passes(segment, rectangle), expected, "{segment:?}");
+        }
     }
 }

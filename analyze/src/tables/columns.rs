@@ -142,7 +142,7 @@ pub fn text(tables: &[&DocumentedTable]) -> PolarsResult<TextTable> {
     let shown = [("column", "column"), ("unit", "unit"), ("meaning", "meaning")];
     let mut text = TextTable::new(&frame, &shown.map(|(name, heading)| Shown::new(name, heading)), Some("group"))?;
     for (placeholder, names) in placeholders(tables) {
-        lines(&format!("{placeholder}: {}", names.join(", ")), NOTE_CHARS_MAX).iter().for_each(|line| text.note(line));
+        text.note(&format!("{placeholder}: {}", names.join(", ")));
     }
     for table in tables.iter().filter(|_| tables.len() == 1) {
         text.note(table.row);
@@ -182,7 +182,6 @@ fn placeholders(tables: &[&DocumentedTable]) -> Vec<(&'static str, &'static [&'s
 
 /// Width of meanings beside names and units, so that a line fits most terminals.
 const MEANING_CHARS_MAX: usize = 72;
-const NOTE_CHARS_MAX: usize = 118;
 
 fn lines(text: &str, chars_max: usize) -> Vec<String> {
     let mut lines = vec![String::new()];

@@ -30,7 +30,8 @@ pub const READS: [&str; 5] = groups::READS;
 ///   operations
 /// - `response_...`: the same of end - intended
 /// - `response_due_p50_ms` ... `response_due_max_ms`: response time over all operations due, those without an answer
-///   ranking above all others; where the rank falls among these, the value is the deadline, a lower bound
+///   ranking above all others; where the rank falls among these, the value is a lower bound: the deadline or, where that is
+///   not known, the slowest answer; null where there is none
 /// - `response_due_bound_from`: name of the first of these columns that is such a lower bound, as in `p99`; null when
 ///   all are exact
 ///
@@ -135,15 +136,18 @@ impl Rows {
         self.ops_per_s.push(rate_s.map(|length_s| group.ok_due(phase) as f64 / length_s));
         self.service.push(&group.service_ns);
         self.response.push(&group.response_ns);
+        // Older files do not tell the deadline. What has no answer ranks above the slowest that has one.
+        let known_ms = Some(facts.deadline_ms).filter(|&deadline_ms| deadline_ms > 0.0);
+        let bound_ms = known_ms.or_else(|| group.response_ns.max().map(ms));
         let mut bound_from = None;
         for (column, (name, q)) in self.due.iter_mut().zip(due_quantiles()) {
             let value = group.response_ns.censored_quantile(group.counts.due() as usize, q);
-            if value == Some(Censored::AtLeastDeadline) {
+            if value == Some(Censored::AtLeastDeadline) && bound_ms.is_some() {
                 bound_from = bound_from.or(Some(name));
             }
-            column.push(value.map(|value| match value {
-                Censored::Exact(value_ns) => ms(value_ns),
-                Censored::AtLeastDeadline => facts.deadline_ms,
+            column.push(value.and_then(|value| match value {
+                Censored::Exact(value_ns) => Some(ms(value_ns)),
+                Censored::AtLeastDeadline => bound_ms,
             }));
         }
         self.due_bound_from.push(bound_from);

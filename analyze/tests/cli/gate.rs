@@ -282,7 +282,7 @@ fn mistakes_in_rules_show_before_any_run_is_read() {
     assert!(err.contains(&format!("{path}:5: rule \"durin.p99 <= 5ms\" has \"durin\"")), "{err}");
     assert!(err.contains("did you mean during?"), "{err}");
     for (args, expected) in [
-        (&["gate"][..], "RULES.toml"),
+        (&["gate"][..], "name a rules file (RULES.toml), or give rules with --rule"),
         (&["gate", "--rule", "p99 50"], "has no <=, <, >= or >"),
         (&["gate", "/nowhere/rules.toml"], "/nowhere/rules.toml: cannot read the rules"),
     ] {
@@ -294,6 +294,11 @@ fn mistakes_in_rules_show_before_any_run_is_read() {
     for expected in ["QUANTITY OP LIMIT", "Exit codes:", "  4  gate: a rule does not hold"] {
         assert!(help.contains(expected), "{help}");
     }
+    // Outside of terminals help has lines of at most 100 characters; what is aligned in it must not be broken.
+    let aligned = "  sure = true             # the whole 95 % interval over repeats has to keep the limit\n";
+    assert!(help.contains(aligned), "{help}");
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("or, with `sure`, an interval around the limit"), "{help}");
 }
 
 #[test]

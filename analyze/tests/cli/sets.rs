@@ -107,9 +107,14 @@ fn a_picture_of_severity() {
         "leader, full ×3",
         "leader, mid ×3",
         "danger zone",
+        "10 % lost",
+        "50 % lost",
     ] {
         assert!(picture.has(text), "no {text:?} in {:?}", picture.texts);
     }
+    let svg = fs::read_to_string(paths[0]).expect("a picture");
+    let beginnings = svg.matches("stroke-dasharray").count();
+    assert_eq!(beginnings, 2 * 3, "two curves in three panels; nothing was measured below their first values");
     let words = &picture.description;
     assert!(words.contains("delay, leader, mid, throughput: 5 ms ") && words.contains("50 % lost at "), "{words}");
     let points = fs::read_to_string(paths[1]).expect("points");
@@ -225,7 +230,9 @@ fn pictures_of_comparisons() {
     );
     analyze_in(results.path(), &["compare", "delay5_mid", "delay100_mid", "--plot", path]);
     let picture = Picture::read(&to);
-    for text in ["before the fault", "during the fault", "after the fault", "p99", "response time (ms)", "A", "B"] {
+    for text in
+        ["before the fault", "during the fault", "after the fault", "p99", "distributions of A", "distributions of B"]
+    {
         assert!(picture.has(text), "no {text:?} in {:?}", picture.texts);
     }
     let runs = RunFolder::list(results.path()).expect("runs");

@@ -43,6 +43,48 @@ fn run_of(results: &Path, label: &str) -> RunFolder {
 }
 
 #[test]
+fn tables_for_people_fit_120_characters() {
+    let results = tempfile::tempdir().expect("a folder");
+    sweep(results.path(), SWEEP, 2, 0);
+    sweep(results.path(), "20270117_080000_slow", 1, 2);
+    for folder in RunFolder::list(results.path()).expect("runs") {
+        let because = "1 of 100 operations began 267 ms late or more for no other reason (limit 20 ms)";
+        edit(&folder, |manifest| {
+            let generator = manifest.generator.get_or_insert_with(Generator::default);
+            generator.client_saturated = Some(format!("{}: {because}", manifest.spec.seed));
+        });
+    }
+    let sure = "during.throughput >= 0.8 * before";
+    for args in [
+        &["list"][..],
+        &["summary", "--pattern", "delay5*"],
+        &["delta"],
+        &["delta", "--by", "run"],
+        &["delta", "--sweep", "20270117_080000_slow"],
+        &["recovery"],
+        &["recovery", "--by", "run"],
+        &["causes"],
+        &["verdict"],
+        &["severity"],
+        &["severity", "--crossings"],
+        &["cdf", "--pattern", "baseline"],
+        &["throughput", "--pattern", "baseline"],
+        &["samples", "--pattern", "delay50_mid"],
+        &["check"],
+        &["gate", "--rule", "during.put.response.p99 <= 3 * before", "--rule", sure, "--rule", "recovery <= 5s"],
+        &["compare", "delay*_mid", "delay*_full"],
+        &["compare", "delay5_mid", "delay100_full"],
+        &["columns"],
+    ] {
+        let (code, out, err) = analyze_in(results.path(), args);
+        assert!(matches!(code, 0 | 4 | 5), "{args:?}: {code}: {err}");
+        assert!(out.lines().count() > 3, "{args:?}: {out}");
+        let wide: Vec<&str> = out.lines().filter(|line| line.chars().count() > 120).collect();
+        assert!(wide.is_empty(), "{args:?}: {wide:#?}");
+    }
+}
+
+#[test]
 fn effects_of_a_sweep_with_baselines_that_the_pattern_leaves_out() {
     let results = tempfile::tempdir().expect("a folder");
     sweep(results.path(), SWEEP, 2, 0);
@@ -127,7 +169,7 @@ fn runs_in_which_the_leader_changed_are_told_apart() {
     let counts: Vec<_> = during.iter().map(|row| (row["runs"].as_u64(), row["leader_changes"].as_u64())).collect();
     assert_eq!(counts, [(Some(1), Some(0)), (Some(1), Some(1))], "{json}");
     let (_, out, _) = analyze_in(results.path(), &["delta", "--pattern", &label]);
-    assert!(out.contains("leader chg"), "{out}");
+    assert!(out.contains("  ldr  ") && out.contains("ldr: leader changes"), "{out}");
     let to = results.path().join("picture.svg");
     let path = to.to_str().expect("a path");
     analyze_in(results.path(), &["plot", "--kind", "delta", "--pattern", &label, "--output", path]);

@@ -101,7 +101,7 @@ const SUMMARY_TIMES: &[Documented] = &[
     column(
         "response_due_p90_ms",
         "ms",
-        "90th percentile likewise; the deadline, a lower bound, where the rank is without an answer",
+        "90th percentile likewise; the deadline (where not known the slowest answer), a lower bound, where the rank is without an answer",
     ),
     column("response_due_p95_ms", "ms", "95th percentile likewise"),
     column("response_due_p99_ms", "ms", "99th percentile likewise"),

@@ -41,7 +41,7 @@ pub fn text_by_label(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
             .zip(high.iter())
             .zip(&is_within_run)
             .map(|((low, high), &is_within_run)| {
-                let words = format!("{} to {}", ratio(low?), ratio(high?));
+                let words = format!("{}..{}", end(low?), end(high?));
                 Some(if is_within_run { format!("({words})") } else { format!("{words} ") })
             })
             .collect();
@@ -49,7 +49,7 @@ pub fn text_by_label(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     }
     let mut columns = vec![Shown::new("label", "label")];
     columns.extend([Shown::new("compared", "compared"), Shown::new("runs", "runs")]);
-    columns.extend(has_changes(delta)?.then(|| Shown::new("leader_changes", "leader chg")));
+    columns.extend(has_changes(delta)?.then(|| Shown::new("leader_changes", "ldr")));
     for (metric, heading) in SHOWN {
         columns.push(Shown::new(&format!("{metric}_shown"), "ratio").under(heading).right());
         if delta.column("interval")?.null_count() < delta.height() {
@@ -97,7 +97,7 @@ pub fn text_by_run(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     let mut columns = Vec::new();
     columns.extend(has_several(delta, "kind")?.then(|| Shown::new("kind", "kind")));
     columns.push(Shown::new("compared", "compared"));
-    columns.extend(has_changes(delta)?.then(|| Shown::new("leader_changes", "leader chg")));
+    columns.extend(has_changes(delta)?.then(|| Shown::new("leader_changes", "ldr")));
     for (metric, heading) in SHOWN {
         let unit = if metric.ends_with("_ms") { "ms" } else { "ops/s" };
         columns.push(Shown::new(&format!("{metric}_reference"), "from").under(&format!("{heading}, {unit}")));
@@ -137,7 +137,8 @@ fn common_notes(text: &mut TextTable, delta: &DataFrame, shown_frame: &DataFrame
     if has(|cell| cell.ends_with(OF_FEW))? {
         text.note("?: of too few operations for that percentile: it is the slowest of them under another name");
     }
-    text.note("not ok: operations not acknowledged, of those due");
+    let ldr = if has_changes(delta)? { ". ldr: leader changes" } else { "" };
+    text.note(&format!("not ok: operations not acknowledged, of those due{ldr}"));
     text.hint("more columns: --wide; all of them at full precision: --format csv");
     Ok(())
 }
@@ -226,6 +227,16 @@ pub fn ratio(value: f64) -> String {
         _ => 3,
     };
     format!("{value:.decimals$}")
+}
+
+/// An end of an interval: three of them stand in a row, so they are shorter than [`ratio`].
+fn end(value: f64) -> String {
+    match value {
+        ..0.01 => "<0.01".to_owned(),
+        999.5.. => ">999".to_owned(),
+        ..10.0 => format!("{value:.2}"),
+        value => ratio(value),
+    }
 }
 
 fn percent(share: f64) -> String {

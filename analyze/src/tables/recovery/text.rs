@@ -22,7 +22,8 @@ pub fn text_by_run(recovery: &DataFrame, wide: bool, rule: &Rule) -> PolarsResul
     let gaps: Vec<Option<String>> = (0..shown.height())
         .map(|row| {
             let mark = if censored.get(row) == Some(true) { "> " } else { "" };
-            Some(format!("{mark}{} {}", seconds(gap.get(row)?), phase.get(row).unwrap_or_default()))
+            let initial = phase.get(row).unwrap_or_default().get(..1).unwrap_or_default();
+            Some(format!("{mark}{} {initial}", seconds(gap.get(row)?)))
         })
         .collect();
     shown.with_column(Column::new("gap".into(), gaps))?;
@@ -39,6 +40,9 @@ pub fn text_by_run(recovery: &DataFrame, wide: bool, rule: &Rule) -> PolarsResul
     columns.extend(common_columns());
     let mut text = TextTable::new(&shown, &columns, None)?;
     notes(&mut text, rule, &main);
+    text.note(
+        "no write: the longest time without an acknowledged one, most of it b before, d during, a after the fault",
+    );
     let mut reasons: Vec<&str> = main.rows.column("why")?.str()?.iter().flatten().collect();
     reasons.sort_unstable();
     reasons.dedup();
@@ -172,13 +176,11 @@ fn notes(text: &mut TextTable, rule: &Rule, main: &Main) {
         text.note(&format!("kind of operation: {}; each of them: --wide", main.kind));
     }
     text.note(&format!(
-        "back to normal: from the fault's end until {} % of the throughput before, less noise, was held for {} s;",
+        "back to normal: from the fault's end until {} % of the throughput before, less noise, was held for {} s; \
+         p50, p99: response times as in the worst bin before; backlog: no more due and unanswered than before; \
+         write: the first acknowledgement of one that was sent after the fault's end",
         rule.share_percent, rule.hold_s
     ));
-    text.note(
-        "  p50, p99: response times as in the worst bin before; backlog: no more due and unanswered than before;",
-    );
-    text.note("  write: the first acknowledgement of one that was sent after the fault's end");
     text.note("> : not seen within the recording, and so certainly longer. lost, made up: against the level before");
     text.note("after: throughput after the recovery, relative to before; <50 %: under half of it. ldr: leader changes");
     text.note("runs without a fault are taken as if there had been one in their middle third: they show the noise");

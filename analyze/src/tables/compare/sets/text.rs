@@ -23,23 +23,6 @@ pub fn notes(compared: &Compared) -> Vec<String> {
     notes
 }
 
-/// A note in as many lines as it needs.
-fn wrapped(note: &str) -> Vec<String> {
-    const CHARS_MAX: usize = 118;
-    let mut lines: Vec<String> = Vec::new();
-    for word in note.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= CHARS_MAX => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            Some(_) => lines.push(format!("  {word}")),
-            None => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 /// The table for people: the verdict, the effects by label, what has no counterpart, and what differs in the manifests;
 /// `runs` are how many each set has, `varying` what varies in both sets.
 ///
@@ -121,12 +104,12 @@ pub fn text(
     text.note("95 %: Welch's t interval over the runs of both sets, on the logarithm");
     if has_within {
         text.note(
-            "w: one of the two has a single run, and its part of the interval is within that run: it does not contain",
+            "w: one of the two has a single run, and its part of the interval is within that run: it does not contain \
+             what runs differ by from one to the next",
         );
-        text.note("   what runs differ by from one to the next");
     }
     text.note("agree: the interval is within 1/margin to margin; differ: it is wholly outside; margin: --margin, or the noise floor");
-    notes(compared).iter().flat_map(|note| wrapped(note)).for_each(|line| text.note(&line));
+    notes(compared).iter().for_each(|note| text.note(note));
     text.note("");
     if differing.height() == 0 {
         text.note("the manifests of the two sets do not differ in what was asked, nor in where it ran");
@@ -135,8 +118,7 @@ pub fn text(
         differences::lines(differing)?.iter().for_each(|line| text.note(line));
     }
     if !varying.is_empty() {
-        let note = format!("what varies within the sets without telling them apart: {}", varying.join(", "));
-        wrapped(&note).iter().for_each(|line| text.note(line));
+        text.note(&format!("what varies within the sets without telling them apart: {}", varying.join(", ")));
     }
     Ok(text)
 }
