@@ -1,7 +1,7 @@
 //! Whether the recording is whole: checked row by row while the rows are read.
 
 use run_folder::Operation;
-use run_folder::operation::{Kind, Outcome};
+use run_folder::operation::{Kind, Outcome, UNKNOWN};
 
 use super::history::History;
 use super::{Check, Counted, Finding, Violations};
@@ -17,11 +17,20 @@ pub struct OlderFiles {
     pub throughput: Option<Vec<u64>>,
 }
 
+/// What a run's rows say; imported ones say less, and what they do not say contradicts nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// Number of members; `None` where rows do not say which of them was asked.
+    pub members: Option<usize>,
+    /// Whether operations that were not acknowledged have a start if they were sent.
+    pub starts: bool,
+}
+
 /// Rows on their way to a [`History`].
 #[derive(Debug)]
 pub struct Intake {
     rows: u64,
-    members: usize,
+    known: Known,
     history: History,
     on: Counted,
     seen: Vec<u64>,
@@ -39,11 +48,11 @@ pub struct Intake {
 const SECONDS_MAX: i64 = 366 * 24 * 3600;
 
 impl Intake {
-    /// For a run of which the manifest says that it has so many rows and members.
-    pub fn new(rows: u64, members: usize) -> Self {
+    /// For a run of which the manifest says that it has so many rows.
+    pub fn new(rows: u64, known: Known) -> Self {
         Self {
             rows,
-            members,
+            known,
             history: History::default(),
             on: Counted::default(),
             seen: Vec::new(),
@@ -65,8 +74,11 @@ impl Intake {
             self.answers += 1;
             self.answers_without_revision += u64::from(row.revision.is_none());
         }
-        if let Some(problem) = problem(row, self.members) {
-            self.fields.add(|| format!("op {} ({} of key {}) {problem}", row.op_id, row.kind, row.key));
+        if let Some(problem) = problem(row, self.known) {
+            self.fields.add(|| match row.key {
+                UNKNOWN => format!("op {} ({}) {problem}", row.op_id, row.kind),
+                key => format!("op {} ({} of key {key}) {problem}", row.op_id, row.kind),
+            });
         }
         if row.intended_ns >= 0 {
             match row.outcome {
@@ -139,7 +151,18 @@ impl Intake {
             let without = self.answers_without_revision;
             violations.add(|| format!("{without} of {} answers have no revision", self.answers));
         }
-        Finding::new(Check::RowFields, self.on, violations)
+        let finding = Finding::new(Check::RowFields, self.on, violations);
+        let unknown: Vec<&str> = [
+            (self.known.members.is_none(), "which member was asked"),
+            (!self.known.starts, "when what failed was sent"),
+        ]
+        .into_iter()
+        .filter_map(|(is_unknown, what)| is_unknown.then_some(what))
+        .collect();
+        match unknown.is_empty() {
+            true => finding,
+            false => finding.with(format!("not checked, as it is not known: {}", unknown.join(", "))),
+        }
     }
 
     fn older_finding(&self, older: &OlderFiles) -> Finding {
@@ -179,7 +202,7 @@ impl Intake {
 }
 
 /// What does not fit together in a row.
-fn problem(row: &Operation, members: usize) -> Option<String> {
+fn problem(row: &Operation, known: Known) -> Option<String> {
     let Operation { intended_ns, start_ns, end_ns, outcome, .. } = *row;
     let is_ok = outcome == Outcome::Ok;
     if let Some(start_ns) = start_ns.filter(|start_ns| *start_ns < intended_ns || *start_ns > end_ns) {
@@ -188,7 +211,8 @@ fn problem(row: &Operation, members: usize) -> Option<String> {
     if end_ns < intended_ns {
         return Some(format!("was over at {end_ns} ns, before it was due at {intended_ns} ns"));
     }
-    if start_ns.is_none() != (outcome == Outcome::Unsent) {
+    let is_start_known = known.starts || is_ok || start_ns.is_some();
+    if is_start_known && start_ns.is_none() != (outcome == Outcome::Unsent) {
         return Some(format!(
             "has outcome {outcome} and {}",
             if start_ns.is_none() { "was never sent" } else { "was sent" }
@@ -221,6 +245,7 @@ fn problem(row: &Operation, members: usize) -> Option<String> {
             return Some("says of reading or comparing what its kind cannot, or not what it must".to_owned());
         }
     }
+    let members = known.members?;
     let named = [Some(row.endpoint), row.member].into_iter().flatten();
     let unknown = named.into_iter().find(|member| usize::from(*member) >= members)?;
     Some(format!("names member {unknown} of {members}"))

@@ -5,10 +5,11 @@ use run_folder::operation::{ErrorKind, Kind, Outcome};
 use run_folder::{FinalKey, Operation};
 
 use super::counters::{Counter, Point};
-use super::recording::{Intake, OlderFiles};
+use super::recording::{Intake, Known, OlderFiles};
 use super::*;
 
 const MS: i64 = 1_000_000;
+const KNOWN: Known = Known { members: Some(3), starts: true };
 
 /// An acknowledged operation on key 0 at member 0, under way from `from` to `to` milliseconds.
 fn op(op_id: i64, kind: Kind, (from, to): (i64, i64), revision: i64) -> Operation {
@@ -117,7 +118,7 @@ fn last(key: i32, create_revision: i64, mod_revision: i64, version: i64) -> Fina
 }
 
 fn findings(subject: &Subject, rows: &[Operation]) -> Vec<Finding> {
-    let mut intake = Intake::new(rows.len() as u64, 3);
+    let mut intake = Intake::new(rows.len() as u64, KNOWN);
     rows.iter().for_each(|row| intake.take(row));
     let (history, recording) = intake.finish(false, &OlderFiles::default());
     judge(&history, subject, recording)
@@ -424,7 +425,7 @@ fn rows_that_are_missing_or_doubled_are_found() {
     doubled[2].op_id = 1;
     check(&doubled, &[Check::Rows]);
     let count = |manifest_rows, recovered| {
-        let mut intake = Intake::new(manifest_rows, 3);
+        let mut intake = Intake::new(manifest_rows, KNOWN);
         rows(&[0, 1, 2]).iter().for_each(|row| intake.take(row));
         let (_, findings) = intake.finish(recovered, &OlderFiles::default());
         verdict_in(&findings, Check::Rows)
@@ -481,7 +482,7 @@ fn comparisons_of_older_recorders_are_not_checkable() {
 #[test]
 fn older_files_that_count_differently_are_found() {
     let judged = |older: &OlderFiles| {
-        let mut intake = Intake::new(4, 3);
+        let mut intake = Intake::new(4, KNOWN);
         let warm_up = Operation { intended_ns: -5 * MS, ..put(3, (1, 2), 14) };
         let rows = [put(0, (0, 1), 11), put(1, (10, 1500), 12), failed(put(2, (0, 1), 0)), warm_up];
         rows.iter().for_each(|row| intake.take(row));

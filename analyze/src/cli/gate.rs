@@ -31,6 +31,7 @@ A rule is QUANTITY OP LIMIT:
 A rules file is TOML; what stands above the rules holds of all that say nothing else:
 
   of = \"run\"              # each run by itself (the default), or \"label\": its repeats pooled
+                           # (longest_gap, unavailable, ops_lost: the worst of them)
   [[rule]]
   rule = \"during.put.p99 <= 3 * before\"
   name = \"puts stay usable\"
@@ -39,8 +40,9 @@ A rules file is TOML; what stands above the rules holds of all that say nothing 
   sure = true             # the whole 95 % interval over repeats has to keep the limit
 
 pass: the limit is kept. fail: it is not. cannot tell: there is no value (no such part or operation, nothing \
-acknowledged, no baseline, no run, a run that failed or is unfinished), only a lower bound that does not decide, or, with \
-`sure`, an interval around the limit. The exit code says which: 0, 4 or 5.";
+acknowledged, no baseline, no run, a run that failed or is unfinished), only a lower bound that does not decide, a latency \
+whose response_due is a lower bound, a label of which some run cannot be judged or was not seen to end, or, with `sure`, an \
+interval around the limit. The exit code says which: 0, 4 or 5.";
 
 fn help() -> String {
     format!("{RULES_HELP}\n\n{EXIT_CODES}")

@@ -9,7 +9,7 @@ use crate::tables::recovery::Rule;
 pub(super) const HELP: &str = "\
 All times count from the fault's end. ops/s: until the throughput of before was held; half-second bins may lack what bins \
 before the fault differ by without any reason (three standard deviations). p50, p99: until no bin was worse than the worst \
-before. backlog: until no more operations were due and not ended than before (open loops). first write: the first \
+before, and half as much again as all of it; bins of p99 are 5 s or longer, and let a standstill of a tenth of a second off. backlog: until no more operations were due and not ended than before (open loops). first write: the first \
 acknowledgement of a write that was sent after the fault's end.
 
 What was not seen to recover is censored: `> 12.3` in the table; null in the other formats, beside `_censored` and \

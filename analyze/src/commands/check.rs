@@ -2,7 +2,7 @@
 
 use super::gather::{all, map, opened};
 use super::{Report, TableOutput};
-use crate::check::recording::Intake;
+use crate::check::recording::{Intake, Known};
 use crate::check::{self, Finding, Verdict};
 use crate::load::{self, Capacity, Run, Selection};
 use crate::output;
@@ -54,7 +54,13 @@ fn verdict(findings: &[Finding]) -> Option<u8> {
 /// What is found of one run.
 pub(super) fn findings(run: &Run) -> Result<Vec<Finding>> {
     let manifest = &run.listed.manifest;
-    let mut intake = Intake::new(manifest.rows.operations, manifest.cluster.members.len());
+    let names_members = manifest.knows("operations.endpoint") && manifest.knows("cluster.members");
+    let known = Known {
+        members: names_members.then_some(manifest.cluster.members.len()),
+        // The older scripts wrote down when an operation failed, and no more.
+        starts: manifest.imported.is_none(),
+    };
+    let mut intake = Intake::new(manifest.rows.operations, known);
     let mut last_due_ns = 0;
     run.each_operation(|row| {
         last_due_ns = row.intended_ns.max(last_due_ns);

@@ -2,7 +2,9 @@
 //!
 //! A value that is only a lower bound, because operations had no answer, is treated as anything from there on; an interval
 //! that has to be kept as a whole, as anything within it. A rule passes where every such value keeps the limit, fails where
-//! none does, and cannot be told otherwise. What has no value at all cannot be told either.
+//! none does, and cannot be told otherwise. What has no value at all cannot be told either. Repeats pass together only where
+//! each of them could be judged and was seen to end, and a latency of acknowledged operations only where those that were not
+//! acknowledged could not have been this quantile.
 
 use std::collections::HashMap;
 
@@ -214,6 +216,8 @@ struct Level {
     value: f64,
     /// Whether it is at least that much.
     is_bound: bool,
+    /// Whether it is a quantile of acknowledged operations that over all operations is a lower bound only.
+    is_partial: bool,
     due: u64,
     not_ok: u64,
 }
@@ -237,7 +241,7 @@ fn judge_group<'a>(rule: &'a Rule, group: &[&Measured], beside: &Beside<'_>) -> 
         ..nothing(rule, why)
     };
     let pooled = match rule.condition.quantity.source {
-        Source::Recovery => recovered(&rule.condition.quantity, group, beside)?,
+        Source::Recovery => recovered(rule, group, beside)?,
         Source::Summary | Source::NotOkShare => pooled(rule, group, beside)?,
     };
     let pooled = match pooled {
@@ -265,10 +269,15 @@ fn judge_group<'a>(rule: &'a Rule, group: &[&Measured], beside: &Beside<'_>) -> 
     };
     let limits = (limit, if is_limit_bound { f64::INFINITY } else { limit });
     let is_unsure = rule.is_sure && !matches!(interval, Some((.., IntervalOf::BetweenRun)));
-    let verdict = if is_unsure { Verdict::CannotTell } else { decide(rule.condition.op, value, limits) };
+    let verdict = match decide(rule.condition.op, value, limits) {
+        _ if is_unsure => Verdict::CannotTell,
+        Verdict::Pass if pooled.doubt.is_some() => Verdict::CannotTell,
+        verdict => verdict,
+    };
     let why = match verdict {
         _ if is_unsure && group.len() == 1 => Some("sure takes repeats, and this is one run".to_owned()),
         _ if is_unsure => Some("the repeats have no interval".to_owned()),
+        Verdict::CannotTell if pooled.doubt.is_some() => pooled.doubt,
         Verdict::CannotTell if level.is_bound || is_limit_bound => {
             let why = match rule.condition.quantity.source {
                 Source::Recovery => "it was not seen to end",
@@ -294,20 +303,34 @@ fn judge_group<'a>(rule: &'a Rule, group: &[&Measured], beside: &Beside<'_>) -> 
 
 /// What several runs have in common by their summaries; or why there is nothing.
 fn pooled(rule: &Rule, group: &[&Measured], beside: &Beside<'_>) -> PolarsResult<Result<Pooled, String>> {
-    let mut readings = Vec::with_capacity(group.len());
+    let (mut readings, mut unjudged) = (Vec::with_capacity(group.len()), Vec::new());
     for run in group {
         match read(rule, run, beside)? {
             Ok(reading) => readings.push(reading),
             Err(why) if group.len() == 1 => return Ok(Err(why)),
-            Err(why) => return Ok(Err(format!("{}: {why}", run.run))),
+            Err(why) => unjudged.push(format!("{}: {why}", run.run)),
         }
     }
-    Ok(Ok(Pooled::of(rule, &readings)))
+    if readings.is_empty() {
+        return Ok(Err(unjudged.swap_remove(0)));
+    }
+    let pooled = Pooled::of(rule, &readings);
+    let Level { is_partial, due, not_ok, .. } = pooled.level;
+    let hides = (is_partial && rule.condition.op.is_upper()).then(|| {
+        format!("{not_ok} of {due} were not acknowledged, so that of all this is a lower bound; see response_due")
+    });
+    Ok(Ok(Pooled { doubt: without_all(&unjudged, group.len()).or(hides), ..pooled }))
 }
 
-/// What several runs have in common by their recoveries, of which some may not have been seen to end: as the table of recovery
-/// pools them.
-fn recovered(quantity: &Quantity, group: &[&Measured], beside: &Beside<'_>) -> PolarsResult<Result<Pooled, String>> {
+/// Why repeats of which some could not be judged do not pass.
+fn without_all(unjudged: &[String], of: usize) -> Option<String> {
+    unjudged.first().map(|first| format!("{} of {of} cannot be judged: {first}", unjudged.len()))
+}
+
+/// What several runs have in common by their recoveries, of which some may not have been seen to end. Of times it is the
+/// median, as the table of recovery pools them; of gaps and losses the run that is farthest on the wrong side.
+fn recovered(rule: &Rule, group: &[&Measured], beside: &Beside<'_>) -> PolarsResult<Result<Pooled, String>> {
+    let (quantity, op) = (&rule.condition.quantity, rule.condition.op);
     let mut runs: Vec<(&Factors, DataFrame)> = Vec::with_capacity(group.len());
     for run in group {
         // A baseline's table has a third in place of a fault.
@@ -318,31 +341,66 @@ fn recovered(quantity: &Quantity, group: &[&Measured], beside: &Beside<'_>) -> P
         runs.push((&run.factors, frame.clone()));
     }
     let frame = if let [(_, frame)] = &runs[..] { frame.clone() } else { recovery::by_label(&runs)? };
-    let kinds = frame.column("kind")?.str()?;
-    let main = delta::main_kind(kinds);
+    let main = delta::main_kind(frame.column("kind")?.str()?);
     let kind = quantity.kind.filter(|&kind| kind != "all").unwrap_or(&main);
-    let Some(row) = (0..frame.height()).find(|row| kinds.get(*row) == Some(kind)) else {
+    let (mut levels, mut unjudged) = (Vec::with_capacity(group.len()), Vec::new());
+    for (run, (_, frame)) in group.iter().zip(&runs) {
+        match recovery_of(quantity, kind, frame)? {
+            Ok(level) => levels.push((*run, level)),
+            Err(why) if group.len() == 1 => return Ok(Err(why)),
+            Err(why) => unjudged.push(format!("{}: {why}", run.run)),
+        }
+    }
+    let values = levels.iter().map(|(_, level)| level.value);
+    let worst = if op.is_upper() { values.reduce(f64::max) } else { values.reduce(f64::min) };
+    let Some(worst) = worst else { return Ok(Err(unjudged.swap_remove(0))) };
+    let open: Vec<&str> = levels.iter().filter(|(_, level)| level.is_bound).map(|(run, _)| run.run.as_str()).collect();
+    let is_time = !matches!(quantity.column.as_str(), "longest_gap_s" | "unavailable_s" | "ops_lost");
+    let (mut value, mut is_bound, mut interval) = (worst, !open.is_empty(), None);
+    if let (true, Some(row)) = (group.len() > 1 && is_time, row_of(&frame, kind)?) {
+        let number = |name: String| frame.column(&name).ok().and_then(|column| column.f64().ok()?.get(row));
+        let time = quantity.column.trim_end_matches("_s");
+        let median = number(quantity.column.clone());
+        is_bound = median.is_none();
+        value = median.or_else(|| number(format!("{time}_lower_bound_s"))).unwrap_or(worst);
+        interval = number(format!("{time}_low_s")).zip(number(format!("{time}_high_s")));
+    }
+    // What lasted longer than was seen keeps any lower limit that it has reached.
+    let unseen = (group.len() > 1 && op.is_upper() && !open.is_empty()).then(|| {
+        let what = if quantity.column.contains("recovery") { "never recovered" } else { "not seen to end" };
+        format!("{} of {} {what}: {}", open.len(), group.len(), open[0])
+    });
+    let level = Level { value, is_bound, is_partial: false, due: 0, not_ok: 0 };
+    Ok(Ok(Pooled { level, reference: None, interval, doubt: without_all(&unjudged, group.len()).or(unseen) }))
+}
+
+fn row_of(frame: &DataFrame, kind: &str) -> PolarsResult<Option<usize>> {
+    let kinds = frame.column("kind")?.str()?;
+    Ok((0..frame.height()).find(|row| kinds.get(*row) == Some(kind)))
+}
+
+/// What a rule about recovery is about, of one run; or why there is nothing.
+fn recovery_of(quantity: &Quantity, kind: &str, frame: &DataFrame) -> PolarsResult<Result<Level, String>> {
+    let Some(row) = row_of(frame, kind)? else {
         return Ok(Err(match quantity.kind {
             Some(kind) => format!("no {kind} operations"),
             None => "no operations".to_owned(),
         }));
     };
     let number = |name: &str| frame.column(name).ok().and_then(|column| column.f64().ok()?.get(row));
-    let of_time = |end: &str| quantity.column.strip_suffix("_s").and_then(|time| number(&format!("{time}_{end}")));
-    let bound = of_time("lower_bound_s");
-    let Some(value) = number(&quantity.column).or(bound) else {
-        let why = frame.column("why").ok().and_then(|column| column.str().ok()?.get(row).map(str::to_owned));
-        return Ok(Err(why.unwrap_or_else(|| format!("no {}", quantity.column))));
+    let flag = |name: &str| -> PolarsResult<bool> { Ok(frame.column(name)?.bool()?.get(row) == Some(true)) };
+    let name = quantity.column.as_str();
+    let bound = name.strip_suffix("_s").and_then(|time| number(&format!("{time}_lower_bound_s")));
+    let Some(value) = number(name).or(bound) else {
+        let why = frame.column("why")?.str()?.get(row).map(str::to_owned);
+        return Ok(Err(why.unwrap_or_else(|| format!("no {name}"))));
     };
-    let lasts = |(_, frame): &(&Factors, DataFrame)| -> PolarsResult<bool> {
-        Ok(frame.column("longest_gap_censored")?.bool()?.iter().any(|lasts| lasts == Some(true)))
+    let is_bound = match name {
+        "longest_gap_s" | "unavailable_s" => flag("longest_gap_censored")? || flag("unavailable_censored")?,
+        "ops_lost" => flag("recovery_censored")?,
+        _ => number(name).is_none(),
     };
-    let is_open =
-        quantity.column == "longest_gap_s" && runs.iter().map(lasts).collect::<PolarsResult<Vec<_>>>()?.contains(&true);
-    let is_bound = is_open || number(&quantity.column).is_none();
-    let level = Level { value, is_bound, due: 0, not_ok: 0 };
-    let interval = of_time("low_s").zip(of_time("high_s"));
-    Ok(Ok(Pooled { level, reference: None, interval }))
+    Ok(Ok(Level { value, is_bound, is_partial: false, due: 0, not_ok: 0 }))
 }
 
 /// `value` and `limit` are each known to lie between two numbers.
@@ -411,7 +469,8 @@ fn together(quantity: &Quantity, levels: &[Level]) -> Level {
         _ if quantity.unit == Unit::Count => values.iter().sum::<f64>() / values.len() as f64,
         _ => stats::geometric_mean(&values).unwrap_or(0.0),
     };
-    Level { value, is_bound: levels.iter().any(|level| level.is_bound), due, not_ok }
+    let any = |of: fn(&Level) -> bool| levels.iter().any(of);
+    Level { value, is_bound: any(|level| level.is_bound), is_partial: any(|level| level.is_partial), due, not_ok }
 }
 
 /// A number of one kind and phase of a run; or why there is none.
@@ -448,19 +507,25 @@ fn level(quantity: &Quantity, phase: Phase, run: &Measured) -> PolarsResult<Resu
             _ => format!("none of {due} {in_words} was acknowledged{at}"),
         }));
     };
-    Ok(Ok(Level { value, is_bound: is_bound(quantity, &run.summary, row)?, due, not_ok: due - ok }))
+    let (time, is_unanswered) = unanswered(quantity, &run.summary, row)?;
+    let (is_bound, is_partial) = (is_unanswered && time == "response_due", is_unanswered && time != "response_due");
+    Ok(Ok(Level { value, is_bound, is_partial, due, not_ok: due - ok }))
 }
 
-/// Whether the number is a lower bound, because its rank falls among operations without an answer.
-fn is_bound(quantity: &Quantity, summary: &DataFrame, row: usize) -> PolarsResult<bool> {
-    let Some(name) = quantity.column.strip_prefix("response_due_").and_then(|name| name.strip_suffix("_ms")) else {
-        return Ok(false);
-    };
+/// The time that a latency is of, and whether its rank falls among operations without an answer where all that were due are
+/// counted.
+fn unanswered(quantity: &Quantity, summary: &DataFrame, row: usize) -> PolarsResult<(&'static str, bool)> {
+    let column = quantity.column.strip_suffix("_ms").unwrap_or_default();
+    let found = ["response_due", "response", "service"]
+        .into_iter()
+        .find_map(|time| Some((time, column.strip_prefix(time)?.strip_prefix('_')?)));
+    // A mean has no rank.
+    let Some((time, name)) = found.filter(|(_, name)| *name != "mean") else { return Ok(("", false)) };
     let from = summary.column("response_due_bound_from")?.str()?.get(row);
     let place = |name: &str| stats::QUANTILES.iter().position(|(known, _)| *known == name);
     // The maximum comes after all quantiles.
     let place_of = |name: &str| place(name).unwrap_or(stats::QUANTILES.len());
-    Ok(from.is_some_and(|from| place_of(name) >= place_of(from)))
+    Ok((time, from.is_some_and(|from| place_of(name) >= place_of(from))))
 }
 
 /// Readings of several runs as one.
@@ -469,6 +534,8 @@ struct Pooled {
     reference: Option<Level>,
     /// The 95 % interval over runs, in the unit of the quantity.
     interval: Option<(f64, f64)>,
+    /// Why it does not pass, though its number may keep the limit.
+    doubt: Option<String>,
 }
 
 impl Pooled {
@@ -487,7 +554,7 @@ impl Pooled {
                 .zip(reference)
                 .map(|((low, high), reference)| (low * reference.value, high * reference.value)),
         };
-        Self { level: together(quantity, &levels), reference, interval }
+        Self { level: together(quantity, &levels), reference, interval, doubt: None }
     }
 }
 

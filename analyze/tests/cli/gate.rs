@@ -70,7 +70,13 @@ fn a_bound_may_fail_a_rule_and_never_passes_it() {
         .collect();
     plant(results.path(), "lossy", &operations, true, same);
     let dir = results.path();
-    check(dir, "response.p99 <= 6s", 0, "pass", "60 of 3000 were not, see response_due");
+    // So that of the acknowledged ones passes nothing either, though what it is of decides where that is enough.
+    check(dir, "response.p99 <= 6s", 5, "cannot tell", "60 of 3000 were not acknowledged");
+    check(dir, "service.max <= 6s", 5, "cannot tell", "60 of 3000 were not acknowledged");
+    check(dir, "response.p99 <= 1ms", 4, "fail", "x2.000 the limit");
+    check(dir, "response.p99 >= 1ms", 0, "pass", "");
+    check(dir, "response.p95 <= 6s", 0, "pass", "60 of 3000 were not, see response_due");
+    check(dir, "mean <= 6s", 0, "pass", "60 of 3000 were not, see response_due");
     check(dir, "response_due.p99 <= 6s", 5, "cannot tell", "lower bound only");
     check(dir, "response_due.p99 <= 4s", 4, "fail", "at least x1.250 the limit");
     check(dir, "response_due.p50 <= 3ms", 0, "pass", "");
@@ -135,6 +141,49 @@ fn recovery_is_judged_and_never_passes_unseen() {
         let (_, rows, _) = gate(dir, &[file.to_str().expect("a path")]);
         assert_eq!((rows.len(), rows[0]["runs"].as_u64(), rows[0]["verdict"].as_str()), (1, Some(2), Some(verdict)));
     }
+}
+
+#[test]
+fn repeats_pass_only_where_each_was_judged_and_seen_to_end() {
+    // As above: puts stop at second 20, for three seconds or for good; or none is ever acknowledged.
+    let steady = |lasts_s: i64| -> Vec<_> {
+        (0..3000_i64)
+            .filter(move |at| !(2000..2000 + lasts_s * 100).contains(at))
+            .map(|at| put(at * 10 * MS, 2 * MS))
+            .collect()
+    };
+    let never: Vec<_> = (0..300).map(|at| lost(at * 100 * MS, Outcome::Unknown)).collect();
+    let (open, dead) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    for (results, third) in [(&open, &steady(10)), (&dead, &never)] {
+        for operations in [&steady(3), &steady(3), third] {
+            plant(results.path(), "delay20_mid", operations, true, same);
+        }
+    }
+    let judged = |results: &Path, rule: &str, verdict: &str, observed: f64, why: &str| {
+        let file = results.join("rules.toml");
+        fs::write(&file, format!("of = \"label\"\n[[rule]]\nrule = \"{rule}\"\n")).expect("rules");
+        let (_, rows, err) = gate(results, &[file.to_str().expect("a path")]);
+        assert_eq!((rows.len(), rows[0]["verdict"].as_str()), (1, Some(verdict)), "{rule}: {rows:?} {err}");
+        let found = rows[0]["observed"].as_f64().expect("a number");
+        assert!((found - observed).abs() <= 0.02 * observed, "{rule}: {rows:?}");
+        assert!(rows[0]["why"].as_str().unwrap_or_default().contains(why), "{rule}: {rows:?}");
+    };
+    judged(open.path(), "recovery <= 5s", "cannot tell", 3.0, "1 of 3 never recovered: 2027");
+    judged(open.path(), "recovery <= 1s", "fail", 3.0, "the limit");
+    judged(open.path(), "recovery >= 1s", "pass", 3.0, "");
+    // The run with most of it stands for the label, and may have had more.
+    judged(open.path(), "longest_gap <= 4s", "fail", 10.0, "at least");
+    judged(open.path(), "longest_gap <= 60s", "cannot tell", 10.0, "1 of 3 not seen to end");
+    judged(open.path(), "unavailable <= 60s", "cannot tell", 10.0, "1 of 3 not seen to end");
+    judged(open.path(), "ops_lost <= 5000", "cannot tell", 1000.0, "1 of 3 not seen to end");
+    judged(open.path(), "ops_lost <= 900", "fail", 1000.0, "at least");
+    judged(dead.path(), "recovery <= 5s", "cannot tell", 3.0, "1 of 3 cannot be judged: 2027");
+    judged(dead.path(), "recovery <= 1s", "fail", 3.0, "the limit");
+    judged(dead.path(), "p99 <= 1s", "cannot tell", 2.0, "none of 300 operations was acknowledged");
+    judged(dead.path(), "p99 <= 1ms", "fail", 2.0, "x2.000 the limit");
+    // By itself such a run has a lower bound.
+    check(open.path(), "ops_lost <= 5000", 5, "cannot tell", "lower bound only");
+    check(open.path(), "unavailable <= 60s", 5, "cannot tell", "lower bound only");
 }
 
 #[test]

@@ -454,3 +454,24 @@ fn an_impossible_end_is_refused_before_it_takes_all_memory() {
         assert!(!out.is_empty() && err.contains("manifest.json") && err.contains("which cannot be"), "{err}");
     }
 }
+
+#[test]
+fn imported_runs_contradict_nothing_that_they_do_not_say() {
+    let results = tempfile::tempdir().expect("a folder");
+    let older = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/older_runs");
+    let (code, _, err) = analyze_in(results.path(), &["import", older]);
+    assert_eq!(code, 0, "{err}");
+    let (code, out, err) = analyze_in(results.path(), &["check", "--format", "json"]);
+    assert_eq!(code, 5, "{out} {err}");
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&out).expect("json");
+    assert!(rows.iter().all(|row| row["result"] != "violated"), "{out}");
+    let fields: Vec<_> = rows.iter().filter(|row| row["check"] == "row_fields").collect();
+    assert_eq!(fields.len(), 4, "{out}");
+    for row in fields {
+        assert_eq!(row["result"], "held", "{row}");
+        assert!(
+            row["detail"].as_str().is_some_and(|detail| detail.contains("not known: which member was asked")),
+            "{row}"
+        );
+    }
+}

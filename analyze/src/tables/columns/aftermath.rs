@@ -56,7 +56,11 @@ const RECOVERY_TIMES: &[Documented] = &[
 const RECOVERY_LEVELS: &[Documented] = &[
     column("before_ops_per_s", "ops/s", "acknowledged before the fault"),
     column("observed_s", "s", "length of what was recorded after the fault's end"),
-    column("ops_lost", "operations", "operations missing in low bins, from the fault's beginning to its recovery"),
+    column(
+        "ops_lost",
+        "operations",
+        "operations missing in low bins, from the fault's beginning to its recovery; to the end where censored",
+    ),
     column("ops_caught_up", "operations", "those above the level before, until the recovery was held"),
     column("ops_missing", "operations", "what is missing in sum by then; negative where there were more than before"),
     column("residual_ops_per_s_ratio", "factor", "throughput after the recovery by that before, of the median bin"),
@@ -77,6 +81,7 @@ const RECOVERY_LEVELS: &[Documented] = &[
     column("under_50_s", "s", "the same with less than 50 %"),
     column("under_10_s", "s", "the same with less than 10 %"),
     column("unavailable_s", "s", "sum of gaps without an acknowledged write that are longer than a bin"),
+    column("unavailable_censored", "yes/no", "whether the last of these had not ended; where a row is a run"),
     column("why", "text", "why there is no recovery, where there is none; where a row is a run"),
 ];
 

@@ -30,12 +30,14 @@ use crate::tables::{Facts, groups, integers, outcomes, writes};
 ///   In the row `all` writes are those of all kinds. `_censored` and `_lower_bound_s` as above
 /// - `response_p50_recovery_s`, `response_p99_recovery_s`: from the fault's end until that quantile of response time over
 ///   the operations due in each bin was no larger than in the worst bin before the fault, or no more than half as large again
-///   as over the whole time before, and stayed so; likewise
+///   as over the whole time before, and stayed so; likewise. Bins are as long as 10 operations above the quantile take, and
+///   of p99 at least 5 s, but no longer than what was recorded; in each a standstill of a tenth of a second is let off
 /// - `backlog_drained_s`: from the fault's end until no more operations were due and not ended than before; open loops
 ///   only; likewise. `backlog_before` (99th percentile), `backlog_at_end` (at the fault's end)
 /// - `ops_lost`: operations missing in low bins, from the fault's beginning to its recovery (where censored, to the end);
 ///   `ops_caught_up`: those above the level, to the end of the time for which that was held, in bins that have more than noise
-///   explains; `ops_missing`: what is missing in sum by then, negative where there were more than before
+///   explains; `ops_missing`: what is missing in sum by then, negative where there were more than before. Where
+///   `recovery_censored`, these are what was seen until the end: more may have been lost after it
 /// - `residual_ops_per_s_ratio`, `residual_response_p50_ratio`, `residual_response_p99_ratio`: after the recovery (where
 ///   censored, in the last time of the length that must be held) divided by before; of throughput the median bin, which does
 ///   not contain what was caught up; response times over all operations due, null where the quantile has no answer
@@ -45,7 +47,7 @@ use crate::tables::{Facts, groups, integers, outcomes, writes};
 /// - `under_90_s`, `under_50_s`, `under_10_s`: seconds from the fault's beginning on, in low bins with less than 90, 50 and 10 %
 ///   of the level before
 /// - `unavailable_s`: sum of the gaps without an acknowledged write that are longer than a bin, as far as they lie
-///   after the fault's beginning
+///   after the fault's beginning; `unavailable_censored`: the last one of them had not ended, so that it may be more
 /// - `why`: why there is no recovery, where there is none
 ///
 /// # Errors
@@ -149,6 +151,7 @@ pub(super) struct Row {
     /// In the order of [`LEVELS`].
     pub(super) levels: [Option<f64>; LEVELS.len()],
     pub(super) unavailable_s: Option<f64>,
+    pub(super) unavailable_censored: Option<bool>,
     pub(super) gap_from_s: Option<f64>,
     pub(super) gap_phase: Option<&'static str>,
     pub(super) gap_censored: Option<bool>,
@@ -169,6 +172,9 @@ impl Row {
             _ if window.to_ns >= end_ns => Some("the fault lasts to the end of the run"),
             _ if window.from_ns <= 0 => Some("nothing was recorded before the fault"),
             None => Some("nothing was acknowledged before the fault"),
+            Some(level) if end_ns - window.to_ns < level.hold_ns() => {
+                Some("less was recorded after the fault than must be held")
+            }
             Some(_) => None,
         };
         if window.to_ns < end_ns {
@@ -254,11 +260,13 @@ impl Row {
         };
         self.set("longest_gap_s", Some(seconds(until_ns - since_ns)));
         self.gap_from_s = Some(since_ns as f64 / 1e9);
-        self.gap_censored = Some(written_ns.last().is_none_or(|&last_ns| until_ns > last_ns));
+        let is_open = |until_ns: i64| written_ns.last().is_none_or(|&last_ns| until_ns > last_ns);
+        self.gap_censored = Some(is_open(until_ns));
         self.gap_phase = Some(phase_of((since_ns, until_ns), window, end_ns).as_str());
         let mean_per_s = written_ns.len() as f64 / seconds(end_ns);
         let bin_ns = level.map_or_else(|| series::bin_ns(mean_per_s), |level| level.bin_ns);
         let long = gaps.iter().filter(|(since_ns, until_ns)| until_ns - since_ns > bin_ns);
+        self.unavailable_censored = Some(long.clone().any(|&(_, until_ns)| is_open(until_ns)));
         let inside = long.map(|&(since_ns, until_ns)| until_ns.min(end_ns) - since_ns.max(window.from_ns));
         self.unavailable_s = Some(seconds(inside.map(|ns| ns.max(0)).sum()));
     }
@@ -314,6 +322,7 @@ fn frame(rows: &[Row], facts: &Facts, context: &Context<'_>) -> PolarsResult<Dat
     }
     columns.extend([
         Column::new(UNAVAILABLE.into(), rows.iter().map(|row| row.unavailable_s).collect::<Vec<_>>()),
+        Column::new("unavailable_censored".into(), rows.iter().map(|row| row.unavailable_censored).collect::<Vec<_>>()),
         Column::new("longest_gap_from_s".into(), rows.iter().map(|row| row.gap_from_s).collect::<Vec<_>>()),
         Column::new("longest_gap_phase".into(), rows.iter().map(|row| row.gap_phase).collect::<Vec<_>>()),
         Column::new("longest_gap_censored".into(), rows.iter().map(|row| row.gap_censored).collect::<Vec<_>>()),

@@ -120,6 +120,11 @@ impl Level {
         inside.enumerate().map(missing).all(|missing| missing <= self.let_off)
     }
 
+    /// Operations that become due in a standstill of a tenth of a second.
+    pub(super) fn standstill_ops(&self) -> f64 {
+        STANDSTILL * BIN_S_MIN * self.per_s
+    }
+
     /// How long a level must be held.
     pub(super) fn hold_ns(&self) -> i64 {
         self.hold_ns

@@ -201,6 +201,55 @@ fn healthy_poisson_noise_and_short_standstills_are_no_fault() {
     assert!(late <= 4, "{late} of 40 healthy runs took more than half a second");
 }
 
+/// How long after second 20 the 99th percentile of a random load was back: 200 puts a second, the answers of which take 2 ms on
+/// average, and a standstill of up to 120 ms every four seconds or so. After second 20 one in `slow_one_in` takes half a second.
+fn random_p99_recovery(seed: u64, slow_one_in: Option<f64>) -> Option<Took> {
+    let mut state = seed;
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    };
+    let (mut at_s, mut stands_s, mut stood_s) = (0.0, 0.0, 0.0);
+    let mut responses: response::Responses = Vec::new();
+    while at_s < 30.0 {
+        at_s -= f64::ln(uniform()) / 200.0;
+        while stood_s < at_s {
+            stands_s = stood_s - f64::ln(uniform()) * 4.0;
+            stood_s = stands_s + 0.12 * uniform();
+        }
+        let stood_s = if at_s > stands_s { stood_s - at_s } else { 0.0 };
+        let is_slow = slow_one_in.is_some_and(|of| at_s > 20.0 && uniform() * of < 1.0);
+        let took_s = if is_slow { 0.5 } else { stood_s - 0.002 * f64::ln(uniform()) };
+        responses.push(((at_s * 1e9) as i64, (took_s * 1e9) as i64));
+    }
+    let mut acknowledged_ns: Vec<i64> = responses.iter().map(|(due_ns, took_ns)| due_ns + took_ns).collect();
+    acknowledged_ns.sort_unstable();
+    let level = series::Level::before(&acknowledged_ns, 10 * S, &Rule::default()).expect("a level");
+    response::recovery(&responses, &level, (10 * S, 20 * S), 30 * S, 0.99)
+}
+
+#[test]
+fn the_99th_percentile_of_healthy_random_runs_is_back_at_once() {
+    let late = (1..=300).filter(|&seed| random_p99_recovery(seed, None) != Some(Took::Exactly(0.0))).count();
+    assert!(late <= 15, "{late} of 300 healthy runs were not back at once");
+    // One in twenty that takes half a second is another 99th percentile.
+    let missed = (1..=100).filter(|&seed| random_p99_recovery(seed, Some(20.0)) == Some(Took::Exactly(0.0))).count();
+    assert!(missed <= 5, "{missed} of 100 runs with a slow tail were taken for healthy");
+}
+
+#[test]
+fn less_after_a_fault_than_must_be_held_has_no_recovery_and_no_bound() {
+    let rows = every_5_ms(|due_ns| Some(due_ns + 2 * MS));
+    let frame = table_of(&rows, Some(28 * S + 100 * MS), true);
+    for name in ["recovery", "response_p50_recovery", "response_p99_recovery"] {
+        assert_eq!(number(&frame, &format!("{name}_lower_bound_s")), None, "{name}");
+        assert_eq!(flag(&frame, &format!("{name}_censored")), None, "{name}");
+    }
+    let why = frame.column("why").expect("it").str().expect("text").get(0);
+    assert_eq!(why, Some("less was recorded after the fault than must be held"));
+    assert_eq!(number(&table_of(&rows, Some(28 * S), true), "recovery_s"), Some(0.0));
+}
+
 #[test]
 fn a_fault_to_the_end_and_none_at_all_have_no_recovery_and_say_why() {
     let rows = every_5_ms(|due_ns| Some(due_ns + 2 * MS));
