@@ -302,6 +302,11 @@ fn pooled(rule: &Rule, group: &[&Measured], beside: &Beside<'_>) -> PolarsResult
             Err(why) => return Ok(Err(format!("{}: {why}", run.run))),
         }
     }
+    // One such run is no loss of everything, and throughputs have no mean with a zero among them.
+    let lost = readings.iter().filter(|reading| reading.level.value == 0.0).count();
+    if rule.condition.quantity.unit == Unit::PerS && (1..readings.len()).contains(&lost) {
+        return Ok(Err(format!("{lost} of {} runs acknowledged nothing", readings.len())));
+    }
     Ok(Ok(Pooled::of(rule, &readings)))
 }
 

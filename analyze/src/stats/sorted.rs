@@ -90,7 +90,8 @@ mod tests {
     #[test]
     fn parts_together_are_as_if_they_were_one() {
         for counts in [[0_i64, 0, 0], [1, 0, 0], [5, 1, 0], [100, 3, 997]] {
-            let part = |at: usize| (0..counts[at]).map(|value| (value * 7919 + at as i64) % 1009 - 100).collect::<Vec<_>>();
+            let part =
+                |at: usize| (0..counts[at]).map(|value| (value * 7919 + at as i64) % 1009 - 100).collect::<Vec<_>>();
             let mut whole: Vec<i64> = (0..3).flat_map(part).collect();
             whole.sort_unstable();
             let mut sorted = Sorted::default();

@@ -62,6 +62,7 @@ pub fn text_by_label(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
         text.note("95 %: t interval over repeats, on the logarithm of the ratio; against baselines with their variation in it");
         text.note("*: significant, p < 0.05 after Holm's correction over a sweep's experiments, and not within the noise floor");
     }
+    nothing_acknowledged(&mut text, delta)?;
     if is_within_run.contains(&true) {
         text.note("in parentheses: within one run, by a block bootstrap in time; the next run may lie outside of it");
     }
@@ -94,6 +95,23 @@ pub fn text_by_run(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     text.note("95 % intervals, within each run: --wide; those over repeats: --by label");
     common_notes(&mut text, delta)?;
     Ok(text)
+}
+
+/// Says of which labels only some runs acknowledged anything.
+fn nothing_acknowledged(text: &mut TextTable, delta: &DataFrame) -> PolarsResult<()> {
+    let (label, compared) = (delta.column("label")?.str()?, delta.column("compared")?.str()?);
+    let (runs, runs_ok) = (delta.column("runs")?.u64()?, delta.column("runs_ok")?.u64()?);
+    for row in 0..delta.height() {
+        let (runs, ok) = (runs.get(row).unwrap_or(0), runs_ok.get(row).unwrap_or(0));
+        if (1..runs).contains(&ok) {
+            let (label, compared) = (label.get(row).unwrap_or_default(), compared.get(row).unwrap_or_default());
+            text.note(&format!(
+                "{label} {compared}: {} of {runs} runs acknowledged nothing: no ratio of throughput; times are of the other {ok}",
+                runs - ok
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn common_notes(text: &mut TextTable, delta: &DataFrame) -> PolarsResult<()> {

@@ -128,6 +128,8 @@ pub(super) struct Numbers {
     pub(super) compared: Option<String>,
     pub(super) has_fault: bool,
     pub(super) runs: usize,
+    /// Runs that acknowledged nothing, where others of them did.
+    pub(super) runs_lost: usize,
     pub(super) baselines: Option<usize>,
     pub(super) ok: Option<f64>,
     pub(super) not_ok_share: Option<f64>,
@@ -171,6 +173,10 @@ impl Numbers {
             compared: delta.and_then(|row| row.text("compared")).map(str::to_owned),
             has_fault: stories.iter().any(|story| story.factors.fault.is_some()),
             runs: stories.len(),
+            runs_lost: match (number("runs"), number("runs_ok")) {
+                (Some(runs), Some(ok)) if ok > 0.0 => (runs - ok) as usize,
+                _ => 0,
+            },
             baselines: number("baselines").map(|count| count as usize),
             ok: number("ok"),
             not_ok_share: number("not_ok_share"),
