@@ -172,10 +172,11 @@ const CURVE: &[Documented] = &[
 const SEVERITY_COLUMNS: &[Documented] = &[
     column("fault_value", "fault_unit", "the fault's size"),
     column("runs", "count", "runs at this value; those in which the leader changed have rows of their own"),
-    column("run_names", "text", "their names, with commas between"),
+    column("runs_lost", "count", "those of them that acknowledged nothing"),
+    column("run_names", "text", "names of the runs, with commas between"),
     column("leader_changes", "count", "changes of leader in all of them"),
     column("value", "as metric", "geometric mean of the metric under the fault"),
-    column("ratio", "factor", "geometric mean of the runs' ratios; null where one of them has none"),
+    column("ratio", "factor", "geometric mean of the runs' ratios; null where one of them has none, or 0"),
     column("ratio_low", "factor", "lower end of its 95 % interval"),
     column("ratio_high", "factor", "upper end"),
     column("interval", "text", "between-run; within-run with one run or one baseline; null where there is none"),
@@ -227,6 +228,11 @@ const CROSSINGS_COLUMNS: &[Documented] = &[
         "reversals",
         "text",
         "values at which less is lost than at milder ones, with commas between; null without any",
+    ),
+    column(
+        "nothing_acknowledged",
+        "text",
+        "values at which runs acknowledged nothing, which are not on the curve: beyond may lie before them; null without any",
     ),
     column(
         "leader_changed",

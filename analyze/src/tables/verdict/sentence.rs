@@ -63,7 +63,9 @@ fn effects(numbers: &Numbers) -> String {
     match numbers.runs_lost {
         0 => words.push(throughput(&numbers.throughput)),
         // The times are those of the others, and throughput has no mean.
-        lost => words[0].insert_str(0, &format!("{lost} of {} runs acknowledged nothing, in the others ", numbers.runs)),
+        lost => {
+            words[0].insert_str(0, &format!("{lost} of {} runs acknowledged nothing, in the others ", numbers.runs))
+        }
     }
     words.extend(numbers.loses_more().then(|| lost_or_served(numbers)));
     format!("{when}: {}", words.join(", "))
