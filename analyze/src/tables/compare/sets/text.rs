@@ -98,9 +98,9 @@ pub fn text(
         .collect();
     let part = get(&shown, "compared")?;
     let mut lost: Vec<String> = Vec::new();
-    for row in 0..shown.height() {
+    for (row, name) in group.iter().enumerate() {
         let told = because.get(row).filter(|why| why.ends_with(NOTHING));
-        let told = told.map(|why| format!("{} {}: {why}", group[row], part.get(row).unwrap_or_default()));
+        let told = told.map(|why| format!("{} {}: {why}", name, part.get(row).unwrap_or_default()));
         lost.extend(told.filter(|told| !lost.contains(told)));
     }
     let in_words = |numbers: &Float64Chunked| numbers.iter().map(|number| number.map(words)).collect::<Vec<_>>();
