@@ -48,7 +48,8 @@ pub fn censored_quantile(sorted: &[i64], due: usize, q: f64) -> Option<Censored>
     nearest_rank(due, q).map(|rank| sorted.get(rank).map_or(Censored::AtLeastDeadline, |&value| Censored::Exact(value)))
 }
 
-/// Geometric mean; `None` of no values and of negative ones, 0 where one of them is.
+/// Geometric mean; `None` of no values and of negative ones, and where some but not all are 0: a single zero would make the
+/// mean one, however large the others are.
 pub fn geometric_mean(values: &[f64]) -> Option<f64> {
     if values.is_empty() || values.iter().any(|&value| value < 0.0) {
         return None;
@@ -56,7 +57,7 @@ pub fn geometric_mean(values: &[f64]) -> Option<f64> {
     // Dividing by the first keeps the exact value where there is only one.
     let first = values[0];
     if values.contains(&0.0) {
-        return Some(0.0);
+        return values.iter().all(|&value| value == 0.0).then_some(0.0);
     }
     let mean_log = values.iter().map(|value| (value / first).ln()).sum::<f64>() / values.len() as f64;
     Some(first * mean_log.exp())
@@ -115,9 +116,10 @@ mod tests {
     fn intervals_of_ratios() {
         assert_eq!(geometric_mean(&[2.0, 8.0]).map(|mean| (mean * 1e9).round()), Some(4e9));
         assert_eq!(
-            (geometric_mean(&[]), geometric_mean(&[7.3]), geometric_mean(&[0.0, 2.0])),
+            (geometric_mean(&[]), geometric_mean(&[7.3]), geometric_mean(&[0.0, 0.0])),
             (None, Some(7.3), Some(0.0))
         );
+        assert_eq!((geometric_mean(&[0.0, 2.0]), geometric_mean(&[2.0, 0.0])), (None, None));
         assert_eq!((ratio_interval(&[2.0]), ratio_interval(&[0.0, 1.0])), (None, None));
         // The logarithms are -1, 0 and 1 times ln 2: half the width is 4.303 ln 2 / sqrt 3.
         let (low, high) = ratio_interval(&[0.5, 1.0, 2.0]).expect("an interval");

@@ -16,14 +16,16 @@ all its runs; a sweep (its manifest sweeps/ID.json, the file of its plan, its id
 
 Effects (during and after the fault relative to before, of full runs relative to the baselines of their own set; the level itself \
 where there is nothing to relate it to) are put in relation. agree: the whole 95 % interval of that ratio lies within the margin; \
-differ: wholly outside; cannot tell: neither. A larger noise floor widens the margin. The exit code does not depend on the \
-verdict.
+differ: wholly outside; cannot tell: neither. Of two runs a larger noise floor widens the margin; of two sets it does not, and what is \
+outside of the margin but within the floor cannot be told. The exit code does not depend on the verdict.
 
 Of two runs the intervals are within-run: a block bootstrap in time. They do not contain what runs differ by from one to the next.
 
 Of two sets, labels of the same name are compared; where none is in both, labels with the same value of their fault, if each \
 set is one family; or the two labels, if each set has one. Intervals are Welch's t over the runs of both. Where a label has one \
-run in a set, its within-run interval takes the place, which is marked. Runs in which the leader changed are compared with such only.";
+run in a set, its within-run interval takes the place, which is marked. Runs in which the leader changed are compared with such only, and so are runs of \
+other workloads, clusters or faults, where both sets have some. Where all runs of one set acknowledged nothing, and those of the other did, they differ; where \
+only some did not, it cannot be told.";
 
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
@@ -36,7 +38,7 @@ pub(super) struct CompareArgs {
     /// Folder that holds the run folders, or a bundle
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
-    /// Largest ratio of two effects that counts as the same, at least 1; a larger noise floor takes its place
+    /// Largest ratio of two effects that counts as the same, at least 1; of two runs a larger noise floor takes its place
     #[arg(long, value_name = "FACTOR", default_value = "1.25", value_parser = margin)]
     margin: f64,
     /// The metric to compare sets by, as its column in `analyze delta` is named; can be given several times [default:

@@ -314,6 +314,11 @@ fn pooled(rule: &Rule, group: &[&Measured], beside: &Beside<'_>) -> PolarsResult
     if readings.is_empty() {
         return Ok(Err(unjudged.swap_remove(0)));
     }
+    // One such run is no loss of everything, and throughputs have no mean with a zero among them.
+    let lost = readings.iter().filter(|reading| reading.level.value == 0.0).count();
+    if rule.condition.quantity.unit == Unit::PerS && (1..readings.len()).contains(&lost) {
+        return Ok(Err(format!("{lost} of {} runs acknowledged nothing", readings.len())));
+    }
     let pooled = Pooled::of(rule, &readings);
     let Level { is_partial, due, not_ok, .. } = pooled.level;
     let hides = (is_partial && rule.condition.op.is_upper()).then(|| {

@@ -9,6 +9,7 @@ use super::canvas::{Anchor, BLUE, Canvas, Font, GREY, GRID, INK, VERMILLION, dra
 use super::panels::{Heading, Labelled, MARGIN, Panel, SUBTITLE, TICK, footnotes};
 use super::values;
 use crate::Result;
+use crate::tables::compare::sets;
 use crate::tables::delta::main_kind;
 
 const WIDTH: f64 = 1000.0;
@@ -109,7 +110,8 @@ pub fn draw_svg(
         let lines = "Lines below: the distributions of response time of the runs of A and B, a line for each run. ";
         let note = format!(
             "Marks: effect of B divided by that of A, with its 95 % interval (between runs; hollow bar ends: within one run of a side). Grey \
-             band: the margin, widened by the noise floor. {}* runs in which the leader changed.",
+             band: the margin{}. {}* runs in which the leader changed.",
+            if compared.column("noise").is_ok() { "" } else { ", widened by the noise floor" },
             if overlays.is_empty() { "" } else { lines }
         );
         footnotes(canvas, height, &note, WIDTH)
@@ -143,6 +145,7 @@ fn rows(compared: &DataFrame) -> Result<Vec<Row>> {
     let (ratio, low, high, margin) = (number("ratio")?, number("ratio_low")?, number("ratio_high")?, number("margin")?);
     let (of_a, of_b) = (number("effect_a")?, number("effect_b")?);
     let changes = number("leader_changes_a").ok();
+    let names = sets::names(compared).ok();
     let cell = |column: &Option<StringChunked>, row: usize| {
         column.as_ref().and_then(|column| column.get(row)).unwrap_or_default().to_owned()
     };
@@ -155,7 +158,11 @@ fn rows(compared: &DataFrame) -> Result<Vec<Row>> {
         if kind.get(row) != Some(main_kind(&own).as_str()) {
             continue;
         }
-        let label = if a == b { a } else { format!("{a} | {b}") };
+        let label = match &names {
+            Some(names) if a == b => names[row].clone(),
+            _ if a == b => a,
+            _ => format!("{a} | {b}"),
+        };
         let changed = if changes.as_ref().is_some_and(|changes| changes[row] > Some(0.0)) { " *" } else { "" };
         let label = format!("{label}{changed}");
         let part = part.get(row).unwrap_or_default();

@@ -163,11 +163,16 @@ fn rows(labels: &DataFrame, runs: &DataFrame) -> Result<Vec<Row>> {
                     && of_runs.compared(run) == Some(compared)
                     && of_runs.kind.get(run) == Some(main.as_str())
             });
-            effect.runs = own.filter_map(|run| Some(ratios[metric][run]?.log10())).collect();
+            effect.runs = own.filter_map(|run| log10(ratios[metric][run])).collect();
             plotted.effects[compared][metric] = effect;
         }
     }
     Ok(rows)
+}
+
+/// A ratio of nothing has no place on a logarithmic scale.
+fn log10(ratio: Option<f64>) -> Option<f64> {
+    ratio.filter(|&ratio| ratio > 0.0).map(f64::log10)
 }
 
 /// The columns of one metric.
@@ -199,7 +204,7 @@ impl Columns {
 
     fn effect(&self, row: usize) -> Effect {
         Effect {
-            ratio: self.ratio[row].map(f64::log10),
+            ratio: log10(self.ratio[row]),
             interval: self.low[row].zip(self.high[row]).map(|(low, high)| (low.log10(), high.log10())),
             is_within_run: self.is_within_run[row],
             is_significant: self.significant[row] == Some(true),

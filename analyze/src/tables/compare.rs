@@ -263,6 +263,7 @@ pub fn overall(compared: &DataFrame) -> PolarsResult<String> {
     let verdict = text("verdict")?;
     let rows = main_rows(compared)?;
     let label = compared.column("label_a").ok().and_then(|column| column.str().ok());
+    let because = compared.column("because").ok().and_then(|column| column.str().ok());
     let (part, metric) = (text("compared")?, text("metric")?);
     let (ratio, low, high, margin) = (number("ratio")?, number("ratio_low")?, number("ratio_high")?, number("margin")?);
     let described = |row: usize| {
@@ -273,11 +274,21 @@ pub fn overall(compared: &DataFrame) -> PolarsResult<String> {
             (low, high) => format!("{} to {}", shown(low), shown(high)),
         };
         let label = label.and_then(|label| label.get(row)).map_or(String::new(), |label| format!("{label} "));
+        if let Some(why) = because.and_then(|because| because.get(row)) {
+            return format!("{label}{metric} {part} ({why})");
+        }
         format!(
             "{label}{metric} {part} {} times ({interval}; margin {})",
             shown(ratio.get(row)),
             shown(margin.get(row))
         )
+    };
+    let lost = |side: &str| -> Option<&UInt64Chunked> { compared.column(side).ok()?.u64().ok() };
+    let (lost_a, lost_b) = (lost("lost_a"), lost("lost_b"));
+    let is_lost = |row: &&usize| [lost_a, lost_b].iter().flatten().any(|lost| lost.get(**row) > Some(0));
+    let lost = match rows.iter().filter(is_lost).count() {
+        0 => String::new(),
+        count => format!("; of {count}, runs acknowledged nothing"),
     };
     let of = |wanted: Verdict| rows.iter().copied().filter(move |&row| verdict.get(row) == Some(wanted.as_str()));
     let listed = |rows: Vec<usize>| {
@@ -296,9 +307,11 @@ pub fn overall(compared: &DataFrame) -> PolarsResult<String> {
     };
     Ok(match (differing.len(), unclear.len()) {
         _ if all == 0 => "cannot tell: the runs have no part in common that could be compared".to_owned(),
-        (0, 0) => format!("agree: all {all} effects of B are those of A ({margins})"),
-        (0, count) => format!("cannot tell: {count} of {all} intervals reach beyond the margin: {}", listed(unclear)),
-        (count, _) => format!("differ: {count} of {all} effects of B against A: {}", listed(differing)),
+        (0, 0) => format!("agree: all {all} effects of B are those of A ({margins}){lost}"),
+        (0, count) => {
+            format!("cannot tell: {count} of {all} intervals reach beyond the margin: {}{lost}", listed(unclear))
+        }
+        (count, _) => format!("differ: {count} of {all} effects of B against A: {}{lost}", listed(differing)),
     })
 }
 

@@ -30,6 +30,7 @@ use std::rc::Rc;
 
 use polars::prelude::*;
 use run_folder::manifest::Role;
+use run_folder::operation::Kind;
 
 use super::factors::Factors;
 use super::groups::KindKey;
@@ -135,26 +136,34 @@ impl Level {
     }
 
     /// Several runs as one: counts are added, and what was not acknowledged is a share of all that was due; the other numbers
-    /// are geometric means over the runs.
+    /// are geometric means over the runs, of times over those in which something was acknowledged.
     fn pooled(levels: &[Self]) -> Self {
         let sum = |of: fn(&Self) -> u64| levels.iter().map(of).sum();
         let (due, ok) = (sum(|level| level.due), sum(|level| level.ok));
         let values = std::array::from_fn(|metric| match METRICS[metric] {
             NOT_OK_SHARE => not_ok_share(due, ok),
-            _ => {
-                let values: Option<Vec<f64>> = levels.iter().map(|level| level.values[metric]).collect();
-                stats::geometric_mean(&values?)
-            }
+            _ => stats::geometric_mean(&values(levels, metric)?),
         });
         Self { due, ok, values, within: [None; METRICS.len()] }
     }
+}
+
+/// Whether a metric is a time, which runs without an acknowledged operation do not have.
+fn is_time(metric: usize) -> bool {
+    METRICS[metric].ends_with("_ms")
+}
+
+/// A number of each of several runs; of times, of those that have one.
+fn values(levels: &[Level], metric: usize) -> Option<Vec<f64>> {
+    let found = levels.iter().map(|level| level.values[metric]);
+    if is_time(metric) { Some(found.flatten().collect()) } else { found.collect() }
 }
 
 fn not_ok_share(due: u64, ok: u64) -> Option<f64> {
     (due > 0).then(|| due.saturating_sub(ok) as f64 / due as f64)
 }
 
-/// The numbers of one run, by kind (in the order of the summary) and phase.
+/// The numbers of one run, by kind (in the order of kinds in general) and phase.
 type Levels = BTreeMap<KindKey, BTreeMap<Phase, Level>>;
 
 /// One comparison of one run and kind.
@@ -270,14 +279,9 @@ fn levels(run: &Measured) -> PolarsResult<Levels> {
         .map(|name| if *name == NOT_OK_SHARE { Ok(None) } else { summary.column(name)?.f64().map(Some) })
         .collect::<PolarsResult<_>>()?;
     let within = intervals(&run.within)?;
-    let mut order: Vec<&str> = Vec::new();
     let mut levels = Levels::new();
     for row in 0..summary.height() {
         let kind = kinds.get(row).unwrap_or_default();
-        let at = order.iter().position(|known| *known == kind).unwrap_or_else(|| {
-            order.push(kind);
-            order.len() - 1
-        });
         let named = phases.get(row).unwrap_or_default();
         let Some(phase) = Phase::ALL.into_iter().find(|phase| phase.as_str() == named) else { continue };
         let (due, ok) = (due.get(row).unwrap_or(0), ok.get(row).unwrap_or(0));
@@ -290,11 +294,19 @@ fn levels(run: &Measured) -> PolarsResult<Levels> {
             }),
             within: within.get(&(kind, named)).copied().unwrap_or_default(),
         };
-        // The order is that of kinds in general, not of those that this run happens to have: `all` comes last.
-        let place = if kind == super::groups::ALL_KINDS { usize::MAX } else { at };
-        levels.entry((place, kind.to_owned())).or_default().insert(phase, level);
+        levels.entry((place(kind), kind.to_owned())).or_default().insert(phase, level);
     }
     Ok(levels)
+}
+
+/// The order is that of kinds in general, not of those that this run happens to have: runs are put together by it. Unknown
+/// kinds come after the known ones, `all` comes last.
+fn place(kind: &str) -> usize {
+    match Kind::ALL.iter().position(|known| known.as_str() == kind) {
+        Some(at) => at,
+        None if kind == super::groups::ALL_KINDS => usize::MAX,
+        None => Kind::ALL.len(),
+    }
 }
 
 /// The intervals of [`within`], by kind and phase.

@@ -59,6 +59,17 @@ impl Factors {
         }
     }
 
+    /// [`Self::condition`] without the sweep's id: runs of two sweeps that were made alike have the same.
+    pub fn condition_anywhere(&self) -> String {
+        let Ok(mut parts) = serde_json::from_str::<serde_json::Value>(&self.condition) else {
+            return self.condition.clone();
+        };
+        if let Some(sweep) = parts.pointer_mut("/0/0") {
+            *sweep = serde_json::Value::Null;
+        }
+        parts.to_string()
+    }
+
     /// True when the run should show no effect of anything: without a fault, or with a null one.
     pub fn is_null(&self) -> bool {
         self.fault.is_none() || self.fault.as_deref() == Some(Effect::Null.to_string().as_str())

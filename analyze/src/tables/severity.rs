@@ -34,9 +34,6 @@ pub const USUAL: [&str; 3] = ["ops_per_s", "response_p50_ms", "response_p99_ms"]
 /// How the comparison of full runs is called.
 const FULL: &str = "during/baseline";
 
-/// Of a throughput of nothing the logarithm is taken as if this share were left: it has none itself.
-const LEAST_SHARE: f64 = 0.001;
-
 /// Metrics whose severity can be told: throughput, and all times.
 pub fn metrics() -> impl Iterator<Item = &'static str> {
     METRICS.into_iter().filter(|metric| *metric == USUAL[0] || metric.ends_with("_ms"))
@@ -141,8 +138,11 @@ struct Point {
     leader_changes: u64,
     /// Geometric mean of the metric itself.
     level: Option<f64>,
-    /// Absent where one of the runs has no ratio.
+    /// Absent where one of the runs has no ratio, or one of 0: there is no logarithm of it, and any number in its place would be
+    /// what crossings are made of.
     loss: Option<f64>,
+    /// Runs that acknowledged nothing.
+    lost: usize,
     sure: Option<Sure>,
     /// The noise floor, a factor.
     noise: Option<f64>,
@@ -210,7 +210,7 @@ impl Curve {
 
 /// The loss that a ratio stands for.
 fn loss(metric: &str, ratio: f64) -> f64 {
-    let log = ratio.max(LEAST_SHARE).ln();
+    let log = ratio.ln();
     if metric == USUAL[0] { -log } else { log }
 }
 
@@ -233,6 +233,7 @@ fn curves(runs: &[Measured], aims: &[Aim], metrics: &[&str]) -> PolarsResult<Vec
     let (role, kind, compared) = (text("role")?, text("kind")?, text("compared")?);
     let value = by_run.column("fault_value")?.f64()?;
     let changes = by_run.column("leader_changes")?.u64()?;
+    let not_ok = by_run.column("not_ok_share")?.f64()?;
     let aims: BTreeMap<&str, &Aim> = aims.iter().map(|aim| (aim.run.as_str(), aim)).collect();
     let cohorts: BTreeMap<&str, &str> =
         runs.iter().map(|run| (run.run.as_str(), run.factors.cohort.as_str())).collect();
@@ -258,13 +259,18 @@ fn curves(runs: &[Measured], aims: &[Aim], metrics: &[&str]) -> PolarsResult<Vec
                 metric,
                 cohort: cohorts.get(name).copied().unwrap_or_default().to_owned(),
             };
-            let ends = low.get(row).zip(high.get(row)).map(|(low, high)| (loss(metric, low), loss(metric, high)));
+            let ends = low
+                .get(row)
+                .zip(high.get(row))
+                .filter(|&(low, _)| low > 0.0)
+                .map(|(low, high)| (loss(metric, low), loss(metric, high)));
             let found = Row {
                 value,
                 run: name.to_owned(),
                 leader_changes: changes.get(row).unwrap_or(0),
                 level: level.get(row),
-                loss: ratios.get(row).map(|ratio| loss(metric, ratio)),
+                loss: ratios.get(row).filter(|&ratio| ratio > 0.0).map(|ratio| loss(metric, ratio)),
+                is_lost: not_ok.get(row) == Some(1.0),
                 within: ends.map(|(a, b)| (a.min(b), a.max(b))),
                 noise: noise.get(row),
             };
@@ -296,6 +302,7 @@ struct Row {
     leader_changes: u64,
     level: Option<f64>,
     loss: Option<f64>,
+    is_lost: bool,
     within: Option<(f64, f64)>,
     noise: Option<f64>,
 }
@@ -333,6 +340,7 @@ fn point(rows: &[Row], has_between: bool) -> Point {
         level: levels.and_then(|levels| stats::geometric_mean(&levels)),
         sure: losses.as_ref().and_then(|_| spread.map(Sure::Between).or_else(|| within(rows))),
         loss: losses.map(|losses| losses.iter().sum::<f64>() / losses.len() as f64),
+        lost: rows.iter().filter(|row| row.is_lost).count(),
         noise: rows[0].noise,
     }
 }

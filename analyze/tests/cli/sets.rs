@@ -154,11 +154,10 @@ fn sweeps_patterns_and_folders_against_each_other() {
 
     // Patterns: another fault differs; families are matched by their values.
     let (code, out, _) = compare(&["delay5_mid", "delay100_mid", "--format", "csv"]);
-    assert!(code == 0 && out.starts_with("a,b,label_a,label_b,kind,compared,metric,runs_a,runs_b,"), "{out}");
-    assert!(
-        out.contains("delay5_mid,delay100_mid,all,during/before,ops_per_s,6,6,") && out.contains(",differ"),
-        "{out}"
-    );
+    assert!(code == 0 && out.starts_with("a,b,label_a,label_b,sweeps_a,sweeps_b,kind,compared,metric,"), "{out}");
+    let both = format!("\"{FIRST}, {SECOND}\"");
+    let row = format!("delay5_mid,delay100_mid,{both},{both},all,during/before,ops_per_s,6,6,");
+    assert!(out.contains(&row) && out.contains(",differ"), "{out}");
     let (_, _, err) = compare(&["delay5_mid", "delay100_mid", "--format", "csv"]);
     assert!(err.contains("note: differ: ") && err.contains("each has one"), "{err}");
 

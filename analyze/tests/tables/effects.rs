@@ -40,6 +40,28 @@ const FULL: Planted = Planted { run: "3_delay20_full", label: "delay20_full", ms
 fn measured(planted: Planted) -> Measured {
     let rows: Vec<Row> =
         (0..150).map(|at| ("put", at * 20, Some(at * 20), at * 20 + planted.ms[at as usize / 50], "ok", 0)).collect();
+    measured_of(planted, &rows)
+}
+
+/// The same of which nothing under the fault was acknowledged.
+fn lost(planted: Planted) -> Measured {
+    let row = |at: i64| match at / 50 {
+        1 => ("put", at * 20, Some(at * 20), at * 20 + 5000, "unknown", 0),
+        part => ("put", at * 20, Some(at * 20), at * 20 + planted.ms[part as usize], "ok", 0),
+    };
+    measured_of(planted, &(0..150).map(row).collect::<Vec<Row>>())
+}
+
+/// The same of these kinds in turn.
+fn of_kinds(planted: Planted, kinds: &[&'static str]) -> Measured {
+    let row = |at: i64| {
+        let kind = kinds[at as usize % kinds.len()];
+        (kind, at * 20, Some(at * 20), at * 20 + planted.ms[at as usize / 50], "ok", 0)
+    };
+    measured_of(planted, &(0..150).map(row).collect::<Vec<Row>>())
+}
+
+fn measured_of(planted: Planted, rows: &[Row]) -> Measured {
     let phases = match planted {
         Planted { fault: None, .. } => Phases::middle_third(500, 3 * S),
         Planted { is_full: true, .. } => {
@@ -70,8 +92,8 @@ fn measured(planted: Planted) -> Measured {
         },
         leader_changes: planted.leader_changes,
         is_shown: planted.is_shown,
-        summary: summary::table(&operations(&rows), &facts).expect("a summary"),
-        within: delta::within(&operations(&rows), &facts, planted.fault.is_none()).expect("intervals"),
+        summary: summary::table(&operations(rows), &facts).expect("a summary"),
+        within: delta::within(&operations(rows), &facts, planted.fault.is_none()).expect("intervals"),
     }
 }
 
@@ -129,6 +151,50 @@ fn a_full_run_is_compared_with_the_geometric_mean_of_its_own_baselines() {
     let notes = delta::notes(&all(&hidden)).expect("notes");
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].starts_with("1 baseline in which the leader changed"), "{notes:?}");
+}
+
+#[test]
+fn runs_that_lack_a_rare_kind_keep_their_baselines_and_repeats() {
+    let (all, rare) = (["put", "get", "txn"], ["put", "txn"]);
+    let runs = [
+        of_kinds(FULL, &all),
+        of_kinds(Planted { run: "4_delay20_full", ..FULL }, &rare),
+        of_kinds(Planted { is_shown: false, ..BASELINE }, &rare),
+        of_kinds(Planted { run: "5_baseline", is_shown: false, ..BASELINE }, &rare),
+    ];
+    let table = delta::by_label(&runs).expect("a table");
+    assert_eq!(texts(&table, "kind"), ["put", "get", "txn", "all"]);
+    assert_eq!(column(&table, "runs", "during/baseline"), [2.0, 1.0, 2.0, 2.0].map(Some));
+    assert_eq!(column(&table, "baselines", "during/baseline"), [2.0, 0.0, 2.0, 2.0].map(Some));
+    assert_eq!(column(&table, "response_p50_ms_ratio", "during/baseline")[2], Some(4.0));
+}
+
+#[test]
+fn a_run_that_acknowledged_nothing_is_no_loss_of_the_label() {
+    let repeat = |run| Planted { run, ..MID };
+    let runs = [measured(MID), measured(repeat("4_delay20_mid")), lost(repeat("5_delay20_mid"))];
+    let table = delta::by_label(&runs).expect("a table");
+    let during = |table: &DataFrame, name: &str| column(table, name, "during/before")[0];
+    assert_eq!((during(&table, "runs"), during(&table, "runs_ok")), (Some(3.0), Some(2.0)));
+    for name in ["ops_per_s", "ops_per_s_ratio", "ops_per_s_ratio_low"] {
+        assert_eq!(during(&table, name), None, "{name}: two of three runs lost nothing");
+    }
+    let difference = during(&table, "ops_per_s_difference").expect("the mean of the differences is known");
+    assert!((-20.0..-10.0).contains(&difference), "a third of 50/s: {difference}");
+    // The times are those of the other two.
+    let p50 = |end: &str| during(&table, &format!("response_p50_ms{end}")).map(|value| (value * 1e9).round() / 1e9);
+    assert_eq!(
+        (p50(""), p50("_reference"), p50("_ratio"), p50("_difference")),
+        (Some(22.0), Some(2.0), Some(11.0), Some(20.0))
+    );
+    assert_eq!(during(&table, "not_ok_share").map(|share| (share * 100.0).round()), Some(33.0));
+    let text = delta::text_by_label(&table, false).expect("text").to_string();
+    assert!(text.contains("delay20_mid during/before: 1 of 3 runs acknowledged nothing"), "{text}");
+
+    let runs = ["4_delay20_mid", "5_delay20_mid"].map(|run| lost(repeat(run)));
+    let table = delta::by_label(&runs).expect("a table");
+    assert_eq!((during(&table, "ops_per_s_ratio"), during(&table, "runs_ok")), (Some(0.0), Some(0.0)));
+    assert_eq!(during(&table, "response_p50_ms_ratio"), None);
 }
 
 #[test]

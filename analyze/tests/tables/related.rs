@@ -10,12 +10,15 @@ use run_folder::manifest::Role;
 
 use super::{Row, facts, operations};
 
-/// A run whose response time goes from 100 ms to `during_ms` and back, as one of `repeats` that differ by a few percent.
+/// A run whose response time goes from 100 ms to `during_ms` and back (of 0 nothing is acknowledged), as one of `repeats` that differ by a few percent.
 fn run(label: &str, repeat: usize, during_ms: i64, leader_changes: usize) -> Measured {
     let spread = [0, 3, -3, 1][repeat % 4];
     let ms = [100, during_ms + during_ms * spread / 100, 100];
-    let rows: Vec<Row> =
-        (0..150).map(|at| ("put", at * 20, Some(at * 20), at * 20 + ms[at as usize / 50], "ok", 0)).collect();
+    let row = |at: i64| match ms[at as usize / 50] {
+        0 => ("put", at * 20, Some(at * 20), at * 20 + 5000, "unknown", 0),
+        ms => ("put", at * 20, Some(at * 20), at * 20 + ms, "ok", 0),
+    };
+    let rows: Vec<Row> = (0..150).map(row).collect();
     let name = format!("{repeat}_{label}");
     let facts = Facts { run: name.clone(), label: label.to_owned(), ..facts(true) };
     let digits: String = label.chars().filter(char::is_ascii_digit).collect();
@@ -115,4 +118,92 @@ fn runs_in_which_the_leader_changed_are_compared_with_such_only() {
     assert_eq!(verdicts(&compared), ["delay10_mid between-run agree"]);
     let runs = compared.frame.column("runs_a").expect("it").u64().expect("counts").get(0);
     assert_eq!(runs, Some(3));
+}
+
+#[test]
+fn runs_that_acknowledged_nothing_are_told() {
+    let label = [("delay10_mid", 200)];
+    let (whole, lost) = (set("a", &label, 3), set("b", &[("delay10_mid", 0)], 3));
+    let mut partly = set("b", &label, 2);
+    partly.measured.push(run("delay10_mid", 2, 0, 0));
+    // Verdicts on throughput and the median under the fault; of all B's runs that acknowledged nothing.
+    let told = |a: &Set, b: &Set| {
+        let compared = compare(a, b);
+        let text = |name: &str, row: usize| {
+            compared.frame.column(name).expect(name).str().expect("text").get(row).unwrap_or("-").to_owned()
+        };
+        let part = |row: &usize| text("compared", *row) == "during/before" && text("metric", *row) != "response_p99_ms";
+        let rows: Vec<usize> = (0..compared.frame.height()).filter(part).collect();
+        let told =
+            rows.iter().map(|&row| format!("{} {}", text("metric", row), text("verdict", row))).collect::<Vec<_>>();
+        let lost = compared.frame.column("lost_b").expect("it").u64().expect("counts").get(rows[0]);
+        (told, lost, overall(&compared.frame).expect("words"), number(&compared, "ratio", rows[0]))
+    };
+    let (rows, lost_b, words, ratio) = told(&whole, &lost);
+    assert_eq!(rows, ["ops_per_s differ", "response_p50_ms cannot tell"]);
+    assert_eq!((lost_b, ratio), (Some(3), Some(0.0)));
+    assert!(words.starts_with("differ: 1 of 6") && words.contains("3 of 3 runs of B acknowledged nothing"), "{words}");
+    assert!(words.ends_with("; of 3, runs acknowledged nothing"), "{words}");
+
+    let (rows, lost_b, words, ratio) = told(&whole, &partly);
+    assert_eq!(rows, ["ops_per_s cannot tell", "response_p50_ms cannot tell"]);
+    assert_eq!((lost_b, ratio), (Some(1), None));
+    assert!(words.starts_with("cannot tell: 3 of 6"), "{words}");
+
+    let (rows, ..) = told(&lost, &lost);
+    assert_eq!(rows, ["ops_per_s agree"], "nothing is nothing, and has no times");
+}
+
+#[test]
+fn runs_of_other_conditions_are_no_repeats() {
+    // As two sweeps in one folder, the second at another target with another effect.
+    let of_sweep = |sweep: &str, target: &str, ms: i64| {
+        let mut set = set(sweep, &[("delay10_mid", ms)], 3);
+        for run in &mut set.measured {
+            run.factors.sweep = Some(sweep.to_owned());
+            run.run = format!("{sweep}_{}", run.run);
+            run.factors.condition = format!(r#"[["{sweep}","load"],"delay10_mid","{target}"]"#);
+        }
+        set
+    };
+    let both = |ms: i64| {
+        let mut both = of_sweep("first", "leader", 200);
+        both.measured.extend(of_sweep("second", "follower", ms).measured);
+        both
+    };
+    let compared = compare(&both(400), &both(800));
+    assert_eq!(verdicts(&compared), ["delay10_mid between-run agree", "delay10_mid between-run differ"]);
+    let runs = compared.frame.column("runs_a").expect("it").u64().expect("counts");
+    assert!(runs.iter().all(|runs| runs == Some(3)), "{:?}", compared.frame);
+    let names = sets::names(&compared.frame).expect("names");
+    assert!(names[0] == "delay10_mid (first)" && names.last().is_some_and(|name| name == "delay10_mid (second)"));
+    // Another sweep with the same conditions, and one with others that nothing else could be meant by.
+    let compared = compare(&of_sweep("first", "leader", 200), &of_sweep("third", "leader", 200));
+    assert_eq!(verdicts(&compared), ["delay10_mid between-run agree"]);
+    let compared = compare(&of_sweep("first", "leader", 200), &of_sweep("third", "etcd2", 200));
+    assert_eq!(verdicts(&compared), ["delay10_mid between-run agree"]);
+}
+
+#[test]
+fn a_noise_floor_makes_nothing_agree() {
+    // Null faults whose halves differ by a factor of four.
+    let with_floor = |ms: i64| {
+        let mut set = set("set", &[("delay10_mid", ms)], 3);
+        let mut null = run("null0_mid", 0, 400, 0);
+        null.factors =
+            Factors { fault: Some("null fault".to_owned()), value: None, role: Role::Control, ..null.factors };
+        set.measured.push(Measured { is_shown: false, ..null });
+        set
+    };
+    let because = |compared: &Compared| {
+        let because = compared.frame.column("because").expect("it").str().expect("text");
+        because.iter().flatten().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let compared = compare(&with_floor(200), &with_floor(400));
+    assert_eq!(verdicts(&compared), ["delay10_mid between-run cannot tell"]);
+    assert!(because(&compared).iter().all(|why| why == "within the noise floor"), "{:?}", because(&compared));
+    assert!(number(&compared, "noise", 1) > Some(3.9) && number(&compared, "margin", 1) == Some(1.25));
+    // What is within the margin agrees, floor or not; what is far outside of both differs.
+    assert_eq!(verdicts(&compare(&with_floor(200), &with_floor(200))), ["delay10_mid between-run agree"]);
+    assert_eq!(verdicts(&compare(&with_floor(100), &with_floor(900))), ["delay10_mid between-run differ"]);
 }

@@ -9,11 +9,15 @@ use run_folder::manifest::Role;
 
 use super::{Row, facts, operations};
 
-/// A run of 50 operations a second whose response time is `from_ms` before and after a fault and `to_ms` in it.
+/// A run of 50 operations a second whose response time is `from_ms` before and after a fault and `to_ms` in it;
+/// of 0 nothing is acknowledged.
 fn run(value: f64, repeat: u32, (from_ms, to_ms): (i64, i64), leader_changes: usize) -> (Measured, Aim) {
     let ms = [from_ms, to_ms, from_ms];
-    let rows: Vec<Row> =
-        (0..150).map(|at| ("put", at * 20, Some(at * 20), at * 20 + ms[at as usize / 50], "ok", 0)).collect();
+    let row = |at: i64| match ms[at as usize / 50] {
+        0 => ("put", at * 20, Some(at * 20), at * 20 + 5000, "unknown", 0),
+        ms => ("put", at * 20, Some(at * 20), at * 20 + ms, "ok", 0),
+    };
+    let rows: Vec<Row> = (0..150).map(row).collect();
     let label = format!("delay{value}_mid");
     let name = format!("{repeat}_{label}");
     let facts = Facts { run: name.clone(), label: label.clone(), ..facts(true) };
@@ -135,4 +139,23 @@ fn leader_and_follower_are_different_curves() {
     assert_eq!(column(&table, "runs"), [Some(2.0), Some(1.0)]);
     let without: Vec<Aim> = Vec::new();
     assert_eq!(severity::table(&runs, &without, &P50).expect("a table").height(), 0);
+}
+
+#[test]
+fn where_nothing_is_acknowledged_no_number_is_made_up() {
+    // Of the most severe value one run acknowledged nothing, or both.
+    for (last, lost) in [([2, 0], 1.0), ([0, 0], 2.0)] {
+        let (runs, aims) = sweep(&[(10.0, [1, 1]), (20.0, [1, 1]), (40.0, last)]);
+        let table = severity::table(&runs, &aims, &["ops_per_s"]).expect("a table");
+        assert_eq!(column(&table, "runs_lost"), [Some(0.0), Some(0.0), Some(lost)]);
+        assert_eq!((column(&table, "ratio")[2], column(&table, "degradation_percent")[2]), (None, None));
+        let text = severity::text(&table, false).expect("text").to_string();
+        assert!(text.contains(&format!("40 ms: {lost} of 2 runs acknowledged nothing")), "{text}");
+        let found = crossings::table(&runs, &aims, &["ops_per_s"], crossings::USUAL_PERCENT).expect("crossings");
+        assert_eq!((column(&found, "crossing")[0], column(&found, "value_severest")[0]), (None, Some(20.0)));
+        assert_eq!(words(&found, "crossing_side")[0].as_deref(), Some("beyond"));
+        assert_eq!(words(&found, "nothing_acknowledged")[0].as_deref(), Some("40"));
+        let text = crossings::text(&found, false).expect("text").to_string();
+        assert!(text.contains("> 20 ms") && text.contains("runs acknowledged nothing at 40 ms"), "{text}");
+    }
 }

@@ -27,6 +27,11 @@ const DELTA_WHAT: &[Documented] = &[
         "during/before, after/before or during/baseline; a baseline's are between its thirds and against the others",
     ),
     column("runs", "count", "repeats that are pooled; with --by label only"),
+    column(
+        "runs_ok",
+        "count",
+        "repeats in which something was acknowledged, of which the times are; with --by label only",
+    ),
     column("leader_changes", "count", "changes of leader after time 0, over all runs of the row"),
     column("baselines", "count", "runs that it is compared with; null where a run is compared with itself"),
     column(
@@ -47,7 +52,7 @@ const DELTA_NUMBERS: &[Documented] = &[
     column(
         "{metric}_ratio",
         "factor",
-        "value by reference; of repeats the geometric mean; null where the reference is 0",
+        "value by reference; of repeats the geometric mean; null where the reference, or the value of some repeats only, is 0",
     ),
     column("{metric}_ratio_low", "factor", "lower end of its 95 % interval: over repeats or, with one run, within it"),
     column("{metric}_ratio_high", "factor", "upper end"),
@@ -98,6 +103,8 @@ const COMPARE_SETS_COLUMNS: &[Documented] = &[
     column("b", "text", "the second one"),
     column("label_a", "text", "what is compared of the first set"),
     column("label_b", "text", "what it is compared with; mostly the same label"),
+    column("sweeps_a", "text", "ids of the sweeps that the runs of A are of, with commas between; null outside of any"),
+    column("sweeps_b", "text", "ids of the sweeps that the runs of B are of"),
     column("kind", "text", "kind of operation, as in summary"),
     column(
         "compared",
@@ -107,9 +114,16 @@ const COMPARE_SETS_COLUMNS: &[Documented] = &[
     column("metric", "text", "name of the metric, as in delta"),
     column("runs_a", "count", "runs of A; those in which the leader changed have rows of their own"),
     column("runs_b", "count", "runs of B"),
+    column("lost_a", "count", "runs of A that acknowledged nothing"),
+    column("lost_b", "count", "runs of B that acknowledged nothing"),
     column("leader_changes_a", "count", "changes of leader over all runs of A"),
     column("leader_changes_b", "count", "changes of leader over all runs of B"),
-    column("effect_a", "number", "effect in A, geometric mean over its runs: a ratio, or a level in the metric's unit"),
+    column(
+        "effect_a",
+        "number",
+        "effect in A, geometric mean over its runs: a ratio, or a level in the metric's unit; times of the runs that acknowledged \
+         something; of throughput 0 where no run did, null where some did not",
+    ),
     column("effect_a_low", "number", "lower end of its 95 % interval; null where there is none"),
     column("effect_a_high", "number", "upper end"),
     column("effect_b", "number", "effect in B"),
@@ -126,12 +140,14 @@ const COMPARE_SETS_COLUMNS: &[Documented] = &[
         "text",
         "between-run; within-run where one of the two has a single run; null where there is none",
     ),
+    column("margin", "factor", "what counts as the same: --margin"),
+    column("noise", "factor", "noise floor, the larger one of both sets; null where there is none"),
+    column("verdict", "text", "agree, differ (outside of the noise floor too) or cannot tell"),
     column(
-        "margin",
-        "factor",
-        "what counts as the same: --margin, or the noise floor of either set where that is larger",
+        "because",
+        "text",
+        "what else that is from: runs that acknowledged nothing, or the noise floor; null where nothing",
     ),
-    column("verdict", "text", "agree, differ or cannot tell"),
 ];
 
 pub(super) const SEVERITY: DocumentedTable = DocumentedTable {
@@ -156,10 +172,11 @@ const CURVE: &[Documented] = &[
 const SEVERITY_COLUMNS: &[Documented] = &[
     column("fault_value", "fault_unit", "the fault's size"),
     column("runs", "count", "runs at this value; those in which the leader changed have rows of their own"),
-    column("run_names", "text", "their names, with commas between"),
+    column("runs_lost", "count", "those of them that acknowledged nothing"),
+    column("run_names", "text", "names of the runs, with commas between"),
     column("leader_changes", "count", "changes of leader in all of them"),
     column("value", "as metric", "geometric mean of the metric under the fault"),
-    column("ratio", "factor", "geometric mean of the runs' ratios; null where one of them has none"),
+    column("ratio", "factor", "geometric mean of the runs' ratios; null where one of them has none, or 0"),
     column("ratio_low", "factor", "lower end of its 95 % interval"),
     column("ratio_high", "factor", "upper end"),
     column("interval", "text", "between-run; within-run with one run or one baseline; null where there is none"),
@@ -211,6 +228,11 @@ const CROSSINGS_COLUMNS: &[Documented] = &[
         "reversals",
         "text",
         "values at which less is lost than at milder ones, with commas between; null without any",
+    ),
+    column(
+        "nothing_acknowledged",
+        "text",
+        "values at which runs acknowledged nothing, which are not on the curve: beyond may lie before them; null without any",
     ),
     column(
         "leader_changed",

@@ -7,7 +7,7 @@
 //! the two sides (G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures: a general
 //! approach", Statistics in Medicine 27(10), 2008).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::*;
 use run_folder::manifest::Role;
@@ -16,6 +16,7 @@ use super::Verdict;
 use crate::phases::Phase;
 use crate::stats::intervals::Bounded;
 use crate::tables::delta::{self, Measured};
+use crate::tables::factors::Factors;
 use crate::tables::spread::{self, Spread, half_width};
 
 mod text;
@@ -57,6 +58,8 @@ pub struct Compared {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Key {
     label: String,
+    /// Workload, cluster and fault: see [`Factors::condition_anywhere`].
+    condition: String,
     /// Runs in which the leader changed are never pooled with others.
     has_changed: bool,
     kind: String,
@@ -69,9 +72,13 @@ struct Effects {
     key: Key,
     family: String,
     value: Option<f64>,
+    /// The sweeps that the runs are of.
+    sweeps: BTreeSet<String>,
     leader_changes: u64,
-    /// One for each run.
+    /// One for each run, but for those that acknowledged nothing.
     effects: Vec<f64>,
+    /// Runs that acknowledged nothing.
+    lost: usize,
     /// Of a single run the interval within it.
     within: Option<(f64, f64)>,
     /// Whether the runs share what they are compared with, and what that could differ by.
@@ -81,12 +88,34 @@ struct Effects {
 }
 
 impl Effects {
-    fn mean(&self) -> f64 {
-        self.effects.iter().map(|effect| effect.ln()).sum::<f64>() / self.effects.len() as f64
+    fn runs(&self) -> usize {
+        self.effects.len() + self.lost
+    }
+
+    /// Whether it is a time, which runs that acknowledged nothing do not have.
+    fn is_time(&self) -> bool {
+        self.key.metric.ends_with("_ms")
+    }
+
+    /// The mean on the logarithm; absent where a zero is in its way.
+    fn mean(&self) -> Option<f64> {
+        let is_known = !self.effects.is_empty() && (self.lost == 0 || self.is_time());
+        is_known.then(|| self.effects.iter().map(|effect| effect.ln()).sum::<f64>() / self.effects.len() as f64)
+    }
+
+    /// Whether all runs acknowledged nothing.
+    fn is_nothing(&self) -> bool {
+        self.effects.is_empty()
+    }
+
+    /// The effect over the runs: 0 of a throughput where none acknowledged anything, absent where some did.
+    fn effect(&self) -> Option<f64> {
+        self.mean().map(f64::exp).or_else(|| (self.is_nothing() && !self.is_time()).then_some(0.0))
     }
 
     /// What the mean on the logarithm could differ by: what its runs do, and what the baselines that they share do.
     fn spreads(&self) -> Option<Vec<Spread>> {
+        self.mean()?;
         let logs: Vec<f64> = self.effects.iter().map(|effect| effect.ln()).collect();
         let own = Spread::of(&logs)?;
         // What one baseline differs by is not known.
@@ -97,18 +126,18 @@ impl Effects {
     }
 
     /// The mean on the logarithm, with its 95 % interval.
-    fn bounded(&self) -> Bounded {
-        let mean = self.mean();
+    fn bounded(&self) -> Option<Bounded> {
+        let mean = self.mean()?;
         let interval = match self.spreads() {
             Some(spreads) => Some((mean - half_width(&spreads), mean + half_width(&spreads))),
             None => self.within.map(|(low, high)| (low.ln(), high.ln())),
         };
-        Bounded { value: mean, interval }
+        Some(Bounded { value: mean, interval })
     }
 
     /// The 95 % interval of the effect.
     fn interval(&self) -> Option<(f64, f64)> {
-        self.bounded().interval.map(|(low, high)| (low.exp(), high.exp()))
+        self.bounded()?.interval.map(|(low, high)| (low.exp(), high.exp()))
     }
 }
 
@@ -116,28 +145,66 @@ impl Effects {
 struct Related<'a> {
     a: &'a Effects,
     b: &'a Effects,
-    ratio: f64,
+    ratio: Option<f64>,
     interval: Option<(f64, f64)>,
     sort: Option<&'static str>,
-    difference: (f64, Option<(f64, f64)>),
+    difference: Option<f64>,
+    difference_interval: Option<(f64, f64)>,
     margin: f64,
+    /// The noise floor of either set, a factor.
+    noise: Option<f64>,
+}
+
+impl Related<'_> {
+    /// The verdict, and where that is not plain from the interval, why.
+    ///
+    /// A noise floor makes no margin wider: what is within the noise is not known to be the same. It only takes away the
+    /// reason to call it different.
+    fn verdict(&self) -> (Verdict, Option<String>) {
+        let (a, b) = (self.a, self.b);
+        if a.lost + b.lost > 0 {
+            let lost = |name: &str, of: &Effects| match (of.lost, of.runs()) {
+                (0, _) => None,
+                (lost, runs) => Some(format!("{lost} of {runs} runs of {name} acknowledged nothing")),
+            };
+            let why = Some([lost("A", a), lost("B", b)].into_iter().flatten().collect::<Vec<_>>().join(", "));
+            let is_whole = |of: &Effects| of.lost == 0 || of.is_nothing();
+            return match is_whole(a) && is_whole(b) && !a.is_time() {
+                true if a.is_nothing() && b.is_nothing() => (Verdict::Agree, why),
+                true => (Verdict::Differ, why),
+                false => (Verdict::CannotTell, why),
+            };
+        }
+        let floor = self.noise.unwrap_or(1.0);
+        match Verdict::of(self.interval, self.margin) {
+            Verdict::Agree => (Verdict::Agree, None),
+            _ => match Verdict::of(self.interval, floor.max(self.margin)) {
+                Verdict::Agree => (Verdict::CannotTell, Some("within the noise floor".to_owned())),
+                other => (other, None),
+            },
+        }
+    }
 }
 
 /// Compares two sets, one row for each label, kind, part and metric that both have. Columns:
 ///
-/// - `a`, `b`: the sets; `label_a`, `label_b`: what is compared, mostly the same label
+/// - `a`, `b`: the sets; `label_a`, `label_b`: what is compared, mostly the same label; runs of a label with different workloads,
+///   clusters or faults have rows of their own, and are compared with such of the same in the other set where there are any;
+///   `sweeps_a`, `sweeps_b`: what sweeps they are of, with commas between
 /// - `kind`, `compared`: as in [`delta::by_run`], the effect being a ratio; `all` of runs without a fault and `during` of
 ///   full runs that lack baselines in one of the sets, the effect being the level itself
 /// - `metric`: one of `metrics`
-/// - `runs_a`, `runs_b`; `leader_changes_a`, `leader_changes_b`: runs in which the leader changed have rows of their own
-/// - `effect_a`, `effect_b`: geometric means over the runs, of levels in operations per second and milliseconds; `_low`,
-///   `_high`: their 95 % intervals
+/// - `runs_a`, `runs_b`; `lost_a`, `lost_b`: those of them that acknowledged nothing; `leader_changes_a`, `leader_changes_b`: runs in which the leader changed have rows of their own
+/// - `effect_a`, `effect_b`: geometric means over the runs, of levels in operations per second and milliseconds; times are of the
+///   runs that acknowledged something, of throughput it is 0 where none did, and null where only some did; `_low`, `_high`:
+///   their 95 % intervals
 /// - `difference`: `effect_b` - `effect_a`, `difference_low`, `difference_high` its 95 % interval
 /// - `ratio`: `effect_b` / `effect_a`; `ratio_low`, `ratio_high` its 95 % interval
 /// - `interval`: `between-run`, or `within-run` where one of the two has a single run: then it does not contain what that run would
 ///   differ by when recorded again; null where there is none
-/// - `margin`: what counts as the same; `margin` or the noise floor of either set, whichever is larger
-/// - `verdict`: see [`Verdict`]
+/// - `margin`: what counts as the same; `noise`: the noise floor, the larger one of both sets, null where there is none
+/// - `verdict`: see [`Verdict`]; `differ` only outside of the noise floor too; `because`: what else it is from than interval and margin: runs
+///   that acknowledged nothing, or the noise floor
 ///
 /// # Errors
 /// [`PolarsError`] when a summary lacks a column.
@@ -147,8 +214,9 @@ pub fn table(a: &Set, b: &Set, metrics: &[&'static str], margin: f64) -> PolarsR
     levels_where_needed(a, &mut of_a, &of_b, metrics)?;
     levels_where_needed(b, &mut of_b, &of_a, metrics)?;
     let matched = matched(&of_a, &of_b);
+    let others = |key: &Key| (key.has_changed, key.kind.clone(), key.compared.clone(), key.metric);
+    let is_repeat = |a: &Effects, b: &Effects| a.key.label == b.key.label && others(&a.key) == others(&b.key);
     let is_same = |a: &Effects, b: &Effects| {
-        let others = |key: &Key| (key.has_changed, key.kind.clone(), key.compared.clone(), key.metric);
         let is_label = match matched {
             Matched::ByLabel => a.key.label == b.key.label,
             Matched::ByValue => a.value == b.value,
@@ -156,13 +224,27 @@ pub fn table(a: &Set, b: &Set, metrics: &[&'static str], margin: f64) -> PolarsR
         };
         is_label && others(&a.key) == others(&b.key)
     };
-    let pairs: Vec<(&Effects, &Effects)> =
-        of_a.iter().filter_map(|a| Some((a, of_b.iter().find(|b| is_same(a, b))?))).collect();
-    let mut related: Vec<Related<'_>> = pairs.into_iter().map(|(a, b)| related(a, b, margin)).collect();
+    let counterpart = |a: &Effects| {
+        let others: Vec<&Effects> = of_b.iter().filter(|b| is_same(a, b)).collect();
+        let is_same_condition = |a: &Effects, b: &Effects| a.key.condition == b.key.condition;
+        if let Some(same) = others.iter().copied().find(|b| is_same_condition(a, b)) {
+            return Some(same);
+        }
+        // Sets may have been recorded under other conditions, which is no question where each has one of them left over.
+        let repeats: Vec<&Effects> = of_a.iter().filter(|other| is_repeat(a, other)).collect();
+        let left_a = repeats.iter().filter(|a| !others.iter().any(|b| is_same_condition(a, b))).count();
+        let mut left_b = others.iter().filter(|b| !repeats.iter().any(|a| is_same_condition(a, b)));
+        let only = left_b.next().copied();
+        only.filter(|_| left_a == 1 && left_b.next().is_none())
+    };
+    let pairs: Vec<(&Effects, &Effects)> = of_a.iter().filter_map(|a| Some((a, counterpart(a)?))).collect();
+    let known = pairs.into_iter().filter(|(a, b)| !(a.is_nothing() && b.is_nothing() && a.is_time()));
+    let mut related: Vec<Related<'_>> = known.map(|(a, b)| related(a, b, margin)).collect();
     // All that is known of a label stands together, part by part.
-    let mut order: Vec<(String, bool)> = Vec::new();
+    let of_row = |row: &Related<'_>| (row.a.key.label.clone(), row.a.key.condition.clone(), row.a.key.has_changed);
+    let mut order: Vec<(String, String, bool)> = Vec::new();
     for row in &related {
-        let label = (row.a.key.label.clone(), row.a.key.has_changed);
+        let label = of_row(row);
         if !order.contains(&label) {
             order.push(label);
         }
@@ -171,7 +253,7 @@ pub fn table(a: &Set, b: &Set, metrics: &[&'static str], margin: f64) -> PolarsR
         |key: &Key| ["during/before", "after/before", "during/baseline"].iter().position(|part| *part == key.compared);
     related.sort_by_key(|row| {
         let key = &row.a.key;
-        let label = order.iter().position(|(label, changed)| *label == key.label && *changed == key.has_changed);
+        let label = order.iter().position(|label| *label == of_row(row));
         (label, key.kind == "all", key.kind.clone(), part(key))
     });
     let only_a = only(&of_a, &related.iter().map(|row| row.a).collect::<Vec<_>>());
@@ -225,8 +307,8 @@ fn effects(measured: &[Measured], metrics: &[&'static str]) -> PolarsResult<Vec<
     let (role, kind, compared) = (text("role")?, text("kind")?, text("compared")?);
     let value = by_run.column("fault_value")?.f64()?;
     let changes = by_run.column("leader_changes")?.u64()?;
-    let cohorts: BTreeMap<&str, &str> =
-        measured.iter().map(|run| (run.run.as_str(), run.factors.cohort.as_str())).collect();
+    let factors: BTreeMap<&str, &Factors> = measured.iter().map(|run| (run.run.as_str(), &run.factors)).collect();
+    let (not_ok, baselines) = (by_run.column("not_ok_share")?.f64()?, by_run.column("baselines")?.u64()?);
     let mut known = BTreeMap::new();
     let mut found: Vec<Effects> = Vec::new();
     for &metric in metrics {
@@ -235,16 +317,23 @@ fn effects(measured: &[Measured], metrics: &[&'static str]) -> PolarsResult<Vec<
         let (ratio, noise) = (number("_ratio")?, number("_noise")?);
         let (low, high) = (number("_ratio_low")?, number("_ratio_high")?);
         for row in (0..by_run.height()).filter(|&row| role.get(row) != Some(Role::Baseline.as_str())) {
-            let Some(effect) = ratio.get(row).filter(|&ratio| ratio > 0.0) else { continue };
+            let effect = ratio.get(row).filter(|&ratio| ratio > 0.0);
+            let is_lost = not_ok.get(row) == Some(1.0) && baselines.get(row) != Some(0);
+            // Without an effect there is still one to tell of where operations were due and none was acknowledged.
+            let Some(factors) = name.get(row).and_then(|name| factors.get(name)) else { continue };
+            if effect.is_none() && !(is_lost && can_be_lost(metric)) {
+                continue;
+            }
             let key = Key {
                 label: label.get(row).unwrap_or_default().to_owned(),
+                condition: factors.condition_anywhere(),
                 has_changed: changes.get(row) > Some(0),
                 kind: kind.get(row).unwrap_or_default().to_owned(),
                 compared: compared.get(row).unwrap_or_default().to_owned(),
                 metric,
             };
             let has_shared = key.compared == "during/baseline";
-            let cohort = name.get(row).and_then(|name| cohorts.get(name)).copied().filter(|_| has_shared);
+            let cohort = Some(factors.cohort.as_str()).filter(|_| has_shared);
             let shared = match cohort.map(|cohort| (cohort, key.kind.clone(), metric)) {
                 Some(of) if !known.contains_key(&of) => {
                     let shared = spread::of_baselines(measured, of.0, &of.1, metric)?;
@@ -258,9 +347,11 @@ fn effects(measured: &[Measured], metrics: &[&'static str]) -> PolarsResult<Vec<
                 key,
                 family: family.get(row).unwrap_or_default().to_owned(),
                 value: value.get(row),
+                sweeps: factors.sweep.iter().cloned().collect(),
                 leader_changes: changes.get(row).unwrap_or(0),
-                effects: vec![effect],
-                within: low.get(row).zip(high.get(row)),
+                effects: effect.into_iter().collect(),
+                lost: usize::from(effect.is_none()),
+                within: low.get(row).zip(high.get(row)).filter(|_| effect.is_some()),
                 has_shared,
                 shared,
                 noise: noise.get(row),
@@ -298,16 +389,27 @@ fn levels_where_needed(
     Ok(())
 }
 
+/// Whether a metric is lost with all operations: throughput is 0 then, and there are no times.
+fn can_be_lost(metric: &str) -> bool {
+    metric == "ops_per_s" || metric.ends_with("_ms")
+}
+
 /// The levels of one run in one phase.
 fn levels(measured: &Measured, phase: Phase, metrics: &[&'static str]) -> PolarsResult<Vec<Effects>> {
     let summary = &measured.summary;
     let (kinds, phases) = (summary.column("kind")?.str()?, summary.column("phase")?.str()?);
+    let (due, ok) = (summary.column("count")?.u64()?, summary.column("ok")?.u64()?);
     let mut found = Vec::new();
     for row in (0..summary.height()).filter(|&row| phases.get(row) == Some(phase.as_str())) {
         for &metric in metrics {
-            let Some(level) = summary.column(metric)?.f64()?.get(row).filter(|&level| level > 0.0) else { continue };
+            let level = summary.column(metric)?.f64()?.get(row).filter(|&level| level > 0.0);
+            let is_lost = due.get(row) > Some(0) && ok.get(row) == Some(0);
+            if level.is_none() && !(is_lost && can_be_lost(metric)) {
+                continue;
+            }
             let key = Key {
                 label: measured.factors.label.clone(),
+                condition: measured.factors.condition_anywhere(),
                 has_changed: measured.leader_changes > 0,
                 kind: kinds.get(row).unwrap_or_default().to_owned(),
                 compared: phase.as_str().to_owned(),
@@ -317,8 +419,10 @@ fn levels(measured: &Measured, phase: Phase, metrics: &[&'static str]) -> Polars
                 key,
                 family: measured.factors.family.clone(),
                 value: measured.factors.value,
+                sweeps: measured.factors.sweep.iter().cloned().collect(),
                 leader_changes: measured.leader_changes as u64,
-                effects: vec![level],
+                effects: level.into_iter().collect(),
+                lost: usize::from(level.is_none()),
                 within: None,
                 has_shared: false,
                 shared: None,
@@ -334,6 +438,9 @@ fn push(found: &mut Vec<Effects>, one: Effects) {
     match found.iter_mut().find(|known| known.key == one.key) {
         Some(known) => {
             known.effects.extend(one.effects);
+            known.lost += one.lost;
+            known.within = known.within.or(one.within);
+            known.sweeps.extend(one.sweeps);
             known.leader_changes += one.leader_changes;
             known.noise = known.noise.into_iter().chain(one.noise).reduce(f64::max);
         }
@@ -342,7 +449,19 @@ fn push(found: &mut Vec<Effects>, one: Effects) {
 }
 
 fn related<'a>(a: &'a Effects, b: &'a Effects, margin: f64) -> Related<'a> {
-    let (of_a, of_b) = (a.bounded(), b.bounded());
+    let noise = a.noise.into_iter().chain(b.noise).reduce(f64::max);
+    let point = Related {
+        a,
+        b,
+        ratio: a.effect().zip(b.effect()).and_then(|(a, b)| (a > 0.0).then(|| b / a)),
+        interval: None,
+        sort: None,
+        difference: a.effect().zip(b.effect()).map(|(a, b)| b - a),
+        difference_interval: None,
+        margin,
+        noise,
+    };
+    let (Some(of_a), Some(of_b)) = (a.bounded(), b.bounded()) else { return point };
     let (interval, sort) = match (a.spreads(), b.spreads()) {
         (Some(spreads_a), Some(spreads_b)) => {
             let half = half_width(&[spreads_a, spreads_b].concat());
@@ -355,16 +474,36 @@ fn related<'a>(a: &'a Effects, b: &'a Effects, margin: f64) -> Related<'a> {
         }
     };
     let exp = |of: Bounded, effects: &Effects| Bounded { value: of.value.exp(), interval: effects.interval() };
-    let difference = exp(of_b, b).less(exp(of_a, a));
     Related {
-        a,
-        b,
-        ratio: (of_b.value - of_a.value).exp(),
+        ratio: Some((of_b.value - of_a.value).exp()),
         interval: interval.map(|(low, high)| (low.exp(), high.exp())),
         sort,
-        difference: (difference.value, difference.interval),
-        margin: a.noise.into_iter().chain(b.noise).fold(margin, f64::max),
+        difference_interval: exp(of_b, b).less(exp(of_a, a)).interval,
+        ..point
     }
+}
+
+/// What each row of [`table`] is about, in words: the label, with the sweeps where one label has several rows for one thing.
+///
+/// # Errors
+/// [`PolarsError`] when `compared` is no such table.
+pub fn names(compared: &DataFrame) -> PolarsResult<Vec<String>> {
+    let text = |name: &str| -> PolarsResult<&StringChunked> { compared.column(name)?.str() };
+    let (label_a, label_b) = (text("label_a")?, text("label_b")?);
+    let (sweeps_a, sweeps_b) = (text("sweeps_a")?, text("sweeps_b")?);
+    let sweeps = |row: usize| (sweeps_a.get(row), sweeps_b.get(row));
+    let name = |row: usize| {
+        let (a, b) = (label_a.get(row).unwrap_or_default(), label_b.get(row).unwrap_or_default());
+        let name = if a == b { a.to_owned() } else { format!("{a} and {b}") };
+        let has_several =
+            (0..compared.height()).any(|other| label_a.get(other) == label_a.get(row) && sweeps(other) != sweeps(row));
+        match sweeps(row) {
+            (Some(a), Some(b)) if has_several && a == b => format!("{name} ({a})"),
+            (a, b) if has_several => format!("{name} ({} and {})", a.unwrap_or("no sweep"), b.unwrap_or("no sweep")),
+            _ => name,
+        }
+    };
+    Ok((0..compared.height()).map(name).collect())
 }
 
 fn frame(rows: &[Related<'_>], (a, b): (&str, &str)) -> PolarsResult<DataFrame> {
@@ -377,6 +516,10 @@ fn frame(rows: &[Related<'_>], (a, b): (&str, &str)) -> PolarsResult<DataFrame> 
     let count = |name: &str, of: &dyn Fn(&Related<'_>) -> u64| {
         Column::new(name.into(), rows.iter().map(of).collect::<Vec<_>>())
     };
+    let sweeps = |of: &Effects| {
+        let listed = of.sweeps.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        Some(listed).filter(|listed| !listed.is_empty())
+    };
     DataFrame::new(
         rows.len(),
         vec![
@@ -384,28 +527,34 @@ fn frame(rows: &[Related<'_>], (a, b): (&str, &str)) -> PolarsResult<DataFrame> 
             text("b", &|_| Some(b.to_owned())),
             text("label_a", &|row| Some(row.a.key.label.clone())),
             text("label_b", &|row| Some(row.b.key.label.clone())),
+            text("sweeps_a", &|row| sweeps(row.a)),
+            text("sweeps_b", &|row| sweeps(row.b)),
             text("kind", &|row| Some(row.a.key.kind.clone())),
             text("compared", &|row| Some(row.a.key.compared.clone())),
             text("metric", &|row| Some(row.a.key.metric.to_owned())),
-            count("runs_a", &|row| row.a.effects.len() as u64),
-            count("runs_b", &|row| row.b.effects.len() as u64),
+            count("runs_a", &|row| row.a.runs() as u64),
+            count("runs_b", &|row| row.b.runs() as u64),
+            count("lost_a", &|row| row.a.lost as u64),
+            count("lost_b", &|row| row.b.lost as u64),
             count("leader_changes_a", &|row| row.a.leader_changes),
             count("leader_changes_b", &|row| row.b.leader_changes),
-            number("effect_a", &|row| Some(row.a.mean().exp())),
+            number("effect_a", &|row| row.a.effect()),
             number("effect_a_low", &|row| Some(row.a.interval()?.0)),
             number("effect_a_high", &|row| Some(row.a.interval()?.1)),
-            number("effect_b", &|row| Some(row.b.mean().exp())),
+            number("effect_b", &|row| row.b.effect()),
             number("effect_b_low", &|row| Some(row.b.interval()?.0)),
             number("effect_b_high", &|row| Some(row.b.interval()?.1)),
-            number("difference", &|row| Some(row.difference.0)),
-            number("difference_low", &|row| Some(row.difference.1?.0)),
-            number("difference_high", &|row| Some(row.difference.1?.1)),
-            number("ratio", &|row| Some(row.ratio)),
+            number("difference", &|row| row.difference),
+            number("difference_low", &|row| Some(row.difference_interval?.0)),
+            number("difference_high", &|row| Some(row.difference_interval?.1)),
+            number("ratio", &|row| row.ratio),
             number("ratio_low", &|row| Some(row.interval?.0)),
             number("ratio_high", &|row| Some(row.interval?.1)),
             text("interval", &|row| row.sort.map(str::to_owned)),
             number("margin", &|row| Some(row.margin)),
-            text("verdict", &|row| Some(Verdict::of(row.interval, row.margin).as_str().to_owned())),
+            number("noise", &|row| row.noise),
+            text("verdict", &|row| Some(row.verdict().0.as_str().to_owned())),
+            text("because", &|row| row.verdict().1),
         ],
     )
 }

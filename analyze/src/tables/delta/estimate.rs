@@ -1,6 +1,6 @@
 //! What the repeats of a label say together: differences and ratios with their intervals.
 
-use super::{Compared, Comparison, Level, METRICS};
+use super::{Compared, Comparison, Level, METRICS, is_time, values};
 use crate::stats;
 use crate::stats::intervals::{Bounded, Tested, student, welch};
 
@@ -40,7 +40,12 @@ pub(super) fn estimates(group: &[&Comparison<'_>]) -> (Option<Kind>, [Estimate; 
     }
     let enough = group.len() >= 2 && (!is_against_baselines || first.references.len() >= 2);
     let of = if enough { between_run } else { within_run };
-    let estimates: [Estimate; METRICS.len()] = std::array::from_fn(|metric| of(group, metric));
+    let estimates: [Estimate; METRICS.len()] = std::array::from_fn(|metric| {
+        // A run in which nothing was acknowledged has no times, and says nothing of them.
+        let known: Vec<&Comparison<'_>> =
+            group.iter().copied().filter(|row| !is_time(metric) || row.ratios[metric].is_some()).collect();
+        if known.is_empty() { Estimate::default() } else { of(&known, metric) }
+    });
     let has_any = estimates.iter().any(|estimate| estimate.difference_interval.or(estimate.ratio_interval).is_some());
     let kind = if enough { Kind::BetweenRun } else { Kind::WithinRun };
     (has_any.then_some(kind), estimates)
@@ -61,10 +66,6 @@ fn point(group: &[&Comparison<'_>], metric: usize) -> Estimate {
 fn difference(row: &Comparison<'_>, metric: usize) -> Option<f64> {
     let references = values(&row.references, metric).filter(|values| !values.is_empty())?;
     Some(row.changed.values[metric]? - references.iter().sum::<f64>() / references.len() as f64)
-}
-
-fn values(levels: &[Level], metric: usize) -> Option<Vec<f64>> {
-    levels.iter().map(|level| level.values[metric]).collect()
 }
 
 fn between_run(group: &[&Comparison<'_>], metric: usize) -> Estimate {

@@ -7,7 +7,7 @@ use run_folder::manifest::Role;
 
 use super::estimate::{Estimate, Kind, estimates};
 use super::noise::{Noise, is_within};
-use super::{Comparison, Level, METRICS, Measured, comparisons, main_kind};
+use super::{Comparison, Level, METRICS, Measured, comparisons, is_time, main_kind};
 use crate::stats::intervals::holm;
 
 /// Tests with a corrected p value below this are called significant.
@@ -50,8 +50,9 @@ pub fn by_run(runs: &[Measured]) -> PolarsResult<DataFrame> {
 
 /// Pools the shown runs by label, one row for each label, kind and comparison. Columns as [`by_run`] without `run` and
 /// `repeat`, and `runs`, the number of repeats. Runs in which the leader changed are a row of their own, `leader_changes`
-/// counting over all its runs. Values, and ratios, are geometric means over the runs, counts are sums, and a ratio is null where
-/// that of one run is missing.
+/// counting over all its runs. Values, and ratios, are geometric means over the runs, counts are sums. `runs_ok` is the number of
+/// repeats in which something was acknowledged: times, and all about them, are of these. Of other metrics a ratio is null where that of one run is missing, or
+/// where some but not all are 0: a mean of factors has no place for a zero, and one such run is no loss of everything.
 ///
 /// Runs of one label with different workloads, faults or sweeps are not pooled: each has rows of its own.
 ///
@@ -87,6 +88,14 @@ fn is_repeat(a: &Comparison<'_>, b: &Comparison<'_>) -> bool {
 fn pooled<'a>(group: &[&'a Comparison<'a>], noise: &Noise<'_>) -> Row<'a> {
     let references: Option<Vec<Level>> = group.iter().map(|row| row.reference).collect();
     let (interval, estimates) = estimates(group);
+    // What the times are compared with is of the runs that have any.
+    let references = references.map(|mut references| {
+        for (reference, row) in references.iter_mut().zip(group) {
+            let is_unknown = |metric: &usize| is_time(*metric) && row.ratios[*metric].is_none();
+            (0..METRICS.len()).filter(is_unknown).for_each(|metric| reference.values[metric] = None);
+        }
+        references
+    });
     let as_one = |levels: Vec<Level>| match levels[..] {
         [one] => one,
         _ => Level::pooled(&levels),
@@ -94,6 +103,7 @@ fn pooled<'a>(group: &[&'a Comparison<'a>], noise: &Noise<'_>) -> Row<'a> {
     Row {
         first: group[0],
         runs: group.len(),
+        runs_ok: group.iter().filter(|row| row.changed.ok > 0).count(),
         leader_changes: group.iter().map(|row| row.run.leader_changes).sum(),
         changed: as_one(group.iter().map(|row| row.changed).collect()),
         // Baselines are the same for all runs of a group.
@@ -109,6 +119,7 @@ struct Row<'a> {
     /// Whose words the row has.
     first: &'a Comparison<'a>,
     runs: usize,
+    runs_ok: usize,
     leader_changes: usize,
     changed: Level,
     reference: Option<Level>,
@@ -175,6 +186,7 @@ fn frame(rows: &[Row<'_>], is_by_run: bool) -> PolarsResult<DataFrame> {
     ]);
     if !is_by_run {
         columns.push(count("runs", &|row| Some(row.runs as u64)));
+        columns.push(count("runs_ok", &|row| Some(row.runs_ok as u64)));
     }
     columns.extend([
         count("leader_changes", &|row| Some(row.leader_changes as u64)),

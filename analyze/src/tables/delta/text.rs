@@ -78,6 +78,7 @@ pub fn text_by_label(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     {
         text.note("-: no interval: too little was acknowledged, the time is too short, or it is of baselines against each other");
     }
+    nothing_acknowledged(&mut text, delta)?;
     if is_within_run.contains(&true) {
         text.note("in parentheses: within one run, by a block bootstrap in time; the next run may lie outside of it");
     }
@@ -110,6 +111,23 @@ pub fn text_by_run(delta: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
     text.note("95 % intervals, within each run: --wide; those over repeats: --by label");
     common_notes(&mut text, delta, &shown)?;
     Ok(text)
+}
+
+/// Says of which labels only some runs acknowledged anything.
+fn nothing_acknowledged(text: &mut TextTable, delta: &DataFrame) -> PolarsResult<()> {
+    let (label, compared) = (delta.column("label")?.str()?, delta.column("compared")?.str()?);
+    let (runs, runs_ok) = (delta.column("runs")?.u64()?, delta.column("runs_ok")?.u64()?);
+    for row in 0..delta.height() {
+        let (runs, ok) = (runs.get(row).unwrap_or(0), runs_ok.get(row).unwrap_or(0));
+        if (1..runs).contains(&ok) {
+            let (label, compared) = (label.get(row).unwrap_or_default(), compared.get(row).unwrap_or_default());
+            text.note(&format!(
+                "{label} {compared}: {} of {runs} runs acknowledged nothing: no ratio of throughput; times are of the other {ok}",
+                runs - ok
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What marks mean; `shown_frame` is the result of [`with_groups`].

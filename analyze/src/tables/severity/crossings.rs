@@ -61,6 +61,8 @@ struct Crossing {
 /// - `runs`: on the curve
 /// - `reversals`: values at which less is lost than at milder ones, see [`super::table`], with commas between; null where there are
 ///   none
+/// - `nothing_acknowledged`: values at which some run acknowledged nothing, with commas between; null where there are none. The
+///   loss there has no logarithm, so that the curve does not go through them: what is `beyond` may lie before such a value
 /// - `leader_changed`: values with runs in which the leader changed, through which the curve does not go, with commas between; null where
 ///   there are none
 ///
@@ -188,6 +190,10 @@ fn rows(found: &[Found<'_>]) -> PolarsResult<DataFrame> {
         });
         listed(told.collect())
     };
+    let lost = |(curve, ..): &Found<'_>| {
+        let lost = curve.points.iter().filter(|point| point.lost > 0 && point.leader_changes == 0);
+        listed(lost.map(|point| point.value.to_string()).collect())
+    };
     let changed = |(curve, ..): &Found<'_>| {
         let changed = curve.points.iter().filter(|point| point.leader_changes > 0);
         listed(changed.map(|point| point.value.to_string()).collect())
@@ -219,6 +225,7 @@ fn rows(found: &[Found<'_>]) -> PolarsResult<DataFrame> {
             number("value_severest", &|(curve, ..)| curve.steady().last().map(|point| point.value)),
             count("runs", &|(curve, ..)| curve.steady().map(|point| point.runs.len() as u64).sum()),
             text("reversals", &reversals),
+            text("nothing_acknowledged", &lost),
             text("leader_changed", &changed),
         ],
     )
@@ -256,6 +263,7 @@ mod tests {
             leader_changes: 0,
             level: None,
             loss: Some(loss),
+            lost: 0,
             sure: Some(Spread::of(losses).map_or(within, Sure::Between)),
             noise: Some(1.02),
         }

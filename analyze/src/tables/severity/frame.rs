@@ -11,10 +11,10 @@ use crate::tables::delta::Measured;
 /// - `sweep`; `family` (the label without the value of the fault), `target` (as asked, as in `leader`), `fault_kind`
 /// - `kind` of operation; `compared`, `during/before` (mid) or `during/baseline` (full); `metric`
 /// - `fault_value`, in `fault_unit`: ms, percent or mbit_per_s
-/// - `runs`, `run_names` (with commas between), `leader_changes` in all of them: runs in which the leader changed have rows
+/// - `runs`, `runs_lost` (those of them that acknowledged nothing), `run_names` (with commas between), `leader_changes` in all of them: runs in which the leader changed have rows
 ///   of their own
 /// - `value`: geometric mean of the metric under the fault, in the metric's unit
-/// - `ratio`: geometric mean of the runs' ratios; null where one of them has none
+/// - `ratio`: geometric mean of the runs' ratios; null where one of them has none, or one of 0
 /// - `ratio_low`, `ratio_high`: its 95 % interval; `interval` says which one: `between-run`, t over the runs on the
 ///   logarithm of the ratio; `within-run`, with one run; null where there is none
 /// - `degradation_percent`, `degradation_low_percent`, `degradation_high_percent`: `1 - ratio` of a throughput, `1 -
@@ -70,6 +70,7 @@ fn frame(curves: &[Curve]) -> PolarsResult<DataFrame> {
             number("fault_value", &|_, point| Some(point.value)),
             text("fault_unit", &|curve, _| Some(unit(curve.named.fault_kind).to_owned())),
             count("runs", &|point| point.runs.len() as u64),
+            count("runs_lost", &|point| point.lost as u64),
             text("run_names", &|_, point| Some(point.runs.join(", "))),
             count("leader_changes", &|point| point.leader_changes),
             number("value", &|_, point| point.level),

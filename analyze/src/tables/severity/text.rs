@@ -84,6 +84,17 @@ pub fn text(severity: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
         let changed = points.iter().filter(|&&row| cells.number("leader_changes", row) > Some(0.0));
         changed.for_each(|&row| text.note(&format!("   {}", cells.text("run_names", row))));
     }
+    for &row in &points {
+        if cells.number("runs_lost", row) > Some(0.0) {
+            text.note(&format!(
+                "{}, {}: {} of {} runs acknowledged nothing: no ratio",
+                groups[row],
+                cells.value(row, "fault_value").unwrap_or_default(),
+                cells.number("runs_lost", row).map_or(String::new(), trimmed),
+                cells.number("runs", row).map_or(String::new(), trimmed),
+            ));
+        }
+    }
     text.note("from which value on it is too much: --crossings; more columns: --wide; at full precision: --format csv");
     Ok(text)
 }
@@ -151,6 +162,17 @@ pub fn crossings(crossings: &DataFrame, wide: bool) -> PolarsResult<TextTable> {
         match cells.text("reversals", row) {
             "" => {}
             values => text.note(&format!("! {of}: not monotonic, less is lost again at {}", cells.unit(row, values))),
+        }
+        match cells.text("nothing_acknowledged", row) {
+            "" => {}
+            values if cells.text("metric", row) == cells.text("metric", rows[0]) => {
+                text.note(&format!(
+                    "0 {}: runs acknowledged nothing at {}: not on the curve",
+                    groups[row],
+                    cells.unit(row, values)
+                ));
+            }
+            _ => {}
         }
         match cells.text("leader_changed", row) {
             "" => {}

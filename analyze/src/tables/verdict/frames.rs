@@ -72,8 +72,14 @@ fn is_of(row: &Cells<'_>, group: &[&Story], is_by_run: bool) -> bool {
     row.text("label") == Some(&factors.label)
         && row.text("sweep") == factors.sweep.as_deref()
         && row.text("fault") == factors.fault.as_deref()
-        && row.number("runs") == Some(group.len() as f64)
+        // A kind that is rare may be in some of the runs only.
+        && row.number("runs").is_some_and(|runs| runs <= group.len() as f64)
         && (row.number("leader_changes").unwrap_or(0.0) > 0.0) == (group[0].leader_changes > 0)
+}
+
+/// Of two rows that could be meant, the one that more of the runs are in.
+fn fullest<'a>(best: Cells<'a>, row: Cells<'a>) -> Cells<'a> {
+    if row.number("runs") > best.number("runs") { row } else { best }
 }
 
 fn numbers(group: &[&Story], tables: &Tables<'_>, is_by_run: bool) -> PolarsResult<Numbers> {
@@ -83,9 +89,12 @@ fn numbers(group: &[&Story], tables: &Tables<'_>, is_by_run: bool) -> PolarsResu
     let kinds: StringChunked = delta.iter().chain(&recovery).map(|row| row.text("kind")).collect();
     let kind = main_kind(&kinds);
     let is_kind = |row: &&Cells<'_>| row.text("kind") == Some(&kind);
-    let of = |compared: &str| delta.iter().filter(is_kind).find(|row| row.text("compared") == Some(compared));
+    let of = |compared: &str| {
+        delta.iter().filter(is_kind).filter(|row| row.text("compared") == Some(compared)).copied().reduce(fullest)
+    };
     let compared = of("during/before").or_else(|| of("during/baseline"));
-    Ok(Numbers::of(&kind, compared, recovery.iter().find(is_kind), &causes, group))
+    let recovery = recovery.iter().filter(is_kind).copied().reduce(fullest);
+    Ok(Numbers::of(&kind, compared.as_ref(), recovery.as_ref(), &causes, group))
 }
 
 /// How columns of an effect begin, and where it is.

@@ -141,6 +141,8 @@ pub(super) struct Numbers {
     /// Whether they were made of older files.
     pub(super) is_imported: bool,
     pub(super) runs: usize,
+    /// Runs that acknowledged nothing, where others of them did.
+    pub(super) runs_lost: usize,
     pub(super) baselines: Option<usize>,
     pub(super) ok: Option<f64>,
     pub(super) not_ok_share: Option<f64>,
@@ -186,6 +188,10 @@ impl Numbers {
             has_fault: stories.iter().any(|story| story.factors.fault.is_some()),
             is_imported: stories.iter().any(|story| story.is_imported),
             runs: stories.len(),
+            runs_lost: match (number("runs"), number("runs_ok")) {
+                (Some(runs), Some(ok)) if ok > 0.0 => (runs - ok) as usize,
+                _ => 0,
+            },
             baselines: number("baselines").map(|count| count as usize),
             ok: number("ok"),
             not_ok_share: number("not_ok_share"),

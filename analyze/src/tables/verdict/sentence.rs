@@ -63,7 +63,13 @@ fn effects(numbers: &Numbers) -> String {
     if name != "p50" && tail.doubt().is_some() && numbers.p50.is_beyond_noise() {
         words.push(format!("p50 {}", ratio(&numbers.p50)));
     }
-    words.push(throughput(&numbers.throughput));
+    match numbers.runs_lost {
+        0 => words.push(throughput(&numbers.throughput)),
+        // The times are those of the others, and throughput has no mean.
+        lost => {
+            words[0].insert_str(0, &format!("{lost} of {} runs acknowledged nothing, in the others ", numbers.runs))
+        }
+    }
     words.extend(numbers.loses_more().then(|| lost_or_served(numbers)));
     format!("{when}: {}", words.join(", "))
 }

@@ -2,10 +2,13 @@
 
 use polars::prelude::*;
 
-use super::{Compared, Matched};
+use super::{Compared, Matched, names};
 use crate::output::text::{Column as Shown, TextTable};
 use crate::tables::compare::{differences, main_rows, overall};
 use crate::tables::delta::ratio_in_words as words;
+
+/// How the reason for a verdict ends where runs acknowledged nothing.
+const NOTHING: &str = "acknowledged nothing";
 
 /// What is to be said beside the rows: how labels were matched, and which have no counterpart.
 pub fn notes(compared: &Compared) -> Vec<String> {
@@ -40,14 +43,13 @@ pub fn text(
     let rows: IdxCa = main.iter().map(|&row| Some(row as IdxSize)).collect();
     let mut shown = frame.take(&rows)?;
     let get = |frame: &DataFrame, name: &str| -> PolarsResult<StringChunked> { Ok(frame.column(name)?.str()?.clone()) };
-    let (label_a, label_b) = (get(&shown, "label_a")?, get(&shown, "label_b")?);
+    let names = names(&shown)?;
     let changes =
         |frame: &DataFrame, name: &str| -> PolarsResult<UInt64Chunked> { Ok(frame.column(name)?.u64()?.clone()) };
     let (changes_a, changes_b) = (changes(&shown, "leader_changes_a")?, changes(&shown, "leader_changes_b")?);
     let group: Vec<String> = (0..shown.height())
         .map(|row| {
-            let (a, b) = (label_a.get(row).unwrap_or_default(), label_b.get(row).unwrap_or_default());
-            let name = if a == b { a.to_owned() } else { format!("{a} and {b}") };
+            let name = names[row].clone();
             let has_changed = changes_a.get(row).max(changes_b.get(row)) > Some(0);
             if has_changed { format!("{name}, runs in which the leader changed") } else { name }
         })
@@ -66,6 +68,24 @@ pub fn text(
             Some(format!("{} to {}{mark}", words(low.get(row)?), words(high.get(row)?)))
         })
         .collect();
+    let (verdict, because) = (get(&shown, "verdict")?, get(&shown, "because")?);
+    let verdicts: Vec<String> = (0..shown.height())
+        .map(|row| {
+            let verdict = verdict.get(row).unwrap_or_default();
+            match because.get(row) {
+                None => verdict.to_owned(),
+                Some(why) if why.ends_with(NOTHING) => format!("{verdict}: {NOTHING}"),
+                Some(why) => format!("{verdict}: {why}"),
+            }
+        })
+        .collect();
+    let part = get(&shown, "compared")?;
+    let mut lost: Vec<String> = Vec::new();
+    for (row, name) in group.iter().enumerate() {
+        let told = because.get(row).filter(|why| why.ends_with(NOTHING));
+        let told = told.map(|why| format!("{} {}: {why}", name, part.get(row).unwrap_or_default()));
+        lost.extend(told.filter(|told| !lost.contains(told)));
+    }
     let in_words = |numbers: &Float64Chunked| numbers.iter().map(|number| number.map(words)).collect::<Vec<_>>();
     let has_within = sort.iter().any(|sort| sort == Some("within-run"));
     for column in [
@@ -76,6 +96,7 @@ pub fn text(
         Column::new("B".into(), in_words(&of_b)),
         Column::new("B/A".into(), in_words(&ratio)),
         Column::new("within".into(), in_words(&margin)),
+        Column::new("said".into(), verdicts),
     ] {
         shown.with_column(column)?;
     }
@@ -88,7 +109,7 @@ pub fn text(
         Shown::new("B/A", "B/A").right(),
         Shown::new("95", "95 %").right(),
         Shown::new("within", "margin").right(),
-        Shown::new("verdict", "verdict"),
+        Shown::new("said", "verdict"),
     ];
     let mut text = TextTable::new(&shown, &columns, Some("group"))?;
     let name = |name: &str| -> PolarsResult<String> { Ok(get(frame, name)?.get(0).unwrap_or("-").to_owned()) };
@@ -108,7 +129,8 @@ pub fn text(
              what runs differ by from one to the next",
         );
     }
-    text.note("agree: the interval is within 1/margin to margin; differ: it is wholly outside; margin: --margin, or the noise floor");
+    text.note("agree: the interval is within 1/margin to margin; differ: it is wholly outside, and outside of the noise floor");
+    lost.iter().for_each(|note| text.note(note));
     notes(compared).iter().for_each(|note| text.note(note));
     text.note("");
     if differing.height() == 0 {
