@@ -252,6 +252,7 @@ fn repeats_are_pooled_with_the_censored_ones_last() {
     let two = [exactly(&[1.0, 2.0]), vec![Took::Longer(5.0)]].concat();
     let pooled = Pooled::of(&two);
     assert_eq!((pooled.median, pooled.seen, pooled.most_s), (Some(Took::Exactly(2.0)), 2, None));
+    assert_eq!(pooled.seen_most_s, Some(2.0));
     let one = [exactly(&[1.0]), vec![Took::Longer(5.0), Took::Longer(4.0)]].concat();
     assert_eq!(Pooled::of(&one).median, Some(Took::Longer(4.0)));
     // Binomial: the outermost of six hold the median with 1 - 2/64, of nine the second and the eighth with 1 - 20/512.
