@@ -6,6 +6,8 @@
 //! a value that was measured, and is what polars calls `QuantileMethod::Equiprobable` and numpy
 //! `method="inverted_cdf"`.
 
+use statrs::distribution::{DiscreteCDF, Hypergeometric};
+
 pub mod bootstrap;
 pub mod intervals;
 pub mod sorted;
@@ -71,6 +73,13 @@ pub fn ratio_interval(ratios: &[f64]) -> Option<(f64, f64)> {
     Some((tested.low.exp(), tested.high.exp()))
 }
 
+/// How probable it is that the first of two samples has as many hits as it has, or more, where both are drawn from the same
+/// urn: Fisher's exact test, one-sided. A sample is its hits, and all that was drawn.
+pub fn fisher_more((hits, drawn): (u64, u64), (others, others_drawn): (u64, u64)) -> f64 {
+    let Ok(urn) = Hypergeometric::new(drawn + others_drawn, hits + others, drawn) else { return 1.0 };
+    if hits == 0 { 1.0 } else { urn.sf(hits - 1) }
+}
+
 #[cfg(test)]
 mod tests {
     use polars::prelude::*;
@@ -125,5 +134,15 @@ mod tests {
         let (low, high) = ratio_interval(&[0.5, 1.0, 2.0]).expect("an interval");
         assert!((high - (4.302_65 * 2_f64.ln() / 3_f64.sqrt()).exp()).abs() < 1e-3, "{high}");
         assert!((low * high - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn fisher_knows_the_lady_tasting_tea() {
+        // R. A. Fisher, The Design of Experiments, 1935: three of four cups right, and all four.
+        assert!((fisher_more((3, 4), (1, 4)) - 17.0 / 70.0).abs() < 1e-12);
+        assert!((fisher_more((4, 4), (0, 4)) - 1.0 / 70.0).abs() < 1e-12);
+        assert_eq!(fisher_more((0, 1000), (0, 1000)), 1.0);
+        assert_eq!(fisher_more((0, 1000), (5, 1000)), 1.0);
+        assert!((fisher_more((2, 3000), (0, 3000)) - 0.25).abs() < 1e-3);
     }
 }

@@ -10,7 +10,7 @@ pub(super) const HELP: &str = "\
 x6.0 [4.8, 7.1]: ratio and its 95 % interval over repeats; intervals from a single run, which do not contain what runs \
 differ by, are marked within-run. Effects no larger than the noise floor of baselines and null faults are said to be within \
 it, and others not to be significant where Holm's test over the sweep does not call them so. Clients are told by where they were beside the slow member; fsync by the members' own histograms, see `analyze causes`; \
-back to normal by throughput, see `analyze recovery`.";
+back to normal by throughput and latency, see `analyze recovery`.";
 
 #[derive(Debug, Args)]
 pub(super) struct VerdictArgs {

@@ -6,6 +6,7 @@ use super::recovery::recoveries;
 use super::{Report, TableOutput, causes, gather, recovery};
 use crate::load::{Run, Selection};
 use crate::tables::delta;
+use crate::tables::factors::Factors;
 use crate::tables::recovery::Rule;
 use crate::tables::verdict::{self, Story, Tables};
 use crate::{Result, output};
@@ -59,10 +60,11 @@ pub(super) fn verdicts(selection: &Selection, by: VerdictBy, rule: &Rule, report
         VerdictBy::Label | VerdictBy::Sweep => (delta::by_label(&measured)?, recovery::by_label(&recovered)?),
     };
     let tables = Tables { delta: &delta, recovery: &recovery, causes: &causes };
+    let companions: Vec<&Factors> = measured.iter().filter(|run| !run.is_shown).map(|run| &run.factors).collect();
     Ok(match by {
         VerdictBy::Run => verdict::by_run(&tables, &stories)?,
         VerdictBy::Label => verdict::by_label(&tables, &stories)?,
-        VerdictBy::Sweep => verdict::by_sweep(&verdict::by_label(&tables, &stories)?)?,
+        VerdictBy::Sweep => verdict::by_sweep(&verdict::by_label(&tables, &stories)?, &companions)?,
     })
 }
 

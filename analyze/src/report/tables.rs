@@ -55,13 +55,14 @@ impl Tables {
         let of_labels = verdict::Tables { delta: &effects, recovery: &recovery_by_label, causes: &causes };
         let of_runs = verdict::Tables { delta: &effects_by_run, recovery: &recovery, causes: &causes };
         let verdicts = verdict::by_label(&of_labels, &stories)?;
+        let companions: Vec<&Factors> = measured.iter().filter(|run| !run.is_shown).map(|run| &run.factors).collect();
         let aims: Vec<Aim> = runs.iter().filter_map(|run| Aim::of(&run.listed)).collect();
         Ok(Self {
             notes: delta::notes(measured)?,
             severity: severity::table(measured, &aims, &severity::USUAL)?,
             crossings: crossings::table(measured, &aims, &severity::USUAL, crossings::USUAL_PERCENT)?,
             verdicts_by_run: verdict::by_run(&of_runs, &stories)?,
-            verdict: verdict::by_sweep(&verdicts)?,
+            verdict: verdict::by_sweep(&verdicts, &companions)?,
             verdicts,
             effects,
             effects_by_run,

@@ -46,6 +46,7 @@ mod text;
 mod within;
 
 pub use frames::{by_label, by_run};
+pub(in crate::tables) use noise::FLOOR_MIN;
 pub use tail::{is_at_least, is_supported};
 pub use text::ratio as ratio_in_words;
 pub use text::{text_by_label, text_by_run};

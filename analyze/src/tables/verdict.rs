@@ -5,7 +5,7 @@
 
 use polars::prelude::*;
 use run_folder::Manifest;
-use run_folder::spec::Attachment;
+use run_folder::spec::{Attachment, Effect};
 
 use super::factors::Factors;
 
@@ -54,7 +54,9 @@ pub fn clients_in_words(manifest: &Manifest) -> String {
         return String::new();
     }
     let members = manifest.cluster.members.len();
-    let targets = &manifest.fault_targets;
+    // A null fault has targets, and slows none of them.
+    let is_null = manifest.spec.fault.as_ref().is_some_and(|fault| fault.effect == Effect::Null);
+    let targets = if is_null { &[][..] } else { &manifest.fault_targets };
     let is_slow = |member: Option<usize>| member.is_some_and(|member| targets.contains(&member));
     let leader = manifest.leaders.start;
     let beside = |member: Option<usize>, name: &str| match member {
@@ -68,6 +70,7 @@ pub fn clients_in_words(manifest: &Manifest) -> String {
         Attachment::RoundRobin if targets.len() >= members => "clients on all members, all slow".to_owned(),
         Attachment::RoundRobin => "clients on all members, the slow one among them".to_owned(),
         Attachment::Leader => beside(leader, "the leader"),
+        Attachment::Target if is_null => "clients on the target".to_owned(),
         Attachment::Target if targets.is_empty() => "clients on a follower".to_owned(),
         Attachment::Target if targets.len() >= members => "clients on a slow member, as all are".to_owned(),
         Attachment::Target => "clients on the slow member".to_owned(),

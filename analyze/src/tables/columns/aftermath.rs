@@ -49,6 +49,7 @@ const RECOVERY_TIMES: &[Documented] = &[
     column("{time}_seen", "count", "runs of these in which it was seen"),
     column("{time}_least_s", "s", "shortest"),
     column("{time}_most_s", "s", "longest; null where some are censored"),
+    column("{time}_seen_most_s", "s", "longest of those that were seen"),
     column("{time}_low_s", "s", "lower end of the 95 % interval of the median; null with fewer than six runs"),
     column("{time}_high_s", "s", "upper end; null also where it is censored"),
 ];
@@ -115,7 +116,10 @@ pub(super) const VERDICT: DocumentedTable = DocumentedTable {
     name: "verdict",
     from: "analyze verdict",
     row: "one row a label, a run or a sweep, as --by says",
-    placeholders: &[("{effect}", &["throughput", "response_p50", "response_p99"])],
+    placeholders: &[
+        ("{effect}", &["throughput", "response_p50", "response_p99"]),
+        ("{latency}", &["response_p50", "response_p99"]),
+    ],
     columns: &[RUN, VERDICT_COLUMNS, VERDICT_OF_SWEEP],
 };
 
@@ -135,15 +139,31 @@ const VERDICT_COLUMNS: &[Documented] = &[
     column("{effect}_significant", "yes/no", "as in delta; null where it was not tested"),
     column("interval", "text", "between-run or within-run; null where there are no intervals"),
     column("not_ok_share", "share", "operations not acknowledged under the fault, of those due"),
-    column("has_effect", "yes/no", "whether any of these is beyond the noise floor, or unknown to be within"),
+    column("not_ok_share_reference", "share", "the same in what it is compared with"),
+    column("not_ok_p", "number", "p value that no larger share was lost: Fisher's exact test, one-sided"),
+    column(
+        "has_effect",
+        "yes/no",
+        "whether any of these is beyond the noise floor (without one: its whole interval beyond 1 and a hundredth), or more was \
+         lost with a p below 0.01; null where that cannot be told",
+    ),
+    column("baselines", "count", "baselines that it is compared with; null where it is compared with itself"),
     column("clients", "text", "where the clients were"),
     column("leaderless_s", "s", "time without a leader in the whole run; of several runs the longest"),
     column("fsync_raised", "count", "runs in which fsync was raised"),
     column("fsync_judged", "count", "runs in which that could be judged"),
-    column("recovery_s", "s", "as in recovery; null where the fault did not end, or no recovery was seen"),
+    column(
+        "recovery_s",
+        "s",
+        "of throughput, as in recovery; null where the fault did not end, or no recovery was seen",
+    ),
     column("recovery_lower_bound_s", "s", "how long recovery certainly took, where none was seen"),
     column("recovered", "count", "runs that recovered"),
     column("recovery_runs", "count", "runs that could have"),
+    column("{latency}_recovery_s", "s", "of a latency likewise"),
+    column("{latency}_recovery_lower_bound_s", "s", "how long that certainly took, where none was seen"),
+    column("{latency}_recovered", "count", "runs in which it recovered"),
+    column("{latency}_recovery_runs", "count", "runs in which it could have"),
     column("longest_gap_s", "s", "longest time without an acknowledged write, from the fault's beginning on"),
     column("client_saturated", "count", "runs in which the generator, not the cluster, was the limit"),
 ];
@@ -152,16 +172,21 @@ const VERDICT_OF_SWEEP: &[Documented] = &[
     column("labels", "count", "labels with a fault whose effect is asked for; of a sweep, as those below"),
     column("beyond_noise", "count", "labels of these with an effect beyond the noise floor"),
     column("significant", "count", "labels of these with a significant effect"),
-    column("not_comparable", "count", "labels with nothing to compare them with"),
+    column(
+        "not_comparable",
+        "count",
+        "labels of which it cannot be told: nothing to compare them with, or no noise floor",
+    ),
     column(
         "worst",
         "text",
-        "the one of these with the largest change of the 99th percentile, significant or not; else of the median, else of throughput",
+        "the one of these in which nothing was acknowledged; else that with the largest change of the 99th percentile, significant or not; else of the median, else of throughput",
     ),
     column("worst_response_p99_ratio", "factor", "its ratio of the 99th percentile"),
     column("worst_throughput_ratio", "factor", "its ratio of throughput"),
     column("controls", "count", "labels of controls"),
     column("controls_with_effect", "count", "labels of controls that show an effect, which they must not"),
+    column("controls_cannot_tell", "count", "labels of controls of which that cannot be told"),
     column("leader_changed", "count", "labels in which the leader changed in some run"),
-    column("not_recovered", "count", "labels of which some run was not seen to recover"),
+    column("not_recovered", "count", "labels of which some run was not seen to recover, by throughput or by a latency"),
 ];

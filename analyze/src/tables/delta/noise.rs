@@ -7,7 +7,7 @@ use run_folder::manifest::Role;
 use super::{Comparison, METRICS};
 
 /// No floor is lower: an open loop keeps its rate to a tenth of a percent, and a hundredth more or less is no harm.
-const FLOOR_MIN: f64 = 1.01;
+pub(in crate::tables) const FLOOR_MIN: f64 = 1.01;
 
 /// Cohort, kind, and whether runs are compared with each other.
 type Setting<'a> = (&'a str, &'a str, bool);

@@ -16,7 +16,8 @@ const CONFIDENCE: f64 = 0.95;
 /// - for each time (`recovery`, `first_write`, `response_p50_recovery`, `response_p99_recovery`, `backlog_drained`):
 ///   `_s`, the median over the runs that can have one, those that are censored ranking above all others; null where the
 ///   middle, or one of the two middle ones, falls among these, and then `_censored` is true and `_lower_bound_s` what the
-///   median would be if each of them had ended at its bound. `_runs` is how many can have one, `_seen` in how many it was seen; `_least_s` and `_most_s` are the outermost, the latter null where some are censored.
+///   median would be if each of them had ended at its bound. `_runs` is how many can have one, `_seen` in how many it was seen; `_least_s` and `_most_s` are the outermost, the latter null where some are
+///   censored; `_seen_most_s` is the longest of those that were seen.
 ///   `_low_s` and `_high_s`: the 95 % interval of the median from order statistics (binomial, without any assumption on the
 ///   distribution; W. R. Thompson, 1936), null with fewer than six runs, `_high_s` also where it is censored
 /// - every other number: the median over the runs that have one
@@ -86,6 +87,7 @@ pub(super) struct Pooled {
     pub(super) interval_s: (Option<f64>, Option<f64>),
     pub(super) least_s: Option<f64>,
     pub(super) most_s: Option<f64>,
+    pub(super) seen_most_s: Option<f64>,
 }
 
 impl Pooled {
@@ -107,6 +109,7 @@ impl Pooled {
             interval_s: (rank.and_then(at), rank.and_then(|rank| at(times.len() - 1 - rank))),
             least_s: at(0),
             most_s: seen_s.last().copied().filter(|_| seen_s.len() == times.len()),
+            seen_most_s: seen_s.last().copied(),
         }
     }
 }
@@ -173,6 +176,7 @@ fn frame(groups: &[Group<'_>]) -> PolarsResult<DataFrame> {
             count("seen", |pooled| pooled.seen),
             number("least_s", |pooled| pooled.least_s),
             number("most_s", |pooled| pooled.most_s),
+            number("seen_most_s", |pooled| pooled.seen_most_s),
             number("low_s", |pooled| pooled.interval_s.0),
             number("high_s", |pooled| pooled.interval_s.1),
         ]);

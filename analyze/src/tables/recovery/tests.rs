@@ -301,6 +301,7 @@ fn repeats_are_pooled_with_the_censored_ones_last() {
     let two = [exactly(&[1.0, 2.0]), vec![Took::Longer(5.0)]].concat();
     let pooled = Pooled::of(&two);
     assert_eq!((pooled.median, pooled.seen, pooled.most_s), (Some(Took::Exactly(2.0)), 2, None));
+    assert_eq!(pooled.seen_most_s, Some(2.0));
     let one = [exactly(&[1.0]), vec![Took::Longer(5.0), Took::Longer(4.0)]].concat();
     assert_eq!(Pooled::of(&one).median, Some(Took::Longer(4.0)));
     // Of an even number both middle ones count: one run that came back does not stand for one that did not.

@@ -207,14 +207,19 @@ fn groups(frame: &DataFrame) -> PolarsResult<Vec<String>> {
     let has_several = sweeps.iter().any(|sweep| sweep != first);
     let of_row = |row: usize| {
         let sweep = sweeps.get(row).filter(|_| has_several).map_or(String::new(), |sweep| format!(" ({sweep})"));
-        format!(
-            "{}, at the {}, {}{sweep}",
-            cells.text("family", row),
-            cells.text("target", row),
-            cells.text("compared", row)
-        )
+        let (family, target) = (cells.text("family", row), cells.text("target", row));
+        format!("{family}, at {}, {}{sweep}", target_in_words(target), cells.text("compared", row))
     };
     Ok((0..frame.height()).map(of_row).collect())
+}
+
+/// Roles have an article, names have none. What else of the traffic was picked out stands behind a comma.
+fn target_in_words(target: &str) -> String {
+    match target.split(',').next() {
+        Some("leader" | "follower") => format!("the {target}"),
+        Some("all") => target.replacen("all", "all members", 1),
+        _ => target.to_owned(),
+    }
 }
 
 fn heading_of(metric: &str) -> String {

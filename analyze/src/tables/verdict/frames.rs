@@ -3,7 +3,7 @@
 use polars::prelude::*;
 
 use super::cells::Cells;
-use super::numbers::{Effect, Numbers};
+use super::numbers::{Back, Effect, Numbers, Time};
 use super::sentence::sentence;
 use super::{Story, Tables};
 use crate::tables::delta::main_kind;
@@ -19,13 +19,18 @@ use crate::tables::delta::main_kind;
 ///   each with `_low` and `_high`, the 95 % interval, `_within_noise` and `_significant` (null where it was not tested); of
 ///   p99 null where too few operations support it
 /// - `interval`: whether the intervals are `between-run` or `within-run`; null where there are none
-/// - `not_ok_share`: operations not acknowledged under the fault, of those due
-/// - `has_effect`: whether any of these is beyond the noise floor, or unknown to be within; null where nothing is compared
+/// - `not_ok_share`: operations not acknowledged under the fault, of those due; `not_ok_share_reference`: in what it is
+///   compared with; `not_ok_p`: p value of Fisher's exact test, one-sided, that no larger share was lost
+/// - `has_effect`: whether any of these is beyond the noise floor (without one, a 95 % interval that leaves out 1 and a hundredth
+///   on both sides tells) or operations were lost with `not_ok_p` below 0.01; null where that cannot be told
+/// - `baselines`: how many it is compared with; null where it is compared with itself
 /// - `clients`: where they were
 /// - `leader_changes`, `leaderless_s` (the longest of the runs): over the whole run
 /// - `fsync_raised`: in how many runs; `fsync_judged`: of how many
 /// - `recovery_s`, `recovery_lower_bound_s`: as in [`crate::tables::recovery`], null where the fault did not end;
-///   `recovered`: how many runs did, `recovery_runs`: of how many
+///   `recovered`: how many runs did, `recovery_runs`: of how many; this is throughput, and `response_p50_recovery_s`,
+///   `response_p50_recovery_lower_bound_s`, `response_p50_recovered`, `response_p50_recovery_runs` and those of
+///   `response_p99` are the latencies
 /// - `longest_gap_s`: without an acknowledged write, from the fault's beginning on
 /// - `client_saturated`: in how many runs
 ///
@@ -97,6 +102,9 @@ fn numbers(group: &[&Story], tables: &Tables<'_>, is_by_run: bool) -> PolarsResu
     Ok(Numbers::of(&kind, compared.as_ref(), recovery.as_ref(), &causes, group))
 }
 
+/// How columns of a time begin, and where it is.
+type NamedTime = (&'static str, fn(&Back) -> &Time);
+
 /// How columns of an effect begin, and where it is.
 type NamedEffect = (&'static str, fn(&Numbers) -> Effect);
 
@@ -155,16 +163,28 @@ fn frame(groups: &[Vec<&Story>], tables: &Tables<'_>, is_by_run: bool) -> Polars
     columns.extend([
         text("interval", &|_, numbers| interval(numbers)),
         number("not_ok_share", &|_, numbers| numbers.not_ok_share),
-        flag("has_effect", &|numbers| numbers.compared.as_ref().map(|_| numbers.has_effect())),
+        number("not_ok_share_reference", &|_, numbers| numbers.not_ok_share_reference),
+        number("not_ok_p", &|_, numbers| numbers.lost_p),
+        flag("has_effect", &Numbers::has_effect),
+        count("baselines", &|_, numbers| numbers.baselines),
         text("clients", &|_, numbers| Some(numbers.clients.clone()).filter(|clients| !clients.is_empty())),
         count("leader_changes", &|_, numbers| Some(numbers.leader_changes)),
         number("leaderless_s", &|_, numbers| numbers.leaderless_s),
         count("fsync_raised", &|_, numbers| Some(numbers.fsync.raised)),
         count("fsync_judged", &|_, numbers| Some(numbers.fsync.judged)),
-        number("recovery_s", &|_, numbers| back(numbers)?.s),
-        number("recovery_lower_bound_s", &|_, numbers| back(numbers)?.lower_bound_s),
-        count("recovered", &|_, numbers| Some(back(numbers)?.seen)),
-        count("recovery_runs", &|_, numbers| Some(back(numbers)?.runs)),
+    ]);
+    let times: [NamedTime; 3] =
+        [("", |back| &back.throughput), ("response_p50_", |back| &back.p50), ("response_p99_", |back| &back.p99)];
+    for (name, of) in times {
+        let time = |numbers: &Numbers| back(numbers).map(|back| *of(&back));
+        columns.extend([
+            number(&format!("{name}recovery_s"), &|_, numbers| time(numbers)?.s),
+            number(&format!("{name}recovery_lower_bound_s"), &|_, numbers| time(numbers)?.lower_bound_s),
+            count(&format!("{name}recovered"), &|_, numbers| Some(time(numbers)?.seen)),
+            count(&format!("{name}recovery_runs"), &|_, numbers| Some(time(numbers)?.runs)),
+        ]);
+    }
+    columns.extend([
         number("longest_gap_s", &|_, numbers| numbers.gap_s),
         count("client_saturated", &|_, numbers| Some(numbers.saturated)),
     ]);

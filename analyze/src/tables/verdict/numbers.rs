@@ -1,7 +1,13 @@
 //! The numbers that a sentence is made of, taken from the tables.
 
 use super::cells::Cells;
-use crate::tables::delta;
+use crate::stats;
+use crate::tables::delta::{self, FLOOR_MIN};
+
+/// Operations are called lost by the fault where chance alone loses as many in fewer than one of so many cases.
+const LOST_P_MAX: f64 = 0.01;
+/// No smaller share of operations is worth a word.
+const LOST_SHARE_TOLD: f64 = 0.0005;
 
 /// What a ratio is, and how sure.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -42,9 +48,13 @@ impl Effect {
         }
     }
 
-    /// Beyond what runs show without a reason, as far as that is known.
-    pub(super) fn is_beyond_noise(&self) -> bool {
-        self.ratio.is_some() && self.is_within_noise != Some(true)
+    /// Whether it is beyond what runs show without a reason. Without runs that tell, an interval does that leaves out all
+    /// that no noise floor would; `None` where it cannot be told.
+    pub(super) fn is_beyond_noise(&self) -> Option<bool> {
+        self.ratio?;
+        let is_clear =
+            || self.low.is_some_and(|low| low > FLOOR_MIN) || self.high.is_some_and(|high| high < 1.0 / FLOOR_MIN);
+        self.is_within_noise.map(|is_within| !is_within).or_else(|| is_clear().then_some(true))
     }
 
     /// Why it may be nothing, as far as that is known.
@@ -102,30 +112,60 @@ impl Sampled {
     }
 }
 
-/// How throughput came back.
+/// When something was as before, of those runs whose fault ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Back {
-    /// Runs that could come back, and those that did.
+pub(super) struct Time {
+    /// Runs in which it could be, and those in which it was.
     pub(super) runs: usize,
     pub(super) seen: usize,
-    pub(super) dipped: usize,
+    /// Of several runs the median.
     pub(super) s: Option<f64>,
-    pub(super) observed_s: Option<f64>,
+    /// The outermost of those that were seen.
+    pub(super) least_s: Option<f64>,
+    pub(super) most_s: Option<f64>,
     pub(super) lower_bound_s: Option<f64>,
+}
+
+impl Time {
+    fn of(row: &Cells<'_>, name: &str) -> Self {
+        let number = |end: &str| row.number(&format!("{name}_{end}"));
+        let count = |end: &str| number(end).map(|count| count as usize);
+        let censored = row.flag(&format!("{name}_censored"));
+        Self {
+            // A run's own row has no counts.
+            runs: count("runs").unwrap_or(usize::from(censored.is_some())),
+            seen: count("seen").unwrap_or(usize::from(censored == Some(false))),
+            s: number("s"),
+            least_s: number("least_s"),
+            most_s: number("seen_most_s"),
+            lower_bound_s: number("lower_bound_s"),
+        }
+    }
+
+    /// Whether it was seen in all runs.
+    pub(super) fn is_sure(&self) -> bool {
+        self.s.is_some() && self.seen == self.runs
+    }
+}
+
+/// How a cluster came back.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Back {
+    pub(super) throughput: Time,
+    pub(super) p50: Time,
+    pub(super) p99: Time,
+    pub(super) dipped: usize,
+    pub(super) observed_s: Option<f64>,
 }
 
 impl Back {
     fn of(row: &Cells<'_>) -> Self {
-        let count = |name: &str| row.number(name).map(|count| count as usize);
-        let censored = row.flag("recovery_censored");
         Self {
-            // A run's own row has no counts.
-            runs: count("recovery_runs").unwrap_or(usize::from(censored.is_some())),
-            seen: count("recovery_seen").unwrap_or(usize::from(censored == Some(false))),
-            dipped: count("dipped").unwrap_or(usize::from(row.flag("dipped") == Some(true))),
-            s: row.number("recovery_s"),
+            throughput: Time::of(row, "recovery"),
+            p50: Time::of(row, "response_p50_recovery"),
+            p99: Time::of(row, "response_p99_recovery"),
+            dipped: row.number("dipped").map_or(usize::from(row.flag("dipped") == Some(true)), |count| count as usize),
             observed_s: row.number("observed_s"),
-            lower_bound_s: row.number("recovery_lower_bound_s"),
         }
     }
 }
@@ -147,6 +187,9 @@ pub(super) struct Numbers {
     pub(super) ok: Option<f64>,
     pub(super) not_ok_share: Option<f64>,
     pub(super) not_ok_share_reference: Option<f64>,
+    /// How probable it is to lose as many by chance alone; absent where nothing tells what is lost without a fault.
+    pub(super) lost_p: Option<f64>,
+    pub(super) is_loss_within_noise: bool,
     pub(super) p50: Effect,
     pub(super) p90: Effect,
     pub(super) p99: Effect,
@@ -196,6 +239,8 @@ impl Numbers {
             ok: number("ok"),
             not_ok_share: number("not_ok_share"),
             not_ok_share_reference: number("not_ok_share_reference"),
+            lost_p: delta.and_then(lost_p),
+            is_loss_within_noise: delta.and_then(|row| row.flag("not_ok_share_within_noise")) == Some(true),
             p50: effect("response_p50_ms"),
             p90: effect("response_p90_ms"),
             p99: effect("response_p99_ms"),
@@ -208,7 +253,7 @@ impl Numbers {
             untouched: Sampled::of(causes, "probe_connect_p50_ms", |row| row.flag("is_faulted") == Some(false)),
             behind: Sampled::of(causes, "raft_behind_max_ms", any),
             steal: Sampled::of(causes, "host_steal_cores", any),
-            back: recovery.map(Back::of).filter(|back| back.runs > 0),
+            back: recovery.map(Back::of).filter(|back| back.throughput.runs > 0),
             gap_s: recovery.and_then(|row| row.number("longest_gap_most_s").or(row.number("longest_gap_s"))),
             gap_phase: recovery.and_then(|row| row.text("longest_gap_phase")).map(str::to_owned),
             saturated: stories.iter().filter(|story| story.client_saturated.is_some()).count(),
@@ -221,17 +266,34 @@ impl Numbers {
         high.into_iter().find(|(_, of)| of.ratio.is_some() && !of.is_of_few).unwrap_or(("p50", &self.p50))
     }
 
-    /// Whether throughput or a latency is beyond what runs show without a reason, as far as that is known, or operations
-    /// were lost that were not lost before.
-    pub(super) fn has_effect(&self) -> bool {
-        self.ok == Some(0.0)
-            || self.loses_more()
-            || [&self.p50, self.tail().1, &self.throughput].into_iter().any(Effect::is_beyond_noise)
+    /// Whether throughput or a latency is beyond what runs show without a reason, or operations were lost that are not lost by
+    /// chance; `None` where that cannot be told.
+    pub(super) fn has_effect(&self) -> Option<bool> {
+        let known = [&self.p50, self.tail().1, &self.throughput].map(Effect::is_beyond_noise);
+        if self.ok == Some(0.0) || self.loses_more() || known.contains(&Some(true)) {
+            return Some(true);
+        }
+        known.contains(&Some(false)).then_some(false)
     }
 
-    /// Whether a larger share of operations was not acknowledged than in what it is compared with.
-    pub(super) fn loses_more(&self) -> bool {
+    /// Whether a larger share of operations was not acknowledged than in what it is compared with, by whatever reason.
+    pub(super) fn loses_some(&self) -> bool {
         let reference = self.not_ok_share_reference.unwrap_or(0.0);
-        self.not_ok_share.is_some_and(|share| share > reference && share >= 0.0005)
+        self.not_ok_share.is_some_and(|share| share > reference && share >= LOST_SHARE_TOLD)
     }
+
+    /// Whether that is more than chance, and than runs lose without a reason.
+    pub(super) fn loses_more(&self) -> bool {
+        self.loses_some() && !self.is_loss_within_noise && self.lost_p.is_some_and(|p| p < LOST_P_MAX)
+    }
+}
+
+/// Fisher's exact test of what was not acknowledged against what it is compared with.
+fn lost_p(row: &Cells<'_>) -> Option<f64> {
+    let counts = |ok: &str, share: &str| {
+        let (ok, share) = (row.number(ok)?, row.number(share)?);
+        let due = if share < 1.0 { (ok / (1.0 - share)).round() } else { return None };
+        Some(((due - ok) as u64, due as u64))
+    };
+    Some(stats::fisher_more(counts("ok", "not_ok_share")?, counts("ok_reference", "not_ok_share_reference")?))
 }

@@ -1,10 +1,12 @@
 //! Numbers as a sentence.
 
-use super::numbers::{Back, Effect, Numbers, Sampled};
+use super::numbers::{Back, Effect, Numbers, Sampled, Time};
 use crate::tables::delta::ratio_in_words;
 
 /// No shorter gap is worth a word.
 const GAP_S_TOLD: f64 = 1.0;
+/// What takes less than this takes no time.
+const AT_ONCE_S: f64 = 0.05;
 
 /// The verdict on a run or a label.
 pub(super) fn sentence(numbers: &Numbers) -> String {
@@ -60,7 +62,7 @@ fn effects(numbers: &Numbers) -> String {
         None => words.push(format!("no {subject}latency to compare with")),
     }
     // A tail that is always long hides what the middle shows.
-    if name != "p50" && tail.doubt().is_some() && numbers.p50.is_beyond_noise() {
+    if name != "p50" && tail.doubt().is_some() && numbers.p50.is_beyond_noise() == Some(true) {
         words.push(format!("p50 {}", ratio(&numbers.p50)));
     }
     match numbers.runs_lost {
@@ -70,7 +72,10 @@ fn effects(numbers: &Numbers) -> String {
             words[0].insert_str(0, &format!("{lost} of {} runs acknowledged nothing, in the others ", numbers.runs))
         }
     }
-    words.extend(numbers.loses_more().then(|| lost_or_served(numbers)));
+    words.extend(numbers.loses_some().then(|| {
+        let doubt = if numbers.loses_more() { "" } else { " (no more than by chance)" };
+        format!("{}{doubt}", lost_or_served(numbers))
+    }));
     format!("{when}: {}", words.join(", "))
 }
 
@@ -95,7 +100,7 @@ pub(super) fn ratio(effect: &Effect) -> String {
             words += &format!(" [{}, {}]", ratio_in_words(low), ratio_in_words(high));
             words += if effect.is_between { "" } else { " within-run" };
         }
-        _ if effect.is_beyond_noise() => words += " (no interval)",
+        _ if effect.is_beyond_noise() == Some(true) => words += " (no interval)",
         _ => {}
     }
     words + &doubt(effect)
@@ -110,11 +115,11 @@ pub(super) fn throughput(effect: &Effect) -> String {
     }
     // What runs show anyway needs no interval.
     let interval = match (effect.low, effect.high) {
-        (Some(low), Some(high)) if effect.is_beyond_noise() => {
+        (Some(low), Some(high)) if effect.is_beyond_noise() != Some(false) => {
             let within = if effect.is_between { "" } else { " within-run" };
             format!(" [{}, {}]{within}", signed((low - 1.0) * 100.0), signed((high - 1.0) * 100.0))
         }
-        _ if effect.is_beyond_noise() => " (no interval)".to_owned(),
+        _ if effect.is_beyond_noise() == Some(true) => " (no interval)".to_owned(),
         _ => String::new(),
     };
     format!("throughput {} %{interval}{}", signed(percent), doubt(effect))
@@ -197,26 +202,87 @@ fn gap(numbers: &Numbers) -> Option<String> {
     Some(format!("{most}{s:.1} s without an acknowledged write{when}"))
 }
 
-/// How throughput came back, of those runs whose fault ended.
+/// How throughput came back and, where it did, the latencies.
 fn back(back: &Back) -> String {
-    let after = |s: f64| if s < 0.05 { "at once".to_owned() } else { format!("{s:.1} s after") };
-    match (back.s, back.seen, back.runs) {
-        (Some(_), seen, runs) if seen == runs && back.dipped == 0 => "throughput never dipped".to_owned(),
-        (Some(s), seen, runs) if seen == runs => format!("back to normal {}", after(s)),
-        (Some(s), seen, runs) => format!("back to normal {} in {seen} of {runs} runs", after(s)),
-        (None, _, _) => {
-            let within = back.observed_s.map_or("recording".to_owned(), |s| format!("{s:.1} s recorded"));
-            match (back.seen, back.runs) {
-                (0, runs) if runs <= 1 => match back.lower_bound_s.zip(back.observed_s) {
-                    // Since then nothing was low, but not for long enough.
-                    Some((bound_s, observed_s)) if bound_s < 0.9 * observed_s => {
-                        format!("too little recorded after {bound_s:.1} s to call it back to normal")
-                    }
-                    _ => format!("not back to normal within the {within}"),
-                },
-                (0, runs) => format!("not back to normal within the {within} in any of {runs} runs"),
-                (seen, runs) => format!("back to normal within the {within} in only {seen} of {runs} runs"),
-            }
+    let Back { throughput, dipped, .. } = back;
+    let latencies: Vec<(&str, &Time)> =
+        [("p50", &back.p50), ("p99", &back.p99)].into_iter().filter(|(_, time)| time.runs > 0).collect();
+    let all_s = latencies.iter().map(|(_, time)| time.s.filter(|_| time.is_sure())).collect::<Option<Vec<f64>>>();
+    let latency_s = all_s.and_then(|all_s| all_s.into_iter().reduce(f64::max));
+    match (throughput.s.filter(|_| throughput.is_sure()), latency_s) {
+        (Some(_), Some(latency_s)) if *dipped == 0 && latency_s < AT_ONCE_S => {
+            "throughput never dipped, latency back at once".to_owned()
         }
+        // To the tenth of a second that is told.
+        (Some(s), Some(latency_s)) if *dipped > 0 && latency_s < s + AT_ONCE_S => {
+            format!("back to normal {}", after(s))
+        }
+        (None, _) if throughput.seen == 0 => not_back(back),
+        _ => {
+            let subject = match throughput.is_sure() && *dipped == 0 {
+                true => "throughput never dipped".to_owned(),
+                false => format!("throughput {}", when_back(throughput, "back ")),
+            };
+            let late = latest(&latencies).map(|(name, time)| format!(", {name} {}", latency(time, back)));
+            subject + &late.unwrap_or_default()
+        }
+    }
+}
+
+/// What was later than anything else, and its name: both latencies where neither was seen.
+fn latest<'a>(latencies: &[(&str, &'a Time)]) -> Option<(String, &'a Time)> {
+    let lateness = |time: &Time| (time.runs - time.seen, time.s.unwrap_or(f64::INFINITY));
+    let (name, time) = latencies.iter().max_by(|(_, a), (_, b)| {
+        let ((a_lacks, a_s), (b_lacks, b_s)) = (lateness(a), lateness(b));
+        a_lacks.cmp(&b_lacks).then(a_s.total_cmp(&b_s))
+    })?;
+    let is_none = latencies.len() > 1 && latencies.iter().all(|(_, time)| time.seen == 0);
+    Some((if is_none { "p50 and p99".to_owned() } else { (*name).to_owned() }, time))
+}
+
+fn after(s: f64) -> String {
+    if s < AT_ONCE_S { "at once".to_owned() } else { format!("{s:.1} s after") }
+}
+
+/// When it was seen, in all runs or in some.
+fn when_back(time: &Time, back: &str) -> String {
+    let Time { runs, seen, .. } = time;
+    match (time.s.filter(|_| time.is_sure()), time.least_s.zip(time.most_s)) {
+        (Some(s), _) => format!("{back}{}", after(s)),
+        (None, Some((least_s, most_s))) if seen > &1 && most_s >= AT_ONCE_S => {
+            format!("{back}in {seen} of {runs} runs, after {least_s:.2} to {most_s:.2} s")
+        }
+        (None, Some((s, _))) => format!("{back}in {seen} of {runs} runs, {}", after(s)),
+        (None, None) => format!("{back}in {seen} of {runs} runs"),
+    }
+}
+
+fn latency(time: &Time, back: &Back) -> String {
+    if time.seen > 0 {
+        return when_back(time, "");
+    }
+    let in_any = if time.runs > 1 { format!(" in any of {} runs", time.runs) } else { String::new() };
+    match time.lower_bound_s.zip(back.observed_s) {
+        // Since then it was as before, but not for long enough.
+        Some((bound_s, observed_s)) if bound_s < 0.9 * observed_s => {
+            format!("not within the first {bound_s:.1} s{in_any}")
+        }
+        _ => format!("not {}{in_any}", within(back)),
+    }
+}
+
+fn within(back: &Back) -> String {
+    back.observed_s.map_or("within the recording".to_owned(), |s| format!("within the {s:.1} s recorded"))
+}
+
+/// Throughput was not seen to come back in any run.
+fn not_back(back: &Back) -> String {
+    match (back.throughput.runs, back.throughput.lower_bound_s.zip(back.observed_s)) {
+        // Since then nothing was low, but not for long enough.
+        (..=1, Some((bound_s, observed_s))) if bound_s < 0.9 * observed_s => {
+            format!("too little recorded after {bound_s:.1} s to call it back to normal")
+        }
+        (..=1, _) => format!("not back to normal {}", within(back)),
+        (runs, _) => format!("not back to normal {} in any of {runs} runs", within(back)),
     }
 }

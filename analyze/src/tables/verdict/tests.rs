@@ -68,6 +68,7 @@ fn delta(rows: &[Planted]) -> DataFrame {
         "interval" => rows.iter().map(|row| row.interval).collect::<Vec<_>>(),
         "baselines" => rows.iter().map(|_| 2_u64).collect::<Vec<_>>(),
         "ok" => rows.iter().map(|row| row.ok).collect::<Vec<_>>(),
+        "ok_reference" => rows.iter().map(|_| 1000_u64).collect::<Vec<_>>(),
         "not_ok_share" => rows.iter().map(|row| row.not_ok).collect::<Vec<_>>(),
         "not_ok_share_reference" => rows.iter().map(|_| 0.0).collect::<Vec<_>>(),
     )
@@ -92,19 +93,27 @@ fn delta(rows: &[Planted]) -> DataFrame {
     frame
 }
 
-/// Recovery in seconds, or how long it was not seen.
+/// Recovery in seconds, or how long it was not seen; the latencies come back with throughput.
 fn recovery(label: &str, took: Result<f64, f64>, dipped: bool) -> DataFrame {
-    df!(
+    recoveries(label, [took; 3], dipped)
+}
+
+/// The same of throughput, p50 and p99.
+fn recoveries(label: &str, [took, p50, p99]: [Result<f64, f64>; 3], dipped: bool) -> DataFrame {
+    let mut frame = df!(
         "run" => ["1"], "label" => [label], "sweep" => ["s"], "fault" => ["delay 20ms"], "runs" => [1_u64],
         "leader_changes" => [0_u64], "kind" => ["put"],
         "recovery_s" => [took.ok()], "recovery_censored" => [took.is_err()], "recovery_lower_bound_s" => [took.err()],
         "observed_s" => [5.0], "longest_gap_s" => [0.1], "longest_gap_phase" => ["during"],
     )
-    .map(|mut frame| {
-        frame.with_column(Column::new("dipped".into(), [dipped])).expect("a column");
-        frame
-    })
-    .expect("a frame")
+    .expect("a frame");
+    frame.with_column(Column::new("dipped".into(), [dipped])).expect("a column");
+    for (name, took) in [("response_p50_recovery", p50), ("response_p99_recovery", p99)] {
+        frame.with_column(Column::new(format!("{name}_s").into(), [took.ok()])).expect("a column");
+        frame.with_column(Column::new(format!("{name}_censored").into(), [took.is_err()])).expect("a column");
+        frame.with_column(Column::new(format!("{name}_lower_bound_s").into(), [took.err()])).expect("a column");
+    }
+    frame
 }
 
 fn causes(judged: Option<&str>) -> DataFrame {
@@ -290,6 +299,80 @@ fn what_a_sweep_cannot_tell_it_does_not() {
 }
 
 #[test]
+fn what_is_back_is_said() {
+    #[track_caller]
+    fn check(took: [Result<f64, f64>; 3], dipped: bool, expected: &str) {
+        let story = story("1", SLOW.label, Some("delay 20ms"));
+        let found = verdict_of(SLOW, &recoveries(SLOW.label, took, dipped), &causes(Some("normal")), story).0;
+        assert_eq!(found.rsplit("; ").next(), Some(expected));
+    }
+    check([Ok(2.8), Ok(1.0), Ok(2.8)], true, "back to normal 2.8 s after.");
+    check([Ok(2.8), Ok(0.1), Err(5.0)], true, "throughput back 2.8 s after, p99 not within the 5.0 s recorded.");
+    check([Ok(2.8), Ok(0.1), Err(3.0)], true, "throughput back 2.8 s after, p99 not within the first 3.0 s.");
+    check([Ok(0.01), Err(5.0), Err(5.0)], true, "throughput back at once, p50 and p99 not within the 5.0 s recorded.");
+    check([Ok(0.4), Ok(0.8), Ok(1.2)], true, "throughput back 0.4 s after, p99 1.2 s after.");
+    check([Ok(0.0), Ok(0.0), Ok(1.2)], false, "throughput never dipped, p99 1.2 s after.");
+    check([Ok(0.0), Ok(0.0), Ok(0.0)], false, "throughput never dipped, latency back at once.");
+    check([Err(5.0), Ok(0.0), Ok(0.0)], true, "not back to normal within the 5.0 s recorded.");
+}
+
+#[test]
+fn of_repeats_that_did_not_all_come_back_the_number_is_said() {
+    let mut recovery = recoveries(SLOW.label, [Ok(2.82), Ok(0.1), Err(3.0)], true);
+    for (name, values) in [("recovery", (3, 2, 0.01, 2.82)), ("response_p99_recovery", (3, 1, 1.0, 1.0))] {
+        let (runs, seen, least_s, most_s): (u64, u64, f64, f64) = values;
+        recovery.with_column(Column::new(format!("{name}_runs").into(), [runs])).expect("a column");
+        recovery.with_column(Column::new(format!("{name}_seen").into(), [seen])).expect("a column");
+        recovery.with_column(Column::new(format!("{name}_least_s").into(), [least_s])).expect("a column");
+        recovery.with_column(Column::new(format!("{name}_seen_most_s").into(), [most_s])).expect("a column");
+    }
+    let story = story("1", SLOW.label, Some("delay 20ms"));
+    let (found, frame) = verdict_of(SLOW, &recovery, &causes(Some("normal")), story);
+    let expected = "; throughput back in 2 of 3 runs, after 0.01 to 2.82 s, p99 in 1 of 3 runs, 1.0 s after.";
+    assert!(found.ends_with(expected), "{found}");
+    let count = |name: &str| frame.column(name).expect("it").u64().expect("counts").get(0);
+    assert_eq!((count("recovered"), count("recovery_runs")), (Some(2), Some(3)));
+    assert_eq!((count("response_p99_recovered"), count("response_p99_recovery_runs")), (Some(1), Some(3)));
+}
+
+#[test]
+fn without_a_noise_floor_only_a_clear_interval_tells() {
+    let effect = |p99: (Option<f64>, Option<(f64, f64)>, Option<bool>), not_ok: f64| {
+        let planted = Planted { p99, throughput: (Some(1.001), None, None), not_ok, ..SLOW };
+        let story = story("1", SLOW.label, Some("null fault"));
+        let frame = verdict_of(planted, &DataFrame::empty(), &causes(None), story).1;
+        frame.column("has_effect").expect("it").bool().expect("flags").get(0)
+    };
+    // What the reviewer had of a single null fault.
+    assert_eq!(effect((Some(0.54), Some((0.32, 1.92)), None), 0.0), None);
+    assert_eq!(effect((Some(6.0), None, None), 0.0), None);
+    assert_eq!(effect((Some(1.007), Some((1.005, 1.009)), None), 0.0), None, "less than any noise floor");
+    assert_eq!(effect((Some(6.0), Some((4.8, 7.1)), None), 0.0), Some(true));
+    assert_eq!(effect((Some(0.5), Some((0.4, 0.6)), None), 0.0), Some(true));
+    assert_eq!(effect((Some(1.1), Some((1.05, 1.2)), Some(true)), 0.0), Some(false), "the floor is asked first");
+    // Two of a thousand against none: one case in four. Eight: one in 256.
+    assert_eq!(effect((Some(1.0), None, Some(true)), 0.002), Some(false));
+    assert_eq!(effect((Some(1.0), None, Some(true)), 0.008), Some(true));
+}
+
+#[test]
+fn what_chance_may_have_lost_is_said_to_be_that() {
+    let quiet = Planted {
+        p99: (Some(1.0), None, Some(true)),
+        throughput: (Some(1.0), None, Some(true)),
+        ok: 998,
+        not_ok: 0.002,
+        ..SLOW
+    };
+    check(
+        quiet,
+        Ok(0.0),
+        "during: put p99 x1.00 (within the noise floor), throughput unchanged, 0.2 % of operations not acknowledged (no more \
+         than by chance); clients on the slow member; no election; fsync normal; back to normal at once.",
+    );
+}
+
+#[test]
 fn a_sweep_names_what_matters() {
     let quiet = Planted {
         label: "null_mid",
@@ -307,22 +390,49 @@ fn a_sweep_names_what_matters() {
             ..story("1", "", None)
         },
     ];
-    let sentence = |delta: &DataFrame| {
-        let recovery = recovery("delay20_mid", Err(5.0), true);
-        let tables = Tables { delta, recovery: &recovery, causes: &causes(Some("normal")) };
-        let frame = by_sweep(&by_label(&tables, &stories).expect("a table")).expect("a table");
+    let (recovery, causes) = (recovery("delay20_mid", Err(5.0), true), causes(Some("normal")));
+    let of_labels = |delta: &DataFrame, stories: &[Story]| {
+        by_label(&Tables { delta, recovery: &recovery, causes: &causes }, stories).expect("a table")
+    };
+    let sentence = |delta: &DataFrame, companions: &[&Factors]| {
+        let frame = by_sweep(&of_labels(delta, &stories), companions).expect("a table");
         assert_eq!(frame.height(), 1);
         frame.column("sentence").expect("it").str().expect("text").get(0).expect("a sentence").to_owned()
     };
     assert_eq!(
-        sentence(&delta(&[SLOW, small, quiet])),
+        sentence(&delta(&[SLOW, small, quiet]), &[]),
         "1 of 2 labels beyond the noise floor, 1 significant; delay5_mid within the noise floor; throughput changed in \
          delay20_mid; worst significant delay20_mid (of one run: put p99 x6.00 [4.80, 7.10], throughput -41 % [-50, -30]); the \
          control stayed quiet; no baseline among them; no election; not always back to normal after delay20_mid."
     );
     let loud = Planted { label: "null_mid", ..SLOW };
     assert!(
-        sentence(&delta(&[SLOW, small, loud])).contains("but an effect in the control null_mid, which must show none")
+        sentence(&delta(&[SLOW, small, loud]), &[])
+            .contains("but an effect in the control null_mid, which must show none")
     );
-    assert_eq!(by_sweep(&DataFrame::empty()).expect("a table").height(), 0);
+    // What lost everything is worse than any ratio, which it does not have.
+    let dead = Planted {
+        label: "delay5_mid",
+        p99: (None, None, None),
+        throughput: (None, None, None),
+        ok: 0,
+        not_ok: 1.0,
+        ..SLOW
+    };
+    let found = sentence(&delta(&[SLOW, dead, quiet]), &[]);
+    assert!(found.contains("worst delay5_mid (no put was acknowledged)"), "{found}");
+    // Nothing tells what this control may show.
+    let alone = Planted { p99: (Some(0.54), Some((0.32, 1.92)), None), throughput: (Some(1.0), None, None), ..quiet };
+    let found = sentence(&delta(&[SLOW, small, alone]), &[]);
+    assert!(found.contains("whether the control stayed quiet cannot be told without a noise floor"), "{found}");
+    // Runs that a pattern hid.
+    let hidden = |role: Role, label: &str| Factors { role, ..story("", label, None).factors };
+    let (baseline, control) = (hidden(Role::Baseline, "baseline"), hidden(Role::Control, "null_mid"));
+    let found = sentence(&delta(&[SLOW, small, quiet]), &[&baseline]);
+    assert!(!found.contains("no baseline"), "{found}");
+    let selected = of_labels(&delta(&[SLOW, small]), &stories[..2]);
+    let found = by_sweep(&selected, &[&baseline, &control]).expect("a table");
+    let found = found.column("sentence").expect("it").str().expect("text").get(0).expect("a sentence").to_owned();
+    assert!(found.contains("; controls are not among the selected; ") && !found.contains("no baseline"), "{found}");
+    assert_eq!(by_sweep(&DataFrame::empty(), &[]).expect("a table").height(), 0);
 }
