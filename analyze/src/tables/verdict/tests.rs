@@ -245,7 +245,7 @@ fn check_sweep(planted: &[Planted], labels: &[&str], causes: &DataFrame, expecte
     let stories: Vec<Story> = labels.iter().map(|label| story("1", label, Some("delay 20ms"))).collect();
     let (delta, recovery) = (delta(planted), recovery("x", Ok(0.0), true));
     let tables = Tables { delta: &delta, recovery: &recovery, causes };
-    let frame = by_sweep(&by_label(&tables, &stories).expect("a table")).expect("a table");
+    let frame = by_sweep(&by_label(&tables, &stories).expect("a table"), &[]).expect("a table");
     assert_eq!(frame.column("sentence").expect("it").str().expect("text").get(0), Some(expected));
 }
 
