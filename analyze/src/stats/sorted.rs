@@ -71,7 +71,8 @@ impl Sorted {
                 let mut high = self.max()?;
                 // Always: no more than `rank` values are below `low`, and more than `rank` are not above `high`.
                 while low < high {
-                    let middle = low.midpoint(high);
+                    // Rounded down, also below 0, and without overflow: what the two have in common and half of what they differ by.
+                    let middle = (low & high) + ((low ^ high) >> 1);
                     let up_to: usize = parts.iter().map(|part| part.partition_point(|&value| value <= middle)).sum();
                     if up_to > rank { high = middle } else { low = middle + 1 }
                 }

@@ -100,7 +100,7 @@ pub(super) fn ratio(effect: &Effect) -> String {
             words += &format!(" [{}, {}]", ratio_in_words(low), ratio_in_words(high));
             words += if effect.is_between { "" } else { " within-run" };
         }
-        _ if effect.is_beyond_noise() == Some(true) => words += " (no interval)",
+        _ if effect.is_beyond_noise() != Some(false) => words += " (no interval)",
         _ => {}
     }
     words + &doubt(effect)
@@ -119,7 +119,7 @@ pub(super) fn throughput(effect: &Effect) -> String {
             let within = if effect.is_between { "" } else { " within-run" };
             format!(" [{}, {}]{within}", signed((low - 1.0) * 100.0), signed((high - 1.0) * 100.0))
         }
-        _ if effect.is_beyond_noise() == Some(true) => " (no interval)".to_owned(),
+        _ if effect.is_beyond_noise() != Some(false) => " (no interval)".to_owned(),
         _ => String::new(),
     };
     format!("throughput {} %{interval}{}", signed(percent), doubt(effect))
