@@ -181,7 +181,7 @@ fn placeholders(tables: &[&DocumentedTable]) -> Vec<(&'static str, &'static [&'s
 }
 
 /// Width of meanings beside names and units, so that a line fits most terminals.
-const MEANING_CHARS_MAX: usize = 72;
+const MEANING_CHARS_MAX: usize = 66;
 
 fn lines(text: &str, chars_max: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
