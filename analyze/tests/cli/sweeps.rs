@@ -74,7 +74,6 @@ fn tables_for_people_fit_120_characters() {
         &["gate", "--rule", "during.put.response.p99 <= 3 * before", "--rule", sure, "--rule", "recovery <= 5s"],
         &["compare", "delay*", "delay5*"],
         &["compare", "delay5_mid", "delay100_mid"],
-        &["columns"],
     ] {
         let (code, out, err) = analyze_in(results.path(), args);
         assert!(matches!(code, 0 | 4 | 5), "{args:?}: {code}: {err}");
