@@ -495,7 +495,9 @@ fn an_interrupted_command_leaves_no_temporary_folder() {
     let place = Place::with_sweep();
     place.bundle(&[], "all.tar.zst");
     for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_analyze"));
+        // Signals that are ignored where the tests run, as by `nohup`, are ignored by what is started there too.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP,INT,TERM", env!("CARGO_BIN_EXE_analyze")]);
         command.args(["cdf", "--dir", "all.tar.zst", "--format", "csv"]).current_dir(place.path(""));
         let mut running = command.env("TMPDIR", place.temporary()).stdout(Stdio::piped()).spawn().expect("the program");
         // More is written than a pipe holds, so the program waits for its reader.
