@@ -112,6 +112,19 @@ fn outcomes(operations: &DataFrame) -> PolarsResult<impl Iterator<Item = PolarsR
     Ok(codes.into_iter().map(Ok))
 }
 
+/// Kind, `intended_ns`, `start_ns`, `end_ns` and outcome of an operation.
+type Row<'a> = ((((Option<&'a str>, i64), Option<i64>), i64), PolarsResult<Outcome>);
+
+/// The operations, row by row.
+fn rows(operations: &DataFrame) -> PolarsResult<impl Iterator<Item = Row<'_>>> {
+    let kinds = operations.column("kind")?.str()?.iter();
+    Ok(kinds
+        .zip(integers(operations, "intended_ns")?.into_no_null_iter())
+        .zip(operations.column("start_ns")?.i64()?.iter())
+        .zip(integers(operations, "end_ns")?.into_no_null_iter())
+        .zip(outcomes(operations)?))
+}
+
 /// What stands for each string of a column of few different ones. `code_of` is asked when a string comes up that is not among the
 /// last ones: strings are told apart by their 16-byte views, without looking at their text.
 fn codes<T: Copy>(column: &StringChunked, mut code_of: impl FnMut(&str) -> PolarsResult<T>) -> PolarsResult<Vec<T>> {

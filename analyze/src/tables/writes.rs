@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use polars::prelude::*;
 use run_folder::operation::{Kind, Outcome};
 
-use super::{Facts, integers, outcomes};
+use super::{Facts, rows};
 use crate::phases::Phase;
 use crate::stats;
 
@@ -45,14 +45,7 @@ impl Writes {
     pub fn of(operations: &DataFrame, facts: &Facts) -> PolarsResult<Self> {
         let mut by_phase: BTreeMap<Phase, (u64, Vec<i64>)> = BTreeMap::new();
         let mut acknowledged_ns = Vec::new();
-        let rows = operations
-            .column("kind")?
-            .str()?
-            .iter()
-            .zip(integers(operations, "intended_ns")?.into_no_null_iter())
-            .zip(operations.column("start_ns")?.i64()?.iter())
-            .zip(integers(operations, "end_ns")?.into_no_null_iter())
-            .zip(outcomes(operations)?);
+        let rows = rows(operations)?;
         for ((((kind, intended_ns), start_ns), end_ns), outcome) in rows {
             if !KINDS.iter().any(|write| Some(write.as_str()) == kind) {
                 continue;

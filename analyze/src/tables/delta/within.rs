@@ -8,7 +8,7 @@ use crate::phases::Phase;
 use crate::stats::bootstrap::Random;
 use crate::stats::bootstrap::phase::{Draws, Interval, Values};
 use crate::tables::groups::{self, ALL_KINDS};
-use crate::tables::{Facts, integers, outcomes};
+use crate::tables::{Facts, rows};
 
 /// Columns of `operations` that are read.
 pub const READS: [&str; 5] = groups::READS;
@@ -41,14 +41,7 @@ pub fn within(operations: &DataFrame, facts: &Facts, has_all: bool) -> PolarsRes
         })
         .collect();
     let mut kinds: Vec<(&str, Vec<Tally>)> = Vec::new();
-    let rows = operations
-        .column("kind")?
-        .str()?
-        .iter()
-        .zip(integers(operations, "intended_ns")?.into_no_null_iter())
-        .zip(operations.column("start_ns")?.i64()?.iter())
-        .zip(integers(operations, "end_ns")?.into_no_null_iter())
-        .zip(outcomes(operations)?);
+    let rows = rows(operations)?;
     let mut at = 0;
     for ((((kind, intended_ns), start_ns), end_ns), outcome) in rows {
         let kind = kind.unwrap_or_default();

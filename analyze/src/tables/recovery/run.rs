@@ -11,7 +11,7 @@ use super::series::{self, Area, Level};
 use super::{Context, LEVELS, Rule, TIMES, Took, UNAVAILABLE, time_columns};
 use crate::phases::{Phase, Window};
 use crate::stats;
-use crate::tables::{Facts, groups, integers, outcomes, writes};
+use crate::tables::{Facts, groups, rows, writes};
 
 /// The recovery of one run.
 ///
@@ -97,14 +97,7 @@ impl Taken {
 /// The operations by kind, in the order of kinds, `all` last where there are several kinds or none.
 pub(super) fn kinds(operations: &DataFrame) -> PolarsResult<Vec<(String, Taken)>> {
     let mut found: BTreeMap<(usize, String), Taken> = BTreeMap::new();
-    let rows = operations
-        .column("kind")?
-        .str()?
-        .iter()
-        .zip(integers(operations, "intended_ns")?.into_no_null_iter())
-        .zip(operations.column("start_ns")?.i64()?.iter())
-        .zip(integers(operations, "end_ns")?.into_no_null_iter())
-        .zip(outcomes(operations)?);
+    let rows = rows(operations)?;
     let mut last: Option<((usize, String), Taken)> = None;
     for ((((kind, intended_ns), start_ns), end_ns), outcome) in rows {
         let kind = kind.unwrap_or_default();
