@@ -152,6 +152,16 @@ fn a_run_with_every_kind_and_a_new_leader_holds_and_tampered_copies_of_it_do_not
     let same = tampered(folder, &copies.join("same"), |_| ());
     check(&place, same.dir(), 0);
 
+    // One row less than the manifest says, as no writer leaves it: other commands do not read such a run, this one tells.
+    let short = tampered(folder, &copies.join("short"), |rows| {
+        rows.remove(100);
+    });
+    let mut manifest = short.manifest().expect("a manifest");
+    manifest.rows.operations += 1;
+    manifest.write(&short.manifest_json()).expect("the manifest can be written");
+    let found = check(&place, short.dir(), 4);
+    assert!(checks_with(&found, "violated").contains(&"rows".to_owned()), "{}", found.stdout);
+
     final_states(&place, folder, &copies);
     a_damaged_run_does_not_stop_the_others(&place, folder, &copies);
 }

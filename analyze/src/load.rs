@@ -38,6 +38,17 @@ pub enum Capacity {
     LeaveOut,
 }
 
+/// On what terms runs are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Whether failed runs count, provided that their files are whole.
+    pub include_failed: bool,
+    /// What becomes of those that measure the capacity.
+    pub capacity: Capacity,
+    /// Whether there must be as many operations as the manifest says. Only who counts them can do without.
+    pub must_be_whole: bool,
+}
+
 /// A run that can be analysed: its manifest is finished and its files are whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
@@ -61,10 +72,10 @@ pub struct Opened {
 }
 
 /// Opens run folders: reads manifests and faults, and checks that every file is whole.
-pub fn open(folders: Vec<RunFolder>, include_failed: bool, capacity: Capacity) -> Opened {
+pub fn open(folders: Vec<RunFolder>, terms: Terms) -> Opened {
     let mut opened = Opened::default();
     let mut measured_capacity = 0;
-    for (folder, result) in folders.iter().zip(each(&folders, |folder| open_one(folder, include_failed, capacity))) {
+    for (folder, result) in folders.iter().zip(each(&folders, |folder| open_one(folder, terms))) {
         match result {
             Ok(Found::Run(run)) => opened.runs.push(*run),
             Ok(Found::LeftOut(reason)) => opened.left_out.push(format!("{}: left out: {reason}", folder.name())),
@@ -91,19 +102,22 @@ enum Found {
 }
 
 /// Reads the manifest once, since a folder of many runs is little else.
-fn open_one(folder: &RunFolder, include_failed: bool, capacity: Capacity) -> Result<Found> {
+fn open_one(folder: &RunFolder, terms: Terms) -> Result<Found> {
     let manifest = folder.manifest()?;
     let has_role = |role: Role| manifest.sweep.as_ref().is_some_and(|place| place.role == role);
     match &manifest.status {
-        _ if capacity == Capacity::LeaveOut && has_role(Role::Capacity) => return Ok(Found::Capacity),
+        _ if terms.capacity == Capacity::LeaveOut && has_role(Role::Capacity) => return Ok(Found::Capacity),
         Status::Finished => {}
         Status::Running => return Ok(Found::LeftOut(unfinished(folder))),
-        Status::Failed { reason, .. } if !include_failed => {
+        Status::Failed { reason, .. } if !terms.include_failed => {
             return Ok(Found::LeftOut(format!("failed: {reason}; take it in with --include-failed")));
         }
         Status::Failed { .. } => {}
     }
-    reader::check(folder, &manifest)?;
+    match terms.must_be_whole {
+        true => reader::check(folder, &manifest)?,
+        false => reader::check_but_operations(folder, &manifest)?,
+    }
     let faults = reader::faults(folder)?;
     let listed = Listed { run: folder.name(), label: folder.label().to_string(), manifest, faults };
     let factors = Factors::of(&listed.label, &listed.manifest);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::TableArgs;
-use super::severity::metric;
 use crate::commands::{Command, Comparison};
+use crate::tables::delta::METRICS;
 
 /// Below the options of the command.
 pub(super) const HELP: &str = "\
@@ -38,11 +38,12 @@ pub(super) struct CompareArgs {
     /// Folder that holds the run folders, or a bundle
     #[arg(long, value_name = "DIR", default_value = run_folder::DEFAULT_RESULTS_DIR)]
     dir: PathBuf,
-    /// Largest ratio of two effects that counts as the same, at least 1; of two runs a larger noise floor takes its place
+    /// Largest ratio of two effects that counts as the same, at least 1; of two runs a larger noise floor takes its place. Of
+    /// not_ok_share it is always one percentage point
     #[arg(long, value_name = "FACTOR", default_value = "1.25", value_parser = margin)]
     margin: f64,
     /// The metric to compare sets by, as its column in `analyze delta` is named; can be given several times [default:
-    /// ops_per_s, response_p50_ms, response_p99_ms]
+    /// ops_per_s, response_p50_ms, response_p99_ms, not_ok_share]
     #[arg(long = "metric", value_name = "NAME", value_parser = metric)]
     metrics: Vec<&'static str>,
     /// Take failed runs, where their files are whole
@@ -53,6 +54,12 @@ pub(super) struct CompareArgs {
     plot: Option<PathBuf>,
     #[command(flatten)]
     output: TableArgs,
+}
+
+/// A metric by the name of its column.
+fn metric(text: &str) -> Result<&'static str, String> {
+    let found = METRICS.into_iter().find(|metric| *metric == text);
+    found.ok_or_else(|| format!("no such metric; there are {}", METRICS.join(", ")))
 }
 
 /// A margin of at least 1.

@@ -6,7 +6,7 @@ use run_folder::{RunFolder, Status};
 
 use super::{Report, gather};
 use crate::bundle::{self, Parts, Reason};
-use crate::load::{self, Capacity, Run, Selection};
+use crate::load::{self, Capacity, Run, Selection, Terms};
 use crate::output::{self, Destination};
 use crate::{Error, Result};
 
@@ -80,7 +80,10 @@ fn parts(selection: &Selection, names: &[String], report: &mut Report) -> Result
     };
     let results = results_of(&found)?;
     let selection = &Selection { dir: results.clone(), ..selection.clone() };
-    let opened = load::open(found.clone(), selection.include_failed, Capacity::Keep);
+    let opened = load::open(
+        found.clone(),
+        Terms { include_failed: selection.include_failed, capacity: Capacity::Keep, must_be_whole: true },
+    );
     report.unreadable.extend(opened.unreadable);
     // What is said in the bundle is said of the recordings, not of where they lie on this machine.
     let is_out = |folder: &&RunFolder| !opened.runs.iter().any(|run| run.folder.name() == folder.name());

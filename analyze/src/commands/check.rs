@@ -1,10 +1,10 @@
 //! `analyze check`: whether what was recorded can be right, run by run.
 
-use super::gather::{all, map, opened};
+use super::gather::{all, map, opened_on};
 use super::{Report, TableOutput};
 use crate::check::recording::{Intake, Known};
 use crate::check::{self, Finding, Verdict};
-use crate::load::{self, Capacity, Run, Selection};
+use crate::load::{self, Capacity, Run, Selection, Terms};
 use crate::output;
 use crate::{Result, tables};
 
@@ -26,7 +26,10 @@ const CANNOT_TELL: u8 = 5;
 
 /// Checks the runs.
 pub(super) fn check(asked: &Check, report: &mut Report) -> Result<()> {
-    let runs = opened(load::find(&asked.selection)?, &asked.selection, Capacity::Keep, report)?;
+    // Rows that are missing or too many are a finding here.
+    let include_failed = asked.selection.include_failed;
+    let terms = Terms { include_failed, capacity: Capacity::Keep, must_be_whole: false };
+    let runs = opened_on(load::find(&asked.selection)?, terms, report)?;
     let found = map(&runs, report, |run| {
         let findings = findings(run)?;
         let worst = verdict(&findings);

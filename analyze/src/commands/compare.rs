@@ -97,7 +97,7 @@ fn two_sets(comparison: &Comparison, (a, b): (Asked, Asked), output: &TableOutpu
         Ok((Set { name, measured }, runs))
     };
     let ((a, runs_a), (b, runs_b)) = (taken("A", a)?, taken("B", b)?);
-    let metrics = if comparison.metrics.is_empty() { &compare::METRICS[..] } else { &comparison.metrics };
+    let metrics = if comparison.metrics.is_empty() { &sets::USUAL[..] } else { &comparison.metrics };
     let mut compared = sets::table(&a, &b, metrics, comparison.margin)?;
     if compared.frame.height() == 0 {
         return Err(Error::Nothing(nothing_in_common((&a, &runs_a), (&b, &runs_b))));

@@ -9,7 +9,7 @@ use run_folder::{RunFolder, Status};
 
 use super::Report;
 use crate::gate::evaluate::Absent;
-use crate::load::{self, Capacity, Opened, Run, Selection};
+use crate::load::{self, Capacity, Opened, Run, Selection, Terms};
 use crate::phases::Phases;
 use crate::tables::delta::{self, Measured};
 use crate::tables::factors::Factors;
@@ -34,10 +34,15 @@ pub(super) fn opened(
     capacity: Capacity,
     report: &mut Report,
 ) -> Result<Vec<Run>> {
-    let found = folders.len();
     // Who names a label wants it, whatever it is for.
     let capacity = if selection.patterns.is_empty() { capacity } else { Capacity::Keep };
-    let Opened { runs, left_out, unreadable } = load::open(folders, selection.include_failed, capacity);
+    opened_on(folders, Terms { include_failed: selection.include_failed, capacity, must_be_whole: true }, report)
+}
+
+/// As [`opened`], on these terms.
+pub(super) fn opened_on(folders: Vec<RunFolder>, terms: Terms, report: &mut Report) -> Result<Vec<Run>> {
+    let found = folders.len();
+    let Opened { runs, left_out, unreadable } = load::open(folders, terms);
     report.left_out.extend(left_out);
     report.unreadable.extend(unreadable);
     report.left_out.extend(imported::note(runs.iter().map(|run| &run.listed)));
@@ -176,7 +181,7 @@ fn only_run_of(file: &Path) -> Result<RunFolder> {
 
 /// The run of one folder; that it cannot be analysed is an error.
 pub(super) fn one(folder: RunFolder, include_failed: bool) -> Result<Run> {
-    let mut opened = load::open(vec![folder], include_failed, Capacity::Keep);
+    let mut opened = load::open(vec![folder], Terms { include_failed, capacity: Capacity::Keep, must_be_whole: true });
     match (opened.runs.pop(), opened.unreadable.pop()) {
         (Some(run), _) => Ok(run),
         (None, Some(error)) => Err(error),

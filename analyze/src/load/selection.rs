@@ -8,7 +8,7 @@ use run_folder::manifest::Role;
 use run_folder::{Label, RunFolder, Status};
 use wildmatch::WildMatch;
 
-use super::{Capacity, Opened, Run, open};
+use super::{Capacity, Opened, Run, Terms, open};
 use crate::tables::factors::Factors;
 use crate::{Error, Result, bundle};
 
@@ -167,7 +167,7 @@ pub fn companions(selection: &Selection, runs: &[Run]) -> Result<Opened> {
         manifest.status == Status::Finished && is_compared_with && cohorts.contains(factors.cohort.as_str())
     };
     let folders = RunFolder::list(&dir)?.into_iter().filter(is_companion).collect();
-    Ok(open(folders, false, Capacity::LeaveOut))
+    Ok(open(folders, Terms { include_failed: false, capacity: Capacity::LeaveOut, must_be_whole: true }))
 }
 
 const NEAR_MISSES: usize = 5;

@@ -10,9 +10,11 @@ use super::panels::{Heading, Labelled, MARGIN, Panel, SUBTITLE, TICK, footnotes}
 use super::values;
 use crate::Result;
 use crate::tables::compare::sets;
-use crate::tables::delta::main_kind;
+use crate::tables::delta::{NOT_OK_SHARE, main_kind};
 
-const WIDTH: f64 = 1000.0;
+const WIDTH_MIN: f64 = 1000.0;
+/// So wide every panel is at least.
+const PANEL_MIN: f64 = 130.0;
 const ROW: f64 = 22.0;
 const GROUP_GAP: f64 = 8.0;
 const PANEL_GAP: f64 = 22.0;
@@ -53,13 +55,15 @@ pub fn draw_svg(
     let title = "Effects of B against those of A";
     // Single effects are in the picture; the sentence above it needs their number only.
     let verdict = overall.splitn(3, ": ").take(2).collect::<Vec<_>>().join(": ");
-    let heading = Heading::new(title, &[format!("A: {a}"), format!("B: {b}"), verdict], WIDTH);
     let words: Vec<String> = rows.iter().map(Row::described).collect();
     let description = format!("A: {a}. B: {b}. {overall}. {}", words.join(" "));
     let names = rows.iter().map(|row| text_width(&row.name, NAME)).fold(60.0, f64::max);
     let left = MARGIN + names + 12.0;
     let count = metrics.len().max(1) as f64;
-    let width = (WIDTH - left - MARGIN - (count - 1.0) * PANEL_GAP) / count - FIGURES;
+    let around = left + MARGIN + (count - 1.0) * PANEL_GAP + count * FIGURES;
+    let whole = WIDTH_MIN.max(around + count * PANEL_MIN);
+    let width = (whole - around) / count;
+    let heading = Heading::new(title, &[format!("A: {a}"), format!("B: {b}"), verdict], whole);
     let top = heading.bottom() + 60.0;
     let mut bottom = top;
     let mut places = Vec::new();
@@ -72,7 +76,7 @@ pub fn draw_svg(
     }
     let below = if overlays.is_empty() { 0.0 } else { CDF_HEIGHT + 110.0 };
     let height = bottom + below + 84.0;
-    draw((WIDTH, height), title, &description, |canvas| {
+    draw((whole, height), title, &description, |canvas| {
         heading.draw(canvas)?;
         key(canvas, heading.bottom() + 14.0, !overlays.is_empty())?;
         for (row, &y) in rows.iter().zip(&places) {
@@ -81,6 +85,7 @@ pub fn draw_svg(
         for (at, metric) in metrics.iter().enumerate() {
             let from = left + at as f64 * (width + FIGURES + PANEL_GAP);
             let axis = Axis { values: range(&rows, metric), pixels: (from, from + width) };
+            let ticks = if metric == NOT_OK_SHARE { ticks_of_shares(&axis) } else { ticks(&axis) };
             canvas.text((from + width / 2.0, top - 24.0), Anchor::Middle, PANEL_NAME, &heading_of(metric))?;
             canvas.text((from + width + FIGURES / 2.0 + 4.0, top - 9.0), Anchor::Middle, FIGURE, "A → B")?;
             let of_metric = |row: &Row| row.effects.iter().position(|effect| effect.metric == *metric);
@@ -89,7 +94,7 @@ pub fn draw_svg(
                     row.effects[at].draw_margin(canvas, &axis, y)?;
                 }
             }
-            for tick in ticks(&axis) {
+            for tick in ticks {
                 let x = axis.at(tick.value);
                 let is_one = tick.value == 0.0;
                 canvas.line(
@@ -106,15 +111,20 @@ pub fn draw_svg(
                 }
             }
         }
-        draw_overlays(canvas, &overlays, bottom + 44.0)?;
+        draw_overlays(canvas, &overlays, (whole, bottom + 44.0))?;
         let lines = "Lines below: the distributions of response time of the runs of A and B, a line for each run. ";
         let note = format!(
-            "Marks: effect of B divided by that of A, with its 95 % interval (between runs; hollow bar ends: within one run of a side). Grey \
+            "Marks: effect of B divided by that of A, with its 95 % interval (between runs; hollow bar ends: within one run of a side){}. Grey \
              band: the margin{}. {}* runs in which the leader changed.",
+            if metrics.iter().any(|metric| metric == NOT_OK_SHARE) {
+                "; of operations not acknowledged, in percentage points, B less A"
+            } else {
+                ""
+            },
             if compared.column("noise").is_ok() { "" } else { ", widened by the noise floor" },
             if overlays.is_empty() { "" } else { lines }
         );
-        footnotes(canvas, height, &note, WIDTH)
+        footnotes(canvas, height, &note, whole)
     })
 }
 
@@ -125,10 +135,10 @@ struct Row {
     effects: Vec<Effect>,
 }
 
-/// The ratio of two effects, as log10.
+/// The ratio of two effects, as log10; of shares their difference, in percentage points.
 struct Effect {
     metric: String,
-    ratio: Option<f64>,
+    related: Option<f64>,
     interval: Option<(f64, f64)>,
     is_within_run: bool,
     margin: f64,
@@ -144,6 +154,9 @@ fn rows(compared: &DataFrame) -> Result<Vec<Row>> {
     let number = |name: &str| values(compared, name);
     let (ratio, low, high, margin) = (number("ratio")?, number("ratio_low")?, number("ratio_high")?, number("margin")?);
     let (of_a, of_b) = (number("effect_a")?, number("effect_b")?);
+    let unknown = || vec![None; compared.height()];
+    let [difference, from, to] = ["difference", "difference_low", "difference_high"]
+        .map(|name| values(compared, name).unwrap_or_else(|_| unknown()));
     let changes = number("leader_changes_a").ok();
     let names = sets::names(compared).ok();
     let cell = |column: &Option<StringChunked>, row: usize| {
@@ -167,14 +180,27 @@ fn rows(compared: &DataFrame) -> Result<Vec<Row>> {
         let label = format!("{label}{changed}");
         let part = part.get(row).unwrap_or_default();
         let name = if label.is_empty() { part.to_owned() } else { format!("{label}, {part}") };
+        let metric = metric.get(row).unwrap_or_default().to_owned();
+        let (related, interval, margin, unit) = match metric == NOT_OK_SHARE {
+            true => {
+                let points = |share: f64| share * 100.0;
+                let interval = from[row].zip(to[row]).map(|(low, high)| (points(low), points(high)));
+                (difference[row].map(points), interval, margin[row].map_or(0.0, points), 100.0)
+            }
+            false => {
+                let interval = low[row].zip(high[row]).map(|(low, high)| (low.log10(), high.log10()));
+                let related = ratio[row].filter(|&ratio| ratio > 0.0).map(f64::log10);
+                (related, interval, margin[row].unwrap_or(1.0).log10(), 1.0)
+            }
+        };
         let effect = Effect {
-            metric: metric.get(row).unwrap_or_default().to_owned(),
-            ratio: ratio[row].filter(|&ratio| ratio > 0.0).map(f64::log10),
-            interval: low[row].zip(high[row]).map(|(low, high)| (low.log10(), high.log10())),
+            metric,
+            related,
+            interval,
             is_within_run: cell(&sort, row) != "between-run",
-            margin: margin[row].unwrap_or(1.0).log10(),
+            margin,
             verdict: verdict.get(row).unwrap_or_default().to_owned(),
-            effects: (of_a[row], of_b[row]),
+            effects: (of_a[row].map(|effect| effect * unit), of_b[row].map(|effect| effect * unit)),
         };
         match rows.iter_mut().find(|known| known.name == name) {
             Some(known) => known.effects.push(effect),
@@ -190,13 +216,16 @@ fn rows(compared: &DataFrame) -> Result<Vec<Row>> {
 impl Row {
     fn described(&self) -> String {
         let effects = self.effects.iter().map(|effect| {
-            let number = |log: f64| format!("{:.3}", 10_f64.powf(log));
+            let is_share = effect.metric == NOT_OK_SHARE;
+            let number =
+                |place: f64| if is_share { format!("{place:.3}") } else { format!("{:.3}", 10_f64.powf(place)) };
             let interval =
                 effect.interval.map_or(String::new(), |(low, high)| format!(" [{}, {}]", number(low), number(high)));
             format!(
-                "{} B/A {}{interval}, {}",
+                "{} {} {}{interval}, {}",
                 effect.metric,
-                effect.ratio.map_or("?".to_owned(), number),
+                if is_share { "B - A in percentage points" } else { "B/A" },
+                effect.related.map_or("?".to_owned(), number),
                 effect.verdict
             )
         });
@@ -233,10 +262,10 @@ impl Effect {
                 }
             }
         }
-        let Some(ratio) = self.ratio else {
+        let Some(related) = self.related else {
             return canvas.text((axis.at(0.0) + 6.0, y), Anchor::Left, Font::new(10.0, GREY), "not known");
         };
-        mark(canvas, (axis.at(ratio), y), &self.verdict)
+        mark(canvas, (axis.at(related), y), &self.verdict)
     }
 }
 
@@ -281,20 +310,22 @@ fn key(canvas: &Canvas<'_>, y: f64, has_lines: bool) -> Result<()> {
 fn heading_of(metric: &str) -> String {
     match metric {
         "ops_per_s" => "throughput".to_owned(),
+        NOT_OK_SHARE => "not acknowledged (%)".to_owned(),
         _ => metric.trim_end_matches("_ms").replacen('_', " time, ", 1).replace('_', "."),
     }
 }
 
-/// The range of a metric, 1 in its middle: every ratio and margin, and of intervals a factor of three more.
+/// The range of a metric, no difference in its middle: every mark and margin, and of intervals a factor of three (of shares twenty
+/// percentage points) more.
 fn range(rows: &[Row], metric: &str) -> (f64, f64) {
     let effects = || rows.iter().flat_map(|row| &row.effects).filter(|effect| effect.metric == metric);
     let most = |numbers: &mut dyn Iterator<Item = f64>| {
         numbers.filter(|number| number.is_finite()).map(f64::abs).fold(0.0, f64::max)
     };
-    let of_ratios =
-        most(&mut effects().flat_map(|effect| [effect.ratio.unwrap_or(0.0), effect.margin])).max(1.3_f64.log10());
+    let (least, beyond) = if metric == NOT_OK_SHARE { (1.5, 20.0) } else { (1.3_f64.log10(), 3_f64.log10()) };
+    let of_marks = most(&mut effects().flat_map(|effect| [effect.related.unwrap_or(0.0), effect.margin])).max(least);
     let of_ends = most(&mut effects().filter_map(|effect| effect.interval).flat_map(|(low, high)| [low, high]));
-    let most = of_ends.min(of_ratios + 3_f64.log10()).max(of_ratios) * 1.06;
+    let most = of_ends.min(of_marks + beyond).max(of_marks) * 1.06;
     (-most, most)
 }
 
@@ -324,6 +355,14 @@ fn ticks(axis: &Axis) -> Vec<Tick> {
         }));
     }
     ticks
+}
+
+/// Percentage points: nothing, and the largest round number to either side.
+fn ticks_of_shares(axis: &Axis) -> Vec<Tick> {
+    let side = [100.0, 50.0, 20.0, 10.0, 5.0, 2.0].into_iter().find(|&side| side <= axis.values.1).unwrap_or(1.0);
+    let tick =
+        |value: f64| Tick { value, label: Some(if value == 0.0 { "0".to_owned() } else { format!("{value:+}") }) };
+    [-side, 0.0, side].into_iter().map(tick).collect()
 }
 
 /// log10 of milliseconds against nines.
@@ -371,12 +410,12 @@ fn points(table: &DataFrame, phase: &str) -> Result<Points> {
     Ok((0..table.height()).filter_map(of_row).collect())
 }
 
-fn draw_overlays(canvas: &Canvas<'_>, overlays: &[Overlay], top: f64) -> Result<()> {
+fn draw_overlays(canvas: &Canvas<'_>, overlays: &[Overlay], (width, top): (f64, f64)) -> Result<()> {
     const Y_LABELS: f64 = 50.0;
     let all = || overlays.iter().flat_map(|overlay| &overlay.lines).flat_map(|(_, points)| points);
     let (from, to) = all().fold((f64::MAX, f64::MIN), |(from, to), (x, _)| (from.min(*x), to.max(*x)));
     let most = all().fold(1.0_f64, |most, (_, y)| most.max(*y));
-    let pitch = (WIDTH - 2.0 * MARGIN) / overlays.len().max(1) as f64;
+    let pitch = (width - 2.0 * MARGIN) / overlays.len().max(1) as f64;
     for (at, overlay) in overlays.iter().enumerate() {
         let left = MARGIN + at as f64 * pitch + Y_LABELS;
         let panel = Panel::new(

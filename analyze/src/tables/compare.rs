@@ -3,6 +3,7 @@
 use polars::prelude::*;
 use run_folder::operation::{Kind, Outcome};
 
+use super::delta::NOT_OK_SHARE;
 use super::groups::ALL_KINDS;
 use super::{Facts, NS_PER_S, integers, outcomes};
 use crate::output::text::{Column as Shown, TextTable};
@@ -47,6 +48,15 @@ impl Verdict {
         match interval {
             Some((low, high)) if low >= 1.0 / margin && high <= margin => Self::Agree,
             Some((low, high)) if low > margin || high < 1.0 / margin => Self::Differ,
+            _ => Self::CannotTell,
+        }
+    }
+
+    /// The same of the interval of a difference, `margin` being one too.
+    fn of_difference(interval: Option<(f64, f64)>, margin: f64) -> Self {
+        match interval {
+            Some((low, high)) if low >= -margin && high <= margin => Self::Agree,
+            Some((low, high)) if low > margin || high < -margin => Self::Differ,
             _ => Self::CannotTell,
         }
     }
@@ -249,6 +259,16 @@ fn frame(rows: &[Row<'_>], a: &Side, b: &Side) -> PolarsResult<DataFrame> {
     )
 }
 
+/// A difference of shares in percentage points, with its sign.
+fn points(difference: f64) -> String {
+    match (difference * 100.0, difference.abs()) {
+        (_, 0.0) => "0".to_owned(),
+        (points, 0.1..) => format!("{points:+.0}"),
+        (points, 0.01..) => format!("{points:+.1}"),
+        (points, _) => format!("{points:+.2}"),
+    }
+}
+
 /// Effects that the sentence over all rows names; of more it tells the number.
 const NAMED_MAX: usize = 8;
 
@@ -263,25 +283,34 @@ pub fn overall(compared: &DataFrame) -> PolarsResult<String> {
     let verdict = text("verdict")?;
     let rows = main_rows(compared)?;
     let label = compared.column("label_a").ok().and_then(|column| column.str().ok());
+    let optional = |name: &str| -> Option<&Float64Chunked> { compared.column(name).ok()?.f64().ok() };
     let because = compared.column("because").ok().and_then(|column| column.str().ok());
     let (part, metric) = (text("compared")?, text("metric")?);
     let (ratio, low, high, margin) = (number("ratio")?, number("ratio_low")?, number("ratio_high")?, number("margin")?);
+    let (difference, from, to) = (optional("difference"), optional("difference_low"), optional("difference_high"));
     let described = |row: usize| {
         let shown = |value: Option<f64>| value.map_or("?".to_owned(), super::delta::ratio_in_words);
         let (part, metric) = (part.get(row).unwrap_or_default(), metric.get(row).unwrap_or_default());
-        let interval = match (low.get(row), high.get(row)) {
-            (None, _) | (_, None) => "no interval".to_owned(),
-            (low, high) => format!("{} to {}", shown(low), shown(high)),
-        };
         let label = label.and_then(|label| label.get(row)).map_or(String::new(), |label| format!("{label} "));
         if let Some(why) = because.and_then(|because| because.get(row)) {
             return format!("{label}{metric} {part} ({why})");
         }
-        format!(
-            "{label}{metric} {part} {} times ({interval}; margin {})",
-            shown(ratio.get(row)),
-            shown(margin.get(row))
-        )
+        let is_share = metric == NOT_OK_SHARE;
+        let of = |row_of: Option<&Float64Chunked>| row_of.and_then(|numbers| numbers.get(row));
+        let ends = if is_share { (of(from), of(to)) } else { (low.get(row), high.get(row)) };
+        let number = |value: Option<f64>| if is_share { value.map_or("?".to_owned(), points) } else { shown(value) };
+        let interval = match ends {
+            (None, _) | (_, None) => "no interval".to_owned(),
+            (low, high) => format!("{} to {}", number(low), number(high)),
+        };
+        match is_share {
+            true => format!("{label}{metric} {part} {} points ({interval}; margin 1)", number(of(difference))),
+            false => format!(
+                "{label}{metric} {part} {} times ({interval}; margin {})",
+                shown(ratio.get(row)),
+                shown(margin.get(row))
+            ),
+        }
     };
     let lost = |side: &str| -> Option<&UInt64Chunked> { compared.column(side).ok()?.u64().ok() };
     let (lost_a, lost_b) = (lost("lost_a"), lost("lost_b"));
@@ -298,7 +327,8 @@ pub fn overall(compared: &DataFrame) -> PolarsResult<String> {
     };
     let (differing, unclear) = (of(Verdict::Differ).collect::<Vec<_>>(), of(Verdict::CannotTell).collect::<Vec<_>>());
     let all = rows.len();
-    let margins = || rows.iter().filter_map(|&row| margin.get(row));
+    let is_factor = |row: &&usize| metric.get(**row) != Some(NOT_OK_SHARE);
+    let margins = || rows.iter().filter(is_factor).filter_map(|&row| margin.get(row));
     let (least, most) = (margins().fold(f64::MAX, f64::min), margins().fold(1.0, f64::max));
     let words = super::delta::ratio_in_words;
     let margins = match most > least {

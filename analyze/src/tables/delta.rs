@@ -48,6 +48,7 @@ mod within;
 pub use frames::{by_label, by_run};
 pub(in crate::tables) use noise::FLOOR_MIN;
 pub use tail::{is_at_least, is_supported};
+pub(in crate::tables) use text::percent;
 pub use text::ratio as ratio_in_words;
 pub use text::{text_by_label, text_by_run};
 pub use within::{READS, within};
@@ -74,7 +75,8 @@ pub const METRICS: [&str; 14] = [
 /// What column `interval` says of intervals that tell nothing of the next run.
 pub const WITHIN_RUN: &str = estimate::Kind::WithinRun.as_str();
 
-const NOT_OK_SHARE: &str = "not_ok_share";
+/// The one of [`METRICS`] that is a share, and is compared by differences.
+pub const NOT_OK_SHARE: &str = "not_ok_share";
 
 /// A run as it is compared.
 #[derive(Debug, Clone)]
@@ -160,7 +162,8 @@ fn values(levels: &[Level], metric: usize) -> Option<Vec<f64>> {
     if is_time(metric) { Some(found.flatten().collect()) } else { found.collect() }
 }
 
-fn not_ok_share(due: u64, ok: u64) -> Option<f64> {
+/// The share of operations due that were not acknowledged; `None` where none was due.
+pub(super) fn not_ok_share(due: u64, ok: u64) -> Option<f64> {
     (due > 0).then(|| due.saturating_sub(ok) as f64 / due as f64)
 }
 

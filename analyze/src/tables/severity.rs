@@ -148,6 +148,13 @@ struct Point {
     noise: Option<f64>,
 }
 
+impl Point {
+    /// Whether none of its runs acknowledged anything, all with one leader.
+    fn is_lost(&self) -> bool {
+        self.leader_changes == 0 && self.lost > 0 && self.lost == self.runs.len()
+    }
+}
+
 /// The points of one curve, from mild to severe; where the leader changed in some runs of a value, these come second.
 #[derive(Debug, Clone, PartialEq)]
 struct Curve {

@@ -2,9 +2,41 @@
 
 use polars::prelude::*;
 
-use super::delta::{Measured, is_reference};
+use super::delta::{Measured, NOT_OK_SHARE, is_reference, not_ok_share};
 use crate::phases::Phase;
 use crate::stats::intervals::t_quantile;
+
+/// On what scale numbers of a metric are put in relation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// Rates and times: factors, whose logarithms are added up.
+    Logarithm,
+    /// Shares: nothing is as good a share as any, and what they differ by is a difference.
+    Linear,
+}
+
+impl Scale {
+    /// That of a metric of [`super::delta::METRICS`].
+    pub(super) fn of(metric: &str) -> Self {
+        if metric == NOT_OK_SHARE { Self::Linear } else { Self::Logarithm }
+    }
+
+    /// A number on this scale.
+    pub(super) fn on(self, number: f64) -> f64 {
+        match self {
+            Self::Logarithm => number.ln(),
+            Self::Linear => number,
+        }
+    }
+
+    /// The number that stands at a place of this scale.
+    pub(super) fn off(self, place: f64) -> f64 {
+        match self {
+            Self::Logarithm => place.exp(),
+            Self::Linear => place,
+        }
+    }
+}
 
 /// The variance of a mean over runs, and its degrees of freedom.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,21 +73,37 @@ pub(super) fn half_width(parts: &[Spread]) -> f64 {
     t_quantile(freedom) * variance.sqrt()
 }
 
-/// What the mean of the baselines of a cohort, on the logarithm, could differ by: every run that is compared with them
-/// has it in common. `None` with fewer than two baselines.
+/// What the mean of the baselines of a cohort, on the metric's [`Scale`], could differ by: every run that is compared with
+/// them has it in common. `None` with fewer than two baselines.
 ///
 /// # Errors
 /// [`PolarsError`] when a summary lacks a column.
 pub(super) fn of_baselines(runs: &[Measured], cohort: &str, kind: &str, metric: &str) -> PolarsResult<Option<Spread>> {
-    let mut logs = Vec::new();
+    let scale = Scale::of(metric);
+    let mut places = Vec::new();
     for run in runs.iter().filter(|run| is_reference(run) && run.factors.cohort == cohort) {
         let (kinds, phases) = (run.summary.column("kind")?.str()?, run.summary.column("phase")?.str()?);
         let is_it = |row: &usize| kinds.get(*row) == Some(kind) && phases.get(*row) == Some(Phase::All.as_str());
-        let values = run.summary.column(metric)?.f64()?;
-        let level = (0..run.summary.height()).find(is_it).and_then(|row| values.get(row));
-        logs.extend(level.filter(|&level| level > 0.0).map(f64::ln));
+        if let Some(row) = (0..run.summary.height()).find(is_it) {
+            let level = level(&run.summary, row, metric)?;
+            places.extend(level.filter(|&level| scale == Scale::Linear || level > 0.0).map(|level| scale.on(level)));
+        }
     }
-    Ok(Spread::of(&logs))
+    Ok(Spread::of(&places))
+}
+
+/// A metric of [`super::delta::METRICS`] in one row of a summary.
+///
+/// # Errors
+/// [`PolarsError`] when the summary lacks a column.
+pub(super) fn level(summary: &DataFrame, row: usize, metric: &str) -> PolarsResult<Option<f64>> {
+    match metric {
+        NOT_OK_SHARE => {
+            let count = |name: &str| Ok::<_, PolarsError>(summary.column(name)?.u64()?.get(row).unwrap_or(0));
+            Ok(not_ok_share(count("count")?, count("ok")?))
+        }
+        _ => Ok(summary.column(metric)?.f64()?.get(row)),
+    }
 }
 
 #[cfg(test)]

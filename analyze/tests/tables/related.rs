@@ -95,6 +95,39 @@ fn equal_sets_agree_and_a_label_that_differs_is_found() {
 }
 
 #[test]
+fn shares_are_compared_by_differences() {
+    // Of the 50 operations under the fault, each fourth is lost in B; the lost ones change with the repeat.
+    let lossy = |repeat: usize| {
+        let row = |at: i64| match (50..100).contains(&at) && at % 4 == repeat as i64 {
+            true => ("put", at * 20, Some(at * 20), at * 20 + 5000, "unknown", 0),
+            false => ("put", at * 20, Some(at * 20), at * 20 + 2, "ok", 0),
+        };
+        let rows: Vec<Row> = (0..150).map(row).collect();
+        let whole = run("delay10_mid", repeat, 100, 0);
+        let facts = Facts { run: whole.run.clone(), label: "delay10_mid".to_owned(), ..facts(true) };
+        Measured { summary: summary::table(&operations(&rows), &facts).expect("a summary"), ..whole }
+    };
+    let set_of = |name: &str, measured: Vec<Measured>| Set { name: name.to_owned(), measured };
+    let (whole, lossy) = (set("a", &[("delay10_mid", 100)], 4), set_of("b", (0..4).map(lossy).collect()));
+    let shares = |a: &Set, b: &Set| {
+        let compared = sets::table(a, b, &["not_ok_share"], 1.25).expect("a table");
+        let verdict = compared.frame.column("verdict").expect("it").str().expect("text").get(0).map(str::to_owned);
+        (compared, verdict.unwrap_or_default())
+    };
+    let (compared, verdict) = shares(&whole, &lossy);
+    assert_eq!(verdict, "differ");
+    let difference = number(&compared, "difference", 0).expect("a difference");
+    let (low, high) = (number(&compared, "difference_low", 0), number(&compared, "difference_high", 0));
+    assert!((difference - 0.25).abs() < 0.011 && low < Some(0.25) && high > Some(0.25), "{:?}", compared.frame);
+    assert_eq!((number(&compared, "ratio", 0), number(&compared, "margin", 0)), (None, Some(0.01)));
+    let words = overall(&compared.frame).expect("words");
+    assert!(words.contains("delay10_mid not_ok_share during/before +25 points ("), "{words}");
+
+    let (compared, verdict) = shares(&whole, &whole);
+    assert_eq!((verdict.as_str(), number(&compared, "difference", 0)), ("agree", Some(0.0)));
+}
+
+#[test]
 fn labels_are_matched_by_value_or_alone_where_no_name_is_common() {
     let a = set("a", &[("delay10_mid", 200), ("delay20_mid", 400)], 3);
     let b = set("b", &[("slow10_mid", 200), ("slow20_mid", 400), ("slow50_mid", 800)], 3);

@@ -109,7 +109,8 @@ const COMPARE_SETS_COLUMNS: &[Documented] = &[
     column(
         "compared",
         "text",
-        "during/before, after/before or during/baseline, the effect being a ratio; during or all, the effect being the level",
+        "during/before, after/before or during/baseline, the effect being a ratio (of not_ok_share a difference); during or all, the \
+         effect being the level",
     ),
     column("metric", "text", "name of the metric, as in delta"),
     column("runs_a", "count", "runs of A; those in which the leader changed have rows of their own"),
@@ -132,7 +133,7 @@ const COMPARE_SETS_COLUMNS: &[Documented] = &[
     column("difference", "number", "effect_b - effect_a"),
     column("difference_low", "number", "lower end of its 95 % interval"),
     column("difference_high", "number", "upper end"),
-    column("ratio", "factor", "effect_b / effect_a"),
+    column("ratio", "factor", "effect_b / effect_a; null of not_ok_share, whose verdict is from the difference"),
     column("ratio_low", "factor", "lower end of its 95 % interval"),
     column("ratio_high", "factor", "upper end"),
     column(
@@ -140,7 +141,7 @@ const COMPARE_SETS_COLUMNS: &[Documented] = &[
         "text",
         "between-run; within-run where one of the two has a single run; null where there is none",
     ),
-    column("margin", "factor", "what counts as the same: --margin"),
+    column("margin", "number", "what counts as the same: --margin, a factor; of not_ok_share a difference of 0.01"),
     column("noise", "factor", "noise floor, the larger one of both sets; null where there is none"),
     column("verdict", "text", "agree, differ (outside of the noise floor too) or cannot tell"),
     column(
@@ -213,7 +214,11 @@ const CROSSINGS_COLUMNS: &[Documented] = &[
     column("crossing_side", "text", "within the measured values, milder than all of them, or beyond them"),
     column("crossing_low", "fault_unit", "mild end of its 95 % interval; null where low_side is not within"),
     column("low_side", "text", "where that end lies, as crossing_side; null without an interval"),
-    column("crossing_high", "fault_unit", "severe end of its 95 % interval; null where high_side is not within"),
+    column(
+        "crossing_high",
+        "fault_unit",
+        "severe end of its 95 % interval, or where nothing is acknowledged any more; null where high_side is not within",
+    ),
     column("high_side", "text", "where that end lies"),
     column(
         "interval",

@@ -1,27 +1,28 @@
 //! Whether two sets of runs agree, label by label: effects of repeats put in relation, with intervals between runs.
 //!
-//! Each run gives one effect; the effects of a label's repeats are taken on the logarithm. The ratio of two labels has the
+//! Each run gives one effect; the effects of a label's repeats are taken on the logarithm (of `not_ok_share` as they are, its effect
+//! being a difference, which is compared by differences). The ratio of two labels has the
 //! interval of Welch's t test, wider by what the baselines differ by that full runs of a set share (B. L. Welch, "The generalization of 'Student's' problem when several different population
 //! variances are involved", Biometrika 34(1/2), 1947). Where a label has one run in a set, its within-run interval takes the
 //! place of that between runs, and what is said is labelled so. Intervals of differences are put together from those of
 //! the two sides (G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures: a general
 //! approach", Statistics in Medicine 27(10), 2008).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use polars::prelude::*;
-use run_folder::manifest::Role;
 
-use super::Verdict;
-use crate::phases::Phase;
-use crate::stats::intervals::Bounded;
-use crate::tables::delta::{self, Measured};
-use crate::tables::factors::Factors;
-use crate::tables::spread::{self, Spread, half_width};
+use super::METRICS;
+use crate::tables::delta::{Measured, NOT_OK_SHARE};
 
+mod effects;
+mod related;
 mod text;
 
+use effects::{Effects, Key, effects, levels_where_needed};
+use related::Related;
 pub use text::{notes, text};
+
+/// What sets are compared by where nobody says more.
+pub const USUAL: [&str; 4] = [METRICS[0], METRICS[1], METRICS[2], NOT_OK_SHARE];
 
 /// One set of runs: what was measured in it, with what its runs are compared with.
 pub struct Set {
@@ -54,155 +55,24 @@ pub struct Compared {
     pub only_b: Vec<String>,
 }
 
-/// What effects of one set have in common when they are of repeats.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Key {
-    label: String,
-    /// Workload, cluster and fault: see [`Factors::condition_anywhere`].
-    condition: String,
-    /// Runs in which the leader changed are never pooled with others.
-    has_changed: bool,
-    kind: String,
-    compared: String,
-    metric: &'static str,
-}
-
-/// The effects of the repeats of one label.
-struct Effects {
-    key: Key,
-    family: String,
-    value: Option<f64>,
-    /// The sweeps that the runs are of.
-    sweeps: BTreeSet<String>,
-    leader_changes: u64,
-    /// One for each run, but for those that acknowledged nothing.
-    effects: Vec<f64>,
-    /// Runs that acknowledged nothing.
-    lost: usize,
-    /// Of a single run the interval within it.
-    within: Option<(f64, f64)>,
-    /// Whether the runs share what they are compared with, and what that could differ by.
-    has_shared: bool,
-    shared: Option<Spread>,
-    noise: Option<f64>,
-}
-
-impl Effects {
-    fn runs(&self) -> usize {
-        self.effects.len() + self.lost
-    }
-
-    /// Whether it is a time, which runs that acknowledged nothing do not have.
-    fn is_time(&self) -> bool {
-        self.key.metric.ends_with("_ms")
-    }
-
-    /// The mean on the logarithm; absent where a zero is in its way.
-    fn mean(&self) -> Option<f64> {
-        let is_known = !self.effects.is_empty() && (self.lost == 0 || self.is_time());
-        is_known.then(|| self.effects.iter().map(|effect| effect.ln()).sum::<f64>() / self.effects.len() as f64)
-    }
-
-    /// Whether all runs acknowledged nothing.
-    fn is_nothing(&self) -> bool {
-        self.effects.is_empty()
-    }
-
-    /// The effect over the runs: 0 of a throughput where none acknowledged anything, absent where some did.
-    fn effect(&self) -> Option<f64> {
-        self.mean().map(f64::exp).or_else(|| (self.is_nothing() && !self.is_time()).then_some(0.0))
-    }
-
-    /// What the mean on the logarithm could differ by: what its runs do, and what the baselines that they share do.
-    fn spreads(&self) -> Option<Vec<Spread>> {
-        self.mean()?;
-        let logs: Vec<f64> = self.effects.iter().map(|effect| effect.ln()).collect();
-        let own = Spread::of(&logs)?;
-        // What one baseline differs by is not known.
-        match self.has_shared {
-            true => Some(vec![own, self.shared?]),
-            false => Some(vec![own]),
-        }
-    }
-
-    /// The mean on the logarithm, with its 95 % interval.
-    fn bounded(&self) -> Option<Bounded> {
-        let mean = self.mean()?;
-        let interval = match self.spreads() {
-            Some(spreads) => Some((mean - half_width(&spreads), mean + half_width(&spreads))),
-            None => self.within.map(|(low, high)| (low.ln(), high.ln())),
-        };
-        Some(Bounded { value: mean, interval })
-    }
-
-    /// The 95 % interval of the effect.
-    fn interval(&self) -> Option<(f64, f64)> {
-        self.bounded()?.interval.map(|(low, high)| (low.exp(), high.exp()))
-    }
-}
-
-/// What is known of an effect in A against B.
-struct Related<'a> {
-    a: &'a Effects,
-    b: &'a Effects,
-    ratio: Option<f64>,
-    interval: Option<(f64, f64)>,
-    sort: Option<&'static str>,
-    difference: Option<f64>,
-    difference_interval: Option<(f64, f64)>,
-    margin: f64,
-    /// The noise floor of either set, a factor.
-    noise: Option<f64>,
-}
-
-impl Related<'_> {
-    /// The verdict, and where that is not plain from the interval, why.
-    ///
-    /// A noise floor makes no margin wider: what is within the noise is not known to be the same. It only takes away the
-    /// reason to call it different.
-    fn verdict(&self) -> (Verdict, Option<String>) {
-        let (a, b) = (self.a, self.b);
-        if a.lost + b.lost > 0 {
-            let lost = |name: &str, of: &Effects| match (of.lost, of.runs()) {
-                (0, _) => None,
-                (lost, runs) => Some(format!("{lost} of {runs} runs of {name} acknowledged nothing")),
-            };
-            let why = Some([lost("A", a), lost("B", b)].into_iter().flatten().collect::<Vec<_>>().join(", "));
-            let is_whole = |of: &Effects| of.lost == 0 || of.is_nothing();
-            return match is_whole(a) && is_whole(b) && !a.is_time() {
-                true if a.is_nothing() && b.is_nothing() => (Verdict::Agree, why),
-                true => (Verdict::Differ, why),
-                false => (Verdict::CannotTell, why),
-            };
-        }
-        let floor = self.noise.unwrap_or(1.0);
-        match Verdict::of(self.interval, self.margin) {
-            Verdict::Agree => (Verdict::Agree, None),
-            _ => match Verdict::of(self.interval, floor.max(self.margin)) {
-                Verdict::Agree => (Verdict::CannotTell, Some("within the noise floor".to_owned())),
-                other => (other, None),
-            },
-        }
-    }
-}
-
 /// Compares two sets, one row for each label, kind, part and metric that both have. Columns:
 ///
 /// - `a`, `b`: the sets; `label_a`, `label_b`: what is compared, mostly the same label; runs of a label with different workloads,
 ///   clusters or faults have rows of their own, and are compared with such of the same in the other set where there are any;
 ///   `sweeps_a`, `sweeps_b`: what sweeps they are of, with commas between
-/// - `kind`, `compared`: as in [`delta::by_run`], the effect being a ratio; `all` of runs without a fault and `during` of
+/// - `kind`, `compared`: as in [`by_run`](crate::tables::delta::by_run), the effect being a ratio (of `not_ok_share` a difference); `all` of runs without a fault and `during` of
 ///   full runs that lack baselines in one of the sets, the effect being the level itself
 /// - `metric`: one of `metrics`
 /// - `runs_a`, `runs_b`; `lost_a`, `lost_b`: those of them that acknowledged nothing; `leader_changes_a`, `leader_changes_b`: runs in which the leader changed have rows of their own
-/// - `effect_a`, `effect_b`: geometric means over the runs, of levels in operations per second and milliseconds; times are of the
+/// - `effect_a`, `effect_b`: geometric means over the runs (of `not_ok_share` arithmetic ones, as shares), of levels in operations per second and milliseconds; times are of the
 ///   runs that acknowledged something, of throughput it is 0 where none did, and null where only some did; `_low`, `_high`:
 ///   their 95 % intervals
 /// - `difference`: `effect_b` - `effect_a`, `difference_low`, `difference_high` its 95 % interval
-/// - `ratio`: `effect_b` / `effect_a`; `ratio_low`, `ratio_high` its 95 % interval
+/// - `ratio`: `effect_b` / `effect_a`; `ratio_low`, `ratio_high` its 95 % interval; null of `not_ok_share`, whose verdict is from the
+///   difference
 /// - `interval`: `between-run`, or `within-run` where one of the two has a single run: then it does not contain what that run would
 ///   differ by when recorded again; null where there is none
-/// - `margin`: what counts as the same; `noise`: the noise floor, the larger one of both sets, null where there is none
+/// - `margin`: what counts as the same, a factor, of `not_ok_share` a difference of 0.01; `noise`: the noise floor, the larger one of both sets, null where there is none
 /// - `verdict`: see [`Verdict`]; `differ` only outside of the noise floor too; `because`: what else it is from than interval and margin: runs
 ///   that acknowledged nothing, or the noise floor
 ///
@@ -239,7 +109,7 @@ pub fn table(a: &Set, b: &Set, metrics: &[&'static str], margin: f64) -> PolarsR
     };
     let pairs: Vec<(&Effects, &Effects)> = of_a.iter().filter_map(|a| Some((a, counterpart(a)?))).collect();
     let known = pairs.into_iter().filter(|(a, b)| !(a.is_nothing() && b.is_nothing() && a.is_time()));
-    let mut related: Vec<Related<'_>> = known.map(|(a, b)| related(a, b, margin)).collect();
+    let mut related: Vec<Related<'_>> = known.map(|(a, b)| Related::new(a, b, margin)).collect();
     // All that is known of a label stands together, part by part.
     let of_row = |row: &Related<'_>| (row.a.key.label.clone(), row.a.key.condition.clone(), row.a.key.has_changed);
     let mut order: Vec<(String, String, bool)> = Vec::new();
@@ -297,190 +167,6 @@ fn matched(a: &[Effects], b: &[Effects]) -> Matched {
         distinct(effects, |effects| &effects.family).len() == 1 && effects.iter().all(|effects| effects.value.is_some())
     };
     if is_family(a) && is_family(b) { Matched::ByValue } else { Matched::ByLabel }
-}
-
-/// The effects of a set: ratios of runs with a fault, levels of those without.
-fn effects(measured: &[Measured], metrics: &[&'static str]) -> PolarsResult<Vec<Effects>> {
-    let by_run = delta::by_run(measured)?;
-    let text = |name: &str| -> PolarsResult<&StringChunked> { by_run.column(name)?.str() };
-    let (name, label, family) = (text("run")?, text("label")?, text("family")?);
-    let (role, kind, compared) = (text("role")?, text("kind")?, text("compared")?);
-    let value = by_run.column("fault_value")?.f64()?;
-    let changes = by_run.column("leader_changes")?.u64()?;
-    let factors: BTreeMap<&str, &Factors> = measured.iter().map(|run| (run.run.as_str(), &run.factors)).collect();
-    let (not_ok, baselines) = (by_run.column("not_ok_share")?.f64()?, by_run.column("baselines")?.u64()?);
-    let mut known = BTreeMap::new();
-    let mut found: Vec<Effects> = Vec::new();
-    for &metric in metrics {
-        let number =
-            |suffix: &str| -> PolarsResult<&Float64Chunked> { by_run.column(&format!("{metric}{suffix}"))?.f64() };
-        let (ratio, noise) = (number("_ratio")?, number("_noise")?);
-        let (low, high) = (number("_ratio_low")?, number("_ratio_high")?);
-        for row in (0..by_run.height()).filter(|&row| role.get(row) != Some(Role::Baseline.as_str())) {
-            let effect = ratio.get(row).filter(|&ratio| ratio > 0.0);
-            let is_lost = not_ok.get(row) == Some(1.0) && baselines.get(row) != Some(0);
-            // Without an effect there is still one to tell of where operations were due and none was acknowledged.
-            let Some(factors) = name.get(row).and_then(|name| factors.get(name)) else { continue };
-            if effect.is_none() && !(is_lost && can_be_lost(metric)) {
-                continue;
-            }
-            let key = Key {
-                label: label.get(row).unwrap_or_default().to_owned(),
-                condition: factors.condition_anywhere(),
-                has_changed: changes.get(row) > Some(0),
-                kind: kind.get(row).unwrap_or_default().to_owned(),
-                compared: compared.get(row).unwrap_or_default().to_owned(),
-                metric,
-            };
-            let has_shared = key.compared == "during/baseline";
-            let cohort = Some(factors.cohort.as_str()).filter(|_| has_shared);
-            let shared = match cohort.map(|cohort| (cohort, key.kind.clone(), metric)) {
-                Some(of) if !known.contains_key(&of) => {
-                    let shared = spread::of_baselines(measured, of.0, &of.1, metric)?;
-                    known.insert(of, shared);
-                    shared
-                }
-                Some(of) => known[&of],
-                None => None,
-            };
-            let effects = Effects {
-                key,
-                family: family.get(row).unwrap_or_default().to_owned(),
-                value: value.get(row),
-                sweeps: factors.sweep.iter().cloned().collect(),
-                leader_changes: changes.get(row).unwrap_or(0),
-                effects: effect.into_iter().collect(),
-                lost: usize::from(effect.is_none()),
-                within: low.get(row).zip(high.get(row)).filter(|_| effect.is_some()),
-                has_shared,
-                shared,
-                noise: noise.get(row),
-            };
-            push(&mut found, effects);
-        }
-    }
-    for measured in measured.iter().filter(|measured| measured.is_shown && measured.factors.role == Role::Baseline) {
-        levels(measured, Phase::All, metrics)?.into_iter().for_each(|effects| push(&mut found, effects));
-    }
-    Ok(found)
-}
-
-/// Adds the levels of full runs that the other set has no ratio of, or that have none here.
-fn levels_where_needed(
-    set: &Set,
-    effects: &mut Vec<Effects>,
-    other: &[Effects],
-    metrics: &[&'static str],
-) -> PolarsResult<()> {
-    let has_ratios = |effects: &[Effects], label: &str| {
-        effects.iter().any(|effects| effects.key.label == label && effects.key.compared == "during/baseline")
-    };
-    let mut added: Vec<Effects> = Vec::new();
-    for measured in set.measured.iter().filter(|measured| measured.is_shown && measured.factors.role != Role::Baseline)
-    {
-        let label = &measured.factors.label;
-        let phases = measured.summary.column("phase")?.str()?;
-        let is_full = !phases.iter().any(|phase| phase == Some(Phase::Before.as_str()));
-        if is_full && !(has_ratios(effects, label) && has_ratios(other, label)) {
-            levels(measured, Phase::During, metrics)?.into_iter().for_each(|level| push(&mut added, level));
-        }
-    }
-    effects.extend(added);
-    Ok(())
-}
-
-/// Whether a metric is lost with all operations: throughput is 0 then, and there are no times.
-fn can_be_lost(metric: &str) -> bool {
-    metric == "ops_per_s" || metric.ends_with("_ms")
-}
-
-/// The levels of one run in one phase.
-fn levels(measured: &Measured, phase: Phase, metrics: &[&'static str]) -> PolarsResult<Vec<Effects>> {
-    let summary = &measured.summary;
-    let (kinds, phases) = (summary.column("kind")?.str()?, summary.column("phase")?.str()?);
-    let (due, ok) = (summary.column("count")?.u64()?, summary.column("ok")?.u64()?);
-    let mut found = Vec::new();
-    for row in (0..summary.height()).filter(|&row| phases.get(row) == Some(phase.as_str())) {
-        for &metric in metrics {
-            let level = summary.column(metric)?.f64()?.get(row).filter(|&level| level > 0.0);
-            let is_lost = due.get(row) > Some(0) && ok.get(row) == Some(0);
-            if level.is_none() && !(is_lost && can_be_lost(metric)) {
-                continue;
-            }
-            let key = Key {
-                label: measured.factors.label.clone(),
-                condition: measured.factors.condition_anywhere(),
-                has_changed: measured.leader_changes > 0,
-                kind: kinds.get(row).unwrap_or_default().to_owned(),
-                compared: phase.as_str().to_owned(),
-                metric,
-            };
-            found.push(Effects {
-                key,
-                family: measured.factors.family.clone(),
-                value: measured.factors.value,
-                sweeps: measured.factors.sweep.iter().cloned().collect(),
-                leader_changes: measured.leader_changes as u64,
-                effects: level.into_iter().collect(),
-                lost: usize::from(level.is_none()),
-                within: None,
-                has_shared: false,
-                shared: None,
-                noise: None,
-            });
-        }
-    }
-    Ok(found)
-}
-
-/// Puts one more run to its repeats.
-fn push(found: &mut Vec<Effects>, one: Effects) {
-    match found.iter_mut().find(|known| known.key == one.key) {
-        Some(known) => {
-            known.effects.extend(one.effects);
-            known.lost += one.lost;
-            known.within = known.within.or(one.within);
-            known.sweeps.extend(one.sweeps);
-            known.leader_changes += one.leader_changes;
-            known.noise = known.noise.into_iter().chain(one.noise).reduce(f64::max);
-        }
-        None => found.push(one),
-    }
-}
-
-fn related<'a>(a: &'a Effects, b: &'a Effects, margin: f64) -> Related<'a> {
-    let noise = a.noise.into_iter().chain(b.noise).reduce(f64::max);
-    let point = Related {
-        a,
-        b,
-        ratio: a.effect().zip(b.effect()).and_then(|(a, b)| (a > 0.0).then(|| b / a)),
-        interval: None,
-        sort: None,
-        difference: a.effect().zip(b.effect()).map(|(a, b)| b - a),
-        difference_interval: None,
-        margin,
-        noise,
-    };
-    let (Some(of_a), Some(of_b)) = (a.bounded(), b.bounded()) else { return point };
-    let (interval, sort) = match (a.spreads(), b.spreads()) {
-        (Some(spreads_a), Some(spreads_b)) => {
-            let half = half_width(&[spreads_a, spreads_b].concat());
-            let difference = of_b.value - of_a.value;
-            (Some((difference - half, difference + half)), Some("between-run"))
-        }
-        _ => {
-            let interval = of_b.less(of_a).interval;
-            (interval, interval.map(|_| "within-run"))
-        }
-    };
-    let exp = |of: Bounded, effects: &Effects| Bounded { value: of.value.exp(), interval: effects.interval() };
-    Related {
-        ratio: Some((of_b.value - of_a.value).exp()),
-        interval: interval.map(|(low, high)| (low.exp(), high.exp())),
-        sort,
-        difference_interval: exp(of_b, b).less(exp(of_a, a)).interval,
-        ..point
-    }
 }
 
 /// What each row of [`table`] is about, in words: the label, with the sweeps where one label has several rows for one thing.

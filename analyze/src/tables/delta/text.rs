@@ -257,6 +257,7 @@ fn end(value: f64) -> String {
     }
 }
 
-fn percent(share: f64) -> String {
+/// A share in percent.
+pub(in crate::tables) fn percent(share: f64) -> String {
     if share == 0.0 { "0 %".to_owned() } else { format!("{:.2} %", share * 100.0) }
 }

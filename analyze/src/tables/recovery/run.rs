@@ -257,7 +257,12 @@ impl Row {
         self.gap_censored = Some(is_open(until_ns));
         self.gap_phase = Some(phase_of((since_ns, until_ns), window, end_ns).as_str());
         let mean_per_s = written_ns.len() as f64 / seconds(end_ns);
-        let bin_ns = level.map_or_else(|| series::bin_ns(mean_per_s), |level| level.bin_ns);
+        // Without any acknowledged write, all of the time is without one.
+        let bin_ns = match level {
+            _ if written_ns.is_empty() => 0,
+            Some(level) => level.bin_ns,
+            None => series::bin_ns(mean_per_s),
+        };
         let long = gaps.iter().filter(|(since_ns, until_ns)| until_ns - since_ns > bin_ns);
         self.unavailable_censored = Some(long.clone().any(|&(_, until_ns)| is_open(until_ns)));
         let inside = long.map(|&(since_ns, until_ns)| until_ns.min(end_ns) - since_ns.max(window.from_ns));

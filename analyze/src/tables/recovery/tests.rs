@@ -159,6 +159,13 @@ fn what_never_recovers_is_censored_and_no_number() {
 }
 
 #[test]
+fn without_any_acknowledged_write_all_of_the_time_is_unavailable() {
+    let frame = recovered(&every_5_ms(|_| None));
+    check_near(&frame, "unavailable_s", 20.0, 1e-9);
+    assert_eq!(flag(&frame, "unavailable_censored"), Some(true));
+}
+
+#[test]
 fn what_came_back_too_late_to_be_held_has_a_lower_bound() {
     let frame = recovered(&stalled(29 * S));
     assert_eq!((number(&frame, "recovery_s"), flag(&frame, "recovery_censored")), (None, Some(true)));

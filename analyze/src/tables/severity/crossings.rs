@@ -62,7 +62,8 @@ struct Crossing {
 /// - `reversals`: values at which less is lost than at milder ones, see [`super::table`], with commas between; null where there are
 ///   none
 /// - `nothing_acknowledged`: values at which some run acknowledged nothing, with commas between; null where there are none. The
-///   loss there has no logarithm, so that the curve does not go through them: what is `beyond` may lie before such a value
+///   loss there has no logarithm, so that the curve does not go through them: what is `beyond` may lie before such a value. Where
+///   no run at it acknowledged anything, it is the severe end of an interval that has no other
 /// - `leader_changed`: values with runs in which the leader changed, through which the curve does not go, with commas between; null where
 ///   there are none
 ///
@@ -99,7 +100,12 @@ fn crossing(curve: &Curve, percent: f64) -> Option<Crossing> {
         let points = measured.iter().zip(sure).map(|(&(place, loss), sure)| (place, loss, sure)).collect();
         let line = Line { points, shared: curve.shared };
         // Where the loss could first be as large, and where it first must be.
-        (line.reaches(1.0, threshold), line.reaches(-1.0, threshold))
+        let (low, high) = (line.reaches(1.0, threshold), line.reaches(-1.0, threshold));
+        let last = measured.last().map_or(0.0, |&(place, _)| place);
+        let lost = curve.points.iter().filter(|point| point.is_lost()).map(|point| place(point.value));
+        // Where nothing is acknowledged any more, every share is lost.
+        let surely = lost.filter(|&lost| lost > last).reduce(f64::min);
+        (low, if high == Place::Beyond { surely.map_or(high, Place::At) } else { high })
     });
     Some(Crossing { place: first(&measured, threshold), interval })
 }
@@ -317,6 +323,19 @@ mod tests {
                 assert!((0.90..=0.99).contains(&share), "{runs} runs, {spread} {spread_more}: {share}");
             }
         }
+    }
+
+    #[test]
+    fn where_nothing_is_acknowledged_every_share_is_lost() {
+        let lost = |lost: usize| Point { loss: None, sure: None, lost, ..point(200.0, &[0.0, 0.0, 0.0]) };
+        let end = |last: Point| {
+            let points = vec![point(10.0, &[0.01, 0.02, 0.03]), point(100.0, &[0.20, 0.21, 0.22]), last];
+            crossing(&curve(points, "delay"), 50.0)
+        };
+        let found = end(lost(3)).expect("a crossing");
+        assert_eq!((found.place, found.interval), (Place::Beyond, Some((Place::Beyond, Place::At(200.0)))));
+        let found = end(lost(2)).expect("a crossing");
+        assert_eq!(found.interval, Some((Place::Beyond, Place::Beyond)), "one run acknowledged something");
     }
 
     #[test]

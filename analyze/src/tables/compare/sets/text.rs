@@ -4,8 +4,8 @@ use polars::prelude::*;
 
 use super::{Compared, Matched, names};
 use crate::output::text::{Column as Shown, TextTable};
-use crate::tables::compare::{differences, main_rows, overall};
-use crate::tables::delta::ratio_in_words as words;
+use crate::tables::compare::{differences, main_rows, overall, points};
+use crate::tables::delta::{NOT_OK_SHARE, percent, ratio_in_words as words};
 
 /// How the reason for a verdict ends where runs acknowledged nothing.
 const NOTHING: &str = "acknowledged nothing";
@@ -61,11 +61,19 @@ pub fn text(
     let number = |name: &str| -> PolarsResult<Float64Chunked> { Ok(shown.column(name)?.f64()?.clone()) };
     let (low, high) = (number("ratio_low")?, number("ratio_high")?);
     let (of_a, of_b, ratio, margin) = (number("effect_a")?, number("effect_b")?, number("ratio")?, number("margin")?);
+    let difference = number("difference")?;
+    let (from, to) = (number("difference_low")?, number("difference_high")?);
+    let metric = get(&shown, "metric")?;
+    let is_share = |row: usize| metric.get(row) == Some(NOT_OK_SHARE);
     let sort = get(&shown, "interval")?;
     let interval: Vec<Option<String>> = (0..shown.height())
         .map(|row| {
             let mark = if sort.get(row) == Some("within-run") { "w" } else { " " };
-            Some(format!("{} to {}{mark}", words(low.get(row)?), words(high.get(row)?)))
+            let (low, high) = match is_share(row) {
+                true => (points(from.get(row)?), points(to.get(row)?)),
+                false => (words(low.get(row)?), words(high.get(row)?)),
+            };
+            Some(format!("{low} to {high}{mark}"))
         })
         .collect();
     let (verdict, because) = (get(&shown, "verdict")?, get(&shown, "because")?);
@@ -80,13 +88,30 @@ pub fn text(
         })
         .collect();
     let part = get(&shown, "compared")?;
+    let is_level = |row: usize| part.get(row).is_some_and(|part| !part.contains('/'));
     let mut lost: Vec<String> = Vec::new();
     for (row, name) in group.iter().enumerate() {
         let told = because.get(row).filter(|why| why.ends_with(NOTHING));
         let told = told.map(|why| format!("{} {}: {why}", name, part.get(row).unwrap_or_default()));
         lost.extend(told.filter(|told| !lost.contains(told)));
     }
-    let in_words = |numbers: &Float64Chunked| numbers.iter().map(|number| number.map(words)).collect::<Vec<_>>();
+    let in_words = |numbers: &Float64Chunked| {
+        let shown = |(row, number): (usize, Option<f64>)| match is_share(row) {
+            true => number.map(|share| if is_level(row) { percent(share) } else { points(share) }),
+            false => number.map(words),
+        };
+        numbers.iter().enumerate().map(shown).collect::<Vec<_>>()
+    };
+    let related: Vec<Option<String>> = (0..shown.height())
+        .map(|row| if is_share(row) { difference.get(row).map(points) } else { ratio.get(row).map(words) })
+        .collect();
+    let margins: Vec<Option<String>> = margin
+        .iter()
+        .enumerate()
+        .map(|(row, margin)| {
+            margin.map(|margin| if is_share(row) { format!("{}", margin * 100.0) } else { words(margin) })
+        })
+        .collect();
     let has_within = sort.iter().any(|sort| sort == Some("within-run"));
     for column in [
         Column::new("group".into(), group),
@@ -94,8 +119,8 @@ pub fn text(
         Column::new("95".into(), interval),
         Column::new("A".into(), in_words(&of_a)),
         Column::new("B".into(), in_words(&of_b)),
-        Column::new("B/A".into(), in_words(&ratio)),
-        Column::new("within".into(), in_words(&margin)),
+        Column::new("B/A".into(), related),
+        Column::new("within".into(), margins),
         Column::new("said".into(), verdicts),
     ] {
         shown.with_column(column)?;
@@ -123,6 +148,9 @@ pub fn text(
     }
     text.note("effect: ratio to before the fault, or to the baselines of the same set; of all and during the level itself (ops/s, ms)");
     text.note("95 %: Welch's t interval over the runs of both sets, on the logarithm");
+    if metric.iter().any(|metric| metric == Some(NOT_OK_SHARE)) {
+        text.note("not_ok_share: percentage points; effects, B - A and margin are differences");
+    }
     if has_within {
         text.note(
             "w: one of the two has a single run, and its part of the interval is within that run: it does not contain \
