@@ -189,17 +189,35 @@ impl Run {
         mut take: impl FnMut(&DataFrame) -> PolarsResult<()>,
     ) -> Result<()> {
         let path = self.folder.operations_parquet();
-        for from in (0..).step_by(PART_ROWS) {
-            let part = read_rows(&path, columns, Some((from, PART_ROWS)))?;
-            // The first may be empty: its columns are looked at all the same.
-            if from == 0 || part.height() > 0 {
-                take(&part)?;
-            }
-            if part.height() < PART_ROWS {
-                break;
-            }
+        let read = |from: usize| read_rows(&path, columns, Some((from, PART_ROWS)));
+        // The first may be empty: its columns are looked at all the same.
+        let first = read(0)?;
+        if first.height() < PART_ROWS {
+            return Ok(take(&first)?);
         }
-        Ok(())
+        // While one part is taken in, the next one is decoded, and no more than that.
+        std::thread::scope(|scope| {
+            let (decoded, parts) = mpsc::sync_channel(0);
+            scope.spawn(move || {
+                for from in (PART_ROWS..).step_by(PART_ROWS) {
+                    let part = read(from);
+                    let is_last = part.as_ref().map_or(true, |part| part.height() < PART_ROWS);
+                    // Nobody receives it where taking in has failed.
+                    if decoded.send(part).is_err() || is_last {
+                        break;
+                    }
+                }
+            });
+            take(&first)?;
+            drop(first);
+            for part in parts {
+                let part = part?;
+                if part.height() > 0 {
+                    take(&part)?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// [`Self::facts`] for who reads the operations in parts. They are looked at only where the manifest does not say when the

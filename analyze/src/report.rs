@@ -14,6 +14,7 @@ use run_folder::SweepManifest;
 
 use crate::Result;
 use crate::plots::PlottedRun;
+use crate::plots::members::Sampled;
 use crate::tables::runs::Listed;
 use crate::tables::verdict::Story;
 
@@ -74,6 +75,8 @@ pub struct ReportedRun {
     pub latency: DataFrame,
     /// [`crate::tables::cdf::table`].
     pub cdf: DataFrame,
+    /// What its members did, of the runs of which that is shown.
+    pub members: Option<Sampled>,
     /// [`crate::tables::recovery::table`].
     pub recovery: DataFrame,
     /// [`crate::tables::recovery::curve::table`]; without rows where there is no recovery.

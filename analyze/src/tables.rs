@@ -25,6 +25,7 @@ pub mod reigns;
 pub mod repeats;
 pub mod replication;
 pub mod runs;
+mod sampled;
 pub mod severity;
 mod spread;
 pub mod standings;

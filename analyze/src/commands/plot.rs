@@ -25,6 +25,7 @@ mod over_runs;
 mod phases;
 mod recovery;
 
+pub(super) use members::sampled;
 pub(super) use over_runs::plotted;
 
 /// What `analyze plot` draws.

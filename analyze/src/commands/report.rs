@@ -3,11 +3,12 @@
 //! Each run's operations are read once for all tables, and once more, row by row, for the checks; they are forgotten when
 //! these are made. So the memory is that of the runs under way, however many there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
 use polars::prelude::*;
+use run_folder::manifest::Role;
 use run_folder::{RunFolder, SweepManifest};
 
 use super::causes::seen_by;
@@ -59,7 +60,8 @@ pub(super) fn page_of(found: Vec<RunFolder>, selection: &Selection, report: &mut
     let companions = load::companions(selection, &selected)?;
     report.unreadable.extend(companions.unreadable);
     let bins = Bins::of(&selected);
-    let reported = map(&selected, report, |run| reported(run, bins.of_run(run)))?;
+    let examples = examples(&selected);
+    let reported = map(&selected, report, |run| reported(run, bins.of_run(run), examples.contains(&run.listed.run)))?;
     let others = match companions.runs.is_empty() {
         true => Vec::new(),
         false => map(&companions.runs, report, companion)?,
@@ -72,6 +74,20 @@ pub(super) fn page_of(found: Vec<RunFolder>, selection: &Selection, report: &mut
         left_out: report.left_out[left_out..].to_vec(),
         unreadable: report.unreadable[unreadable..].iter().map(Error::to_string).collect(),
     })
+}
+
+/// Pictures of members are large: a page has one for each label, and no more than this.
+const EXAMPLES_MAX: usize = 16;
+
+/// The runs whose members are shown: the first one of each label with a fault.
+fn examples(runs: &[Run]) -> BTreeSet<String> {
+    let mut labels = BTreeSet::new();
+    let is_first = |run: &&Run| {
+        run.factors.role == Role::Experiment
+            && run.factors.fault.is_some()
+            && labels.insert((run.factors.sweep.clone(), run.factors.label.clone()))
+    };
+    runs.iter().filter(is_first).take(EXAMPLES_MAX).map(|run| run.listed.run.clone()).collect()
 }
 
 /// What is read of each run's operations: whatever one of the tables needs.
@@ -111,7 +127,8 @@ struct Reported {
     seen: Seen,
 }
 
-fn reported(run: &Run, bin_ns: i64) -> Result<Reported> {
+/// `is_example` says that the page shows what its members did.
+fn reported(run: &Run, bin_ns: i64, is_example: bool) -> Result<Reported> {
     let operations = run.operations(&reads())?;
     let facts = run.facts(&operations)?;
     let plotted = plot::plotted(run, &operations, &facts, DataFrame::empty())?;
@@ -130,6 +147,7 @@ fn reported(run: &Run, bin_ns: i64) -> Result<Reported> {
         throughput: throughput::table(&operations, &facts, throughput::By::Run)?,
         latency: latency::table(&operations, &facts, bin_ns)?,
         cdf: cdf::table(&operations, &facts)?,
+        members: is_example.then(|| plot::sampled(run, &operations, &facts)).transpose()?,
         recovery: recovery_of_run(run, &operations, &as_if, &rule)?,
         recovery_curve: curve::table(&operations, &as_if, &rule)?,
         story: story(run, leader_changes),

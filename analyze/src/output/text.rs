@@ -174,7 +174,7 @@ fn write_wrapped(f: &mut fmt::Formatter<'_>, sentences: &[String]) -> fmt::Resul
 
 /// A sentence in as many lines of at most `chars_max` characters as it needs, unless a single word is longer. All lines but
 /// the first are indented by two more than it.
-fn wrapped(sentence: &str, chars_max: usize) -> Vec<String> {
+pub(crate) fn wrapped(sentence: &str, chars_max: usize) -> Vec<String> {
     let words = sentence.trim_start_matches(' ');
     let indent = sentence.len() - words.len();
     let mut words = words.split(' ');

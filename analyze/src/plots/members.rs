@@ -40,20 +40,20 @@ const SHOWN: [Shown; 7] = [
 ];
 
 /// What is drawn of a run's members.
-#[derive(Debug, Clone, Copy)]
-pub struct Sampled<'a> {
+#[derive(Debug, Clone)]
+pub struct Sampled {
     /// Names of the members, in the manifest's order.
-    pub members: &'a [String],
+    pub members: Vec<String>,
     /// Those that the fault was put on.
-    pub targets: &'a [String],
+    pub targets: Vec<String>,
     /// [`crate::tables::latency::table`].
-    pub latency: &'a DataFrame,
+    pub latency: DataFrame,
     /// [`crate::tables::members::table`].
-    pub seconds: &'a DataFrame,
+    pub seconds: DataFrame,
     /// [`crate::tables::members::by_phase`].
-    pub phases: &'a DataFrame,
+    pub phases: DataFrame,
     /// [`crate::tables::members::standings`].
-    pub standings: &'a DataFrame,
+    pub standings: DataFrame,
 }
 
 /// Draws a run, `run.table` being that of [`crate::tables::throughput::table`]. Metrics that were never sampled have no
@@ -61,19 +61,19 @@ pub struct Sampled<'a> {
 ///
 /// # Errors
 /// [`crate::Error`] when a table lacks a column or plotters fails.
-pub fn draw_svg(run: &PlottedRun, sampled: &Sampled<'_>) -> Result<String> {
+pub fn draw_svg(run: &PlottedRun, sampled: &Sampled) -> Result<String> {
     let title = format!("Members of {}", run.run);
     let heading = Heading::new(&title, &[run.fault.clone(), run.workload.clone()], WIDTH);
-    let description = format!("{} {}", run.described(), described(sampled.phases)?);
+    let description = format!("{} {}", run.described(), described(&sampled.phases)?);
     let throughput = throughput(run)?;
-    let bands = Bands::new(sampled.latency, run.deadline_ms)?;
+    let bands = Bands::new(&sampled.latency, run.deadline_ms)?;
     let spans = spans(sampled)?;
     let found: Vec<(Shown, Lines)> =
         SHOWN.into_iter().map(|shown| Ok((shown, Lines::new(sampled, &shown)?))).collect::<Result<Vec<_>>>()?;
     let (panels, missing): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, lines)| !lines.is_empty());
 
     let x = (0.0, run.end_s.max(1e-3));
-    let names: Vec<String> = sampled.members.iter().map(|name| shown_name(name, sampled.targets)).collect();
+    let names: Vec<String> = sampled.members.iter().map(|name| shown_name(name, &sampled.targets)).collect();
     let captions = names.iter().map(|name| text_width(name, CAPTION)).fold(110.0, f64::max).min(220.0);
     let lane_names = sampled.members.iter().map(|name| text_width(name, TICK)).fold(0.0, f64::max);
     let left = (MARGIN + 46.0).max(MARGIN + lane_names.min(150.0) + 10.0);
@@ -124,7 +124,7 @@ pub fn draw_svg(run: &PlottedRun, sampled: &Sampled<'_>) -> Result<String> {
 
         let panel = Panel::new((left, ribbon_top), (width, ribbon_height), x, (0.0, 1.0));
         base(canvas, run, &panel, "who leads, as each member says", &[])?;
-        ribbon(canvas, &panel, sampled.members, &spans)?;
+        ribbon(canvas, &panel, &sampled.members, &spans)?;
 
         for (((_, name, is_log, _), lines), top) in panels.iter().zip(tops) {
             let y = range(lines.range(), *is_log);
@@ -276,8 +276,8 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(sampled: &Sampled<'_>, &(metric, _, is_log, failures): &Shown) -> Result<Self> {
-        let table = sampled.seconds;
+    fn new(sampled: &Sampled, &(metric, _, is_log, failures): &Shown) -> Result<Self> {
+        let table = &sampled.seconds;
         let (names, metrics) = (table.column("member")?.str()?, table.column("metric")?.str()?);
         let (second, value) = (values(table, "second")?, values(table, "value")?);
         let mut lines = Self {
@@ -373,8 +373,8 @@ struct Span {
     text: String,
 }
 
-fn spans(sampled: &Sampled<'_>) -> Result<Vec<Span>> {
-    let table = sampled.standings;
+fn spans(sampled: &Sampled) -> Result<Vec<Span>> {
+    let table = &sampled.standings;
     let (names, standing) = (table.column("member")?.str()?, table.column("standing")?.str()?);
     let (leader, term) = (table.column("leader")?.str()?, table.column("term")?.u64()?);
     let (from_s, to_s) = (values(table, "from_s")?, values(table, "to_s")?);

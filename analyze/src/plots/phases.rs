@@ -9,7 +9,7 @@ use super::panels::{Heading, MARGIN, NOTE, Panel, SUBTITLE, TICK, footnotes, hei
 use super::sections::{Sections, Shape, left_of};
 use super::{counted, grouped, short_count, values};
 use crate::Result;
-use crate::tables::delta::main_kind;
+use crate::tables::delta::{Measured, main_kind};
 use crate::tables::factors::Factors;
 use crate::tables::levels::QUANTILES;
 
@@ -47,6 +47,22 @@ pub struct Shown<'a> {
     pub factors: &'a Factors,
     /// Its runs.
     pub runs: usize,
+}
+
+impl<'a> Shown<'a> {
+    /// The conditions of the runs that are shown, in reading order.
+    pub fn of(measured: &'a [Measured]) -> Vec<Self> {
+        let mut runs: Vec<&Measured> = measured.iter().filter(|run| run.is_shown).collect();
+        runs.sort_by(|a, b| a.factors.reading_order(&b.factors).then_with(|| a.run.cmp(&b.run)));
+        let mut shown: Vec<Self> = Vec::new();
+        for run in runs {
+            match shown.iter_mut().find(|shown| shown.factors.condition == run.factors.condition) {
+                Some(shown) => shown.runs += 1,
+                None => shown.push(Self { factors: &run.factors, runs: 1 }),
+            }
+        }
+        shown
+    }
 }
 
 /// Draws [`crate::tables::levels::by_label`] as marks with intervals, and [`crate::tables::levels::by_run`] as dots

@@ -10,6 +10,7 @@ mod effects;
 mod evidence;
 mod experiment;
 mod levels;
+mod members;
 mod over_time;
 mod recovery;
 pub(super) mod rest;
@@ -35,5 +36,6 @@ pub(super) const OF_A_PART: &[Make] = &[
     over_time::throughput,
     over_time::latency,
     over_time::distributions,
+    members::section,
     runs::section,
 ];

@@ -11,6 +11,7 @@ use run_folder::sample::metric;
 
 use super::reigns::Course;
 use super::replication;
+use super::sampled::rows;
 use super::standings::{Spell, Standing};
 use super::views::View;
 use super::{Facts, NS_PER_S};
@@ -137,25 +138,11 @@ struct Sampled(BTreeMap<(usize, String), BTreeMap<String, Points>>);
 
 impl Sampled {
     fn new(samples: &DataFrame, members: usize) -> PolarsResult<Self> {
-        let rows = samples
-            .column("time_ns")?
-            .i64()?
-            .iter()
-            .zip(samples.column("member")?.i8()?.iter())
-            .zip(samples.column("metric")?.str()?.iter())
-            .zip(samples.column("label")?.str()?.iter())
-            .zip(samples.column("value")?.f64()?.iter());
         let mut found: BTreeMap<(usize, String), BTreeMap<String, Points>> = BTreeMap::new();
-        for ((((time_ns, member), metric), label), value) in rows {
-            let (Some(time_ns), Some(member), Some(metric), Some(value)) = (time_ns, member, metric, value) else {
-                continue;
-            };
-            let Some(member) = usize::try_from(member).ok().filter(|&member| member < members) else { continue };
-            if !value.is_finite() {
-                continue;
-            }
-            let of_metric = found.entry((member, metric.to_owned())).or_default();
-            of_metric.entry(label.unwrap_or_default().to_owned()).or_default().push((time_ns, value));
+        for row in rows(samples)? {
+            let Some(member) = row.member_of(members) else { continue };
+            let of_metric = found.entry((member, row.metric.to_owned())).or_default();
+            of_metric.entry(row.label.to_owned()).or_default().push((row.time_ns, row.value));
         }
         found.values_mut().flat_map(BTreeMap::values_mut).for_each(|points| points.sort_by_key(|point| point.0));
         Ok(Self(found))

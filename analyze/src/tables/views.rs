@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use polars::prelude::*;
 use run_folder::sample::metric;
 
+use super::sampled::{Sampled, rows};
+
 /// Columns of `samples` that are read.
 pub const READS: [&str; 4] = ["time_ns", "member", "metric", "value"];
 
@@ -56,20 +58,10 @@ impl View {
 /// # Errors
 /// [`PolarsError`] when a column is missing or of another type.
 pub fn views(samples: &DataFrame, members: usize, end_ns: i64) -> PolarsResult<Vec<View>> {
-    let rows = samples
-        .column("time_ns")?
-        .i64()?
-        .iter()
-        .zip(samples.column("member")?.i8()?.iter())
-        .zip(samples.column("metric")?.str()?.iter())
-        .zip(samples.column("value")?.f64()?.iter());
     let mut answers: BTreeMap<(i64, usize), Option<Answer>> = BTreeMap::new();
-    for (((time_ns, member), name), value) in rows {
-        let (Some(time_ns), Some(member), Some(name), Some(value)) = (time_ns, member, name, value) else { continue };
-        let Some(member) = usize::try_from(member).ok().filter(|&member| member < members) else { continue };
-        if time_ns >= end_ns {
-            continue;
-        }
+    for row in rows(samples)? {
+        let Some(member) = row.member_of(members).filter(|_| row.time_ns < end_ns) else { continue };
+        let Sampled { time_ns, metric: name, value, .. } = row;
         let whole = (value >= 0.0).then_some(value as i64);
         if !METRICS.contains(&name) {
             continue;

@@ -107,7 +107,9 @@ fn every_section_is_there_in_reading_order() {
         .filter_map(|node| node.attribute("href")?.strip_prefix('#'))
         .collect();
     assert_eq!(linked, anchors, "the table of contents has them all");
-    for figure in ["What faults changed", "Throughput", "Latency", "Distribution of response time"] {
+    for figure in
+        ["What faults changed", "Before, during and after", "Throughput", "Latency", "Distribution of response time"]
+    {
         assert!(named(&tree, "title").any(|title| text(title) == figure), "no figure {figure:?}");
     }
     for run in RunFolder::list(results.path()).expect("runs") {
@@ -116,7 +118,7 @@ fn every_section_is_there_in_reading_order() {
     }
 }
 
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "short",
     "verdicts",
     "experiment",
@@ -129,6 +131,7 @@ const SECTIONS: [&str; 16] = [
     "throughput",
     "latency",
     "distribution",
+    "members",
     "runs",
     "methods",
     "glossary",
@@ -233,7 +236,7 @@ fn sweeps_have_parts_of_their_own() {
     for anchor in ["part1-effects", "part2-effects", "methods"] {
         assert!(tree.descendants().any(|node| node.attribute("id") == Some(anchor)), "no {anchor}");
     }
-    assert_eq!(named(&tree, "svg").count(), 12, "six figures of each sweep");
+    assert_eq!(named(&tree, "svg").count(), 18, "nine figures of each sweep, two of them of members");
 }
 
 #[test]

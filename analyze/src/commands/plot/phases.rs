@@ -23,7 +23,7 @@ pub(super) fn phases(selection: &Selection, report: &mut Report) -> Result<Vec<D
         measured.extend(map(&companions.runs, report, |run| measure(run, false))?);
     }
     let (labels, runs) = (levels::by_label(&measured)?, levels::by_run(&measured)?);
-    let svg = plots::phases::draw_svg(&labels, &runs, &shown(&measured), &subject(selection))?;
+    let svg = plots::phases::draw_svg(&labels, &runs, &Shown::of(&measured), &subject(selection))?;
     // What only tells labels of the same name apart is no reading.
     let labels = labels.drop("condition")?;
     let labels = Data { text: levels::text, ..Data::new("labels", labels) };
@@ -38,18 +38,4 @@ fn measure(run: &Run, is_shown: bool) -> Result<Measured> {
     let summary = summary::table(&operations, &facts)?;
     let (run, factors) = (run.listed.run.clone(), run.factors.clone());
     Ok(Measured { run, factors, leader_changes, is_shown, summary, within: DataFrame::empty() })
-}
-
-/// The conditions that are shown, in reading order.
-fn shown(measured: &[Measured]) -> Vec<Shown<'_>> {
-    let mut runs: Vec<&Measured> = measured.iter().filter(|run| run.is_shown).collect();
-    runs.sort_by(|a, b| a.factors.reading_order(&b.factors).then_with(|| a.run.cmp(&b.run)));
-    let mut shown: Vec<Shown<'_>> = Vec::new();
-    for run in runs {
-        match shown.iter_mut().find(|shown| shown.factors.condition == run.factors.condition) {
-            Some(shown) => shown.runs += 1,
-            None => shown.push(Shown { factors: &run.factors, runs: 1 }),
-        }
-    }
-    shown
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use polars::prelude::*;
 
+use crate::tables::sampled::{Sampled as Row, rows};
+
 /// Values that a quantile of a histogram must be made of.
 const OBSERVATIONS_MIN: f64 = 20.0;
 
@@ -18,22 +20,9 @@ pub(super) struct Sampled {
 
 impl Sampled {
     pub(super) fn of(samples: &DataFrame) -> PolarsResult<Self> {
-        let rows = samples
-            .column("time_ns")?
-            .i64()?
-            .iter()
-            .zip(samples.column("member")?.i8()?.iter())
-            .zip(samples.column("metric")?.str()?.iter())
-            .zip(samples.column("label")?.str()?.iter())
-            .zip(samples.column("value")?.f64()?.iter());
         let mut sampled = Self::default();
-        for ((((time_ns, member), metric), label), value) in rows {
-            let (Some(time_ns), Some(metric), Some(value)) = (time_ns, metric, value.filter(|value| value.is_finite()))
-            else {
-                continue;
-            };
+        for Row { time_ns, member, metric, label, value } in rows(samples)? {
             let labels = sampled.series.entry((metric.to_owned(), member)).or_default();
-            let label = label.unwrap_or_default();
             // Few labels, and many rows of each.
             match labels.get_mut(label) {
                 Some(values) => values.push((time_ns, value)),

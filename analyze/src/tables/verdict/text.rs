@@ -2,7 +2,7 @@
 
 use polars::prelude::*;
 
-use crate::output::text::{Column as Shown, TextTable};
+use crate::output::text::{Column as Shown, TextTable, wrapped};
 
 /// Characters of a sentence on a line.
 const LINE_CHARS_MAX: usize = 114;
@@ -23,7 +23,7 @@ pub fn text(verdicts: &DataFrame, name: &str) -> PolarsResult<TextTable> {
             Some(count) if count > 1 => format!("{subject} ({count} runs)"),
             _ => subject.to_owned(),
         };
-        for line in wrapped(sentence.unwrap_or_default()) {
+        for line in wrapped(sentence.unwrap_or_default(), LINE_CHARS_MAX) {
             groups.push(group.clone());
             lines.push(line);
         }
@@ -44,21 +44,4 @@ pub fn text(verdicts: &DataFrame, name: &str) -> PolarsResult<TextTable> {
     }
     text.note("x: ratio to before or to the baselines; [..]: 95 % interval. The numbers: --format json or csv");
     Ok(text)
-}
-
-/// Lines of a sentence; all but the first are indented.
-fn wrapped(sentence: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in sentence.split(' ') {
-        let last = lines.last_mut().expect("there is always a line");
-        if !last.trim().is_empty() && last.chars().count() + 1 + word.chars().count() > LINE_CHARS_MAX {
-            lines.push(format!("  {word}"));
-        } else {
-            if !last.is_empty() {
-                last.push(' ');
-            }
-            last.push_str(word);
-        }
-    }
-    lines
 }
