@@ -8,16 +8,27 @@ PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
 RECORDER := $(PROGRAMS)/recorder
 ANALYZE := $(PROGRAMS)/analyze
 
-BENCH_PYTHON := $(or $(CARGO_TARGET_DIR),target)/bench-python
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BENCH_PYTHON := $(TARGET)/bench-python
+WHEELS := $(TARGET)/wheels
+# Where wheels are built, where the newest of them is tested, and the same with the older pandas.
+MATURIN := $(TARGET)/python/maturin
+TESTED := $(TARGET)/python/tested
+OLDER := $(TARGET)/python/older
 
 # program=package pairs, as .ci/need takes them.
 BUILD_NEEDS := cc=gcc protoc=protobuf-compiler /usr/include/google/protobuf/descriptor.proto=libprotobuf-dev
 RUN_NEEDS := etcd=etcd-server ip=iproute2 iptables-restore=iptables
 TEST_NEEDS := etcdctl=etcd-client jq=jq script=bsdutils setpriv=util-linux unshare=util-linux python3=python3 /usr/lib/python3/dist-packages/pandas=python3-pandas \
 	dot=graphviz rsvg-convert=librsvg2-bin node=nodejs npm=npm chromium=chromium
+PYTHON_NEEDS := python3=python3 /usr/share/doc/python3-venv=python3-venv
 VM_NEEDS := qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs depmod=kmod setpriv=util-linux flock=util-linux
 
-.PHONY: help demo test test-netem lint build images needs-demo needs-test needs-images needs-bench-analyze bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures
+# The profile of the programs, so that what was built for them is used again.
+PROFILE ?= dev
+NEWEST_WHEEL = $$(ls -t $(WHEELS)/laggard-*.whl | head -1)
+
+.PHONY: help demo test test-python wheel notebooks needs-python test-netem lint build images needs-demo needs-test needs-images needs-bench-analyze bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -35,6 +46,22 @@ demo: needs-demo build ## Record a quick sweep (baseline, slow follower, control
 
 test: needs-test lint ## Install what the tests need and run all of them
 	cargo test --workspace --all-features
+	$(MAKE) test-python
+
+test-python: needs-python wheel ## Test `import laggard` in fresh environments: pytest, types, notebooks (after cargo test, whose programs it uses)
+	rm -rf $(TESTED) $(OLDER)
+	python3 -m venv $(TESTED)
+	$(TESTED)/bin/pip install --quiet --disable-pip-version-check $(NEWEST_WHEEL) --requirement pybindings/tests/requirements.txt
+	cd pybindings && $(abspath $(TESTED))/bin/python -m mypy --strict --package laggard
+	cd pybindings && $(abspath $(TESTED))/bin/python -m mypy.stubtest laggard._core --concise
+	$(TESTED)/bin/python -m pytest -q pybindings/tests
+	python3 -m venv $(OLDER)
+	$(OLDER)/bin/pip install --quiet --disable-pip-version-check $(NEWEST_WHEEL) 'pandas<3' polars pyarrow duckdb pytest
+	$(OLDER)/bin/python -m pytest -q pybindings/tests/test_tables.py
+
+wheel: needs-python ## Build the wheel of `import laggard` into target/wheels (PROFILE=release: for recordings of millions of rows)
+	@[ -x $(MATURIN)/bin/maturin ] || { python3 -m venv $(MATURIN) && $(MATURIN)/bin/pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2'; }
+	$(MATURIN)/bin/maturin build --manifest-path pybindings/Cargo.toml --out $(WHEELS) --profile $(PROFILE)
 
 test-netem: needs-test ## Prove kernel netem in a virtual machine, beside the queue shaper (GRID=full: every combination)
 	GRID=$(GRID) cargo test --workspace --all-features --test netem -- --nocapture
@@ -55,8 +82,11 @@ needs-demo:
 needs-images:
 	@.ci/need $(BUILD_NEEDS) docker=docker.io
 
+needs-python:
+	@.ci/need $(BUILD_NEEDS) $(PYTHON_NEEDS)
+
 needs-test:
-	@.ci/need $(BUILD_NEEDS) $(RUN_NEEDS) $(TEST_NEEDS) $(VM_NEEDS)
+	@.ci/need $(BUILD_NEEDS) $(RUN_NEEDS) $(TEST_NEEDS) $(PYTHON_NEEDS) $(VM_NEEDS)
 	@.ci/mermaid >/dev/null || [ -z "$$LAGGARD_REQUIRE_ALL" ]
 
 bench-recording: ## Bytes and CPU time a recorded row, and memory, from 1 M to 60 M rows
@@ -74,6 +104,10 @@ pictures: needs-demo build ## Record the two sweeps of the README (15 minutes) a
 	$(ANALYZE) plot --dir $(RESULTS) --sweep latest --kind delta --output analyze/pictures/delta.svg
 	$(RECORDER) sweep --preset slow-leader --duration 12 --force --dir $(RESULTS)
 	$(ANALYZE) plot --dir $(RESULTS) --sweep latest --kind latency --pattern 'slowleader_mid*' --output analyze/pictures/latency.svg
+
+notebooks: test-python ## Record the data of the notebooks anew (20 minutes) and run them
+	notebooks/data/record $(RECORDER) $(ANALYZE)
+	cd notebooks && $(abspath $(TESTED))/bin/python run *.ipynb
 
 bench-pacing: needs-demo ## How exactly the open loop starts operations against a stub, beside a bare thread
 	cargo run --release --package recorder --example pacing

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{Command, DeltaBy, Diagram, Language, TableOutput};
+use crate::commands::{Command, DeltaBy, Diagram, Language, Question, TableOutput};
 use crate::diagrams::Subject;
 use crate::load::{Pattern, Selection, SweepChoice};
 use crate::output::{Destination, Format};
@@ -210,7 +210,7 @@ struct SelectionArgs {
 
 impl SelectionArgs {
     fn into_selection(self, include_failed: bool) -> Selection {
-        Selection { dir: self.dir, patterns: self.patterns, sweep: self.sweep, include_failed }
+        Selection { patterns: self.patterns, sweep: self.sweep, include_failed, ..Selection::of(self.dir) }
     }
 }
 
@@ -334,42 +334,41 @@ impl From<DiagramArgs> for Diagram {
     }
 }
 
+fn tabled(question: Question, output: TableArgs) -> Command {
+    Command::Table { question, output: output.into_output() }
+}
+
 impl From<Typed> for Command {
     fn from(typed: Typed) -> Self {
         match typed {
             Typed::List { selection, output, wide } => {
-                Self::List { selection: selection.into_selection(true), wide, output: output.into_output() }
+                tabled(Question::List { selection: selection.into_selection(true), wide }, output)
             }
-            Typed::Summary { runs, output, wide } => {
-                Self::Summary { selection: runs.into(), wide, output: output.into_output() }
-            }
-            Typed::Throughput { runs, output, by } => Self::Throughput {
-                selection: runs.into(),
-                by: match by {
+            Typed::Summary { runs, output, wide } => tabled(Question::Summary { selection: runs.into(), wide }, output),
+            Typed::Throughput { runs, output, by } => {
+                let by = match by {
                     ByArg::Run => By::Run,
                     ByArg::Member => By::Member,
-                },
-                output: output.into_output(),
-            },
-            Typed::Delta { runs, output, by, wide } => Self::Delta {
-                selection: runs.into(),
-                by: match by {
+                };
+                tabled(Question::Throughput { selection: runs.into(), by }, output)
+            }
+            Typed::Delta { runs, output, by, wide } => {
+                let by = match by {
                     DeltaByArg::Label => DeltaBy::Label,
                     DeltaByArg::Run => DeltaBy::Run,
-                },
-                wide,
-                output: output.into_output(),
-            },
-            Typed::Cdf { runs, output } => Self::Cdf { selection: runs.into(), output: output.into_output() },
+                };
+                tabled(Question::Delta { selection: runs.into(), by, wide }, output)
+            }
+            Typed::Cdf { runs, output } => tabled(Question::Cdf { selection: runs.into() }, output),
             Typed::Compare(typed) => typed.into(),
             Typed::Plot(typed) => Self::Plot(typed.into()),
-            Typed::Samples(typed) => Self::Samples(typed.into()),
-            Typed::Recovery(typed) => Self::Recovery(typed.into()),
-            Typed::Causes(typed) => Self::Causes(typed.into()),
-            Typed::Verdict(typed) => Self::Verdict(typed.into()),
-            Typed::Severity(typed) => Self::Severity(typed.into()),
+            Typed::Samples(typed) => typed.into(),
+            Typed::Recovery(typed) => typed.into(),
+            Typed::Causes(typed) => typed.into(),
+            Typed::Verdict(typed) => typed.into(),
+            Typed::Severity(typed) => typed.into(),
             Typed::Diagram(typed) => Self::Diagram(typed.into()),
-            Typed::Check(typed) => Self::Check(typed.into()),
+            Typed::Check(typed) => typed.into(),
             Typed::Gate(typed) => Self::Gate(typed.into()),
             Typed::Columns(typed) => Self::Columns(typed.into()),
             Typed::Report(typed) => Self::Report(typed.into()),

@@ -49,6 +49,9 @@ pub enum Error {
         /// The cause.
         problem: String,
     },
+    /// Whoever asked has stopped waiting, see [`crate::interruption`].
+    #[error("interrupted")]
+    Interrupted,
     /// A table could not be computed: a bug, or a column of the wrong type.
     #[error("cannot compute the table: {0}")]
     Table(#[from] polars::error::PolarsError),
@@ -66,6 +69,7 @@ impl Error {
             Self::Run(_)
             | Self::Unreadable { .. }
             | Self::Bundle { .. }
+            | Self::Interrupted
             | Self::Import { .. }
             | Self::Output { .. }
             | Self::Table(_)

@@ -16,6 +16,7 @@ pub mod diagrams;
 mod error;
 pub mod gate;
 pub mod import;
+pub mod interruption;
 pub mod load;
 pub mod output;
 pub mod phases;

@@ -23,7 +23,7 @@ use crate::tables::imported;
 use crate::tables::leaders::{self, LeaderChange};
 use crate::tables::runs::Listed;
 use crate::tables::views::{self, View};
-use crate::{Error, Result};
+use crate::{Error, Result, interruption};
 
 mod selection;
 
@@ -211,6 +211,7 @@ impl Run {
             take(&first)?;
             drop(first);
             for part in parts {
+                interruption::check()?;
                 let part = part?;
                 if part.height() > 0 {
                     take(&part)?;
@@ -286,6 +287,7 @@ impl Run {
         let path = self.folder.operations_parquet();
         let read = || -> Result<()> {
             for batch in reader::operations(&self.folder, &[])? {
+                interruption::check()?;
                 let rows = operation::from_batch(&batch?);
                 let rows = rows.map_err(|column| format!("column {column} is damaged"));
                 rows.map_err(Error::unreadable(&path))?.iter().for_each(&mut take);
@@ -445,6 +447,7 @@ fn each_line(path: &Path, mut take: impl FnMut(&str) -> Option<()>) -> Result<bo
 /// runs. Memory stays that of the runs under way, however many there are.
 pub fn each<R: Sync, T: Send>(runs: &[R], work: impl Fn(&R) -> Result<T> + Sync) -> Vec<Result<T>> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(runs.len()).min(THREADS_MAX);
+    let interruption = interruption::current();
     let next = AtomicUsize::new(0);
     let (done, results) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -452,10 +455,12 @@ pub fn each<R: Sync, T: Send>(runs: &[R], work: impl Fn(&R) -> Result<T> + Sync)
             let done = done.clone();
             scope.spawn(|| {
                 let done = done;
-                while let Some((at, run)) = next_run(&next, runs) {
-                    // The receiver outlives the scope.
-                    let _ = done.send((at, work(run)));
-                }
+                interruption::under(interruption.clone(), || {
+                    while let Some((at, run)) = next_run(&next, runs) {
+                        // The receiver outlives the scope.
+                        let _ = done.send((at, interruption::check().and_then(|()| work(run))));
+                    }
+                });
             });
         }
     });

@@ -11,6 +11,7 @@ use polars::prelude::*;
 
 use crate::{Error, Result};
 
+pub mod arrow;
 pub mod html;
 mod json;
 pub mod markdown;

@@ -37,11 +37,14 @@ pub(super) struct BundleArgs {
     /// Replace the file when it is there
     #[arg(long)]
     force: bool,
+    /// Leave the report out, which is half of a small bundle and can be made again
+    #[arg(long)]
+    no_report: bool,
     /// Check this bundle instead of writing one
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["names", "patterns", "sweep", "include_failed", "output", "force"]
+        conflicts_with_all = ["names", "patterns", "sweep", "include_failed", "output", "force", "no_report"]
     )]
     verify: Option<PathBuf>,
 }
@@ -49,9 +52,13 @@ pub(super) struct BundleArgs {
 impl From<BundleArgs> for Bundle {
     fn from(typed: BundleArgs) -> Self {
         match (typed.verify, typed.output) {
-            (None, Some(to)) => {
-                Self::Write { selection: typed.runs.into(), names: typed.names, to, replace: typed.force }
-            }
+            (None, Some(to)) => Self::Write {
+                selection: typed.runs.into(),
+                names: typed.names,
+                to,
+                replace: typed.force,
+                with_report: !typed.no_report,
+            },
             (file, _) => Self::Verify(file.unwrap_or_default()),
         }
     }

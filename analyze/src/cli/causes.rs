@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{AnalysedArgs, TableArgs};
-use crate::commands::Causes;
+use crate::commands::{Causes, Command, Question};
 
 pub(super) const HELP: &str = "\
 raised: at least twice what it was before the fault (where the fault lasts all the time: what it was in the baselines), \
@@ -22,8 +22,10 @@ pub(super) struct CausesArgs {
     wide: bool,
 }
 
-impl From<CausesArgs> for Causes {
+impl From<CausesArgs> for Command {
     fn from(typed: CausesArgs) -> Self {
-        Self { selection: typed.runs.into(), wide: typed.wide, output: typed.output.into_output() }
+        let output = typed.output.into_output();
+        let question = Question::Causes(Causes { selection: typed.runs.into(), wide: typed.wide });
+        Self::Table { question, output }
     }
 }

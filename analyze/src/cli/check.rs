@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{AnalysedArgs, TableArgs};
-use crate::commands::Check;
+use crate::commands::{Check, Command, Question};
 
 /// What `--help` says beyond the options.
 pub(super) const HELP: &str = "\
@@ -31,8 +31,10 @@ pub(super) struct CheckArgs {
     wide: bool,
 }
 
-impl From<CheckArgs> for Check {
+impl From<CheckArgs> for Command {
     fn from(typed: CheckArgs) -> Self {
-        Self { selection: typed.runs.into(), wide: typed.wide, output: typed.output.into_output() }
+        let output = typed.output.into_output();
+        let question = Question::Check(Check { selection: typed.runs.into(), wide: typed.wide });
+        Self::Table { question, output }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::TableArgs;
-use crate::commands::{Command, Comparison};
+use crate::commands::{Command, Comparison, Question, Side};
 use crate::tables::delta::METRICS;
 
 /// Below the options of the command.
@@ -73,9 +73,8 @@ fn margin(text: &str) -> Result<f64, String> {
 impl From<CompareArgs> for Command {
     fn from(typed: CompareArgs) -> Self {
         let CompareArgs { a, b, dir, margin, metrics, include_failed, plot, output } = typed;
-        Self::Compare {
-            comparison: Comparison { a, b, dir, margin, metrics, include_failed, plot },
-            output: output.into_output(),
-        }
+        let comparison =
+            Comparison { a: Side::Typed(a), b: b.map(Side::Typed), dir, margin, metrics, include_failed, plot };
+        Self::Table { question: Question::Compare(comparison), output: output.into_output() }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::{AnalysedArgs, EXIT_CODES};
-use crate::commands::{Gate, GateFormat};
+use crate::commands::{Gate, GateFormat, Rules};
 use crate::gate::rule::Rule;
 use crate::output::{Destination, Format};
 
@@ -93,9 +93,7 @@ enum GateFormatArg {
 impl From<GateArgs> for Gate {
     fn from(typed: GateArgs) -> Self {
         Self {
-            rules: typed.rules,
-            more_rules: typed.more_rules,
-            selection: typed.runs.into(),
+            rules: Rules { file: typed.rules, more: typed.more_rules, selection: typed.runs.into() },
             format: match typed.format {
                 GateFormatArg::Table => GateFormat::Table(Format::Table),
                 GateFormatArg::Json => GateFormat::Table(Format::Json),

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{AnalysedArgs, DeltaByArg, TableArgs};
-use crate::commands::{DeltaBy, Recovery};
+use crate::commands::{Command, DeltaBy, Question, Recovery};
 use crate::tables::recovery::Rule;
 
 pub(super) const HELP: &str = "\
@@ -44,17 +44,11 @@ pub(super) struct RuleArgs {
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(s) if s > 0.0 && s <= 86_400.0 => Ok(s),
-        _ => Err("is no number of seconds above 0, as in 2 or 0.5".to_owned()),
-    }
+    Rule::hold_s(text.parse().unwrap_or(f64::NAN)).map_err(str::to_owned)
 }
 
 fn percent(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(percent) if (50.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err("is no percentage from 50 to 100, as in 95".to_owned()),
-    }
+    Rule::share_percent(text.parse().unwrap_or(f64::NAN)).map_err(str::to_owned)
 }
 
 impl From<RuleArgs> for Rule {
@@ -63,9 +57,10 @@ impl From<RuleArgs> for Rule {
     }
 }
 
-impl From<RecoveryArgs> for Recovery {
+impl From<RecoveryArgs> for Command {
     fn from(typed: RecoveryArgs) -> Self {
-        Self {
+        let output = typed.output.into_output();
+        let question = Question::Recovery(Recovery {
             selection: typed.runs.into(),
             by: match typed.by {
                 DeltaByArg::Label => DeltaBy::Label,
@@ -73,7 +68,7 @@ impl From<RecoveryArgs> for Recovery {
             },
             rule: typed.rule.into(),
             wide: typed.wide,
-            output: typed.output.into_output(),
-        }
+        });
+        Self::Table { question, output }
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{AnalysedArgs, TableArgs};
-use crate::commands::Samples;
+use crate::commands::{Command, Question, Samples};
 
 /// What the columns and the metrics are, below the options.
 pub(super) const HELP: &str = "\
@@ -30,8 +30,10 @@ pub(super) struct SamplesArgs {
     output: TableArgs,
 }
 
-impl From<SamplesArgs> for Samples {
+impl From<SamplesArgs> for Command {
     fn from(typed: SamplesArgs) -> Self {
-        Self { selection: typed.runs.into(), metrics: typed.metrics, output: typed.output.into_output() }
+        let output = typed.output.into_output();
+        let question = Question::Samples(Samples { selection: typed.runs.into(), metrics: typed.metrics });
+        Self::Table { question, output }
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{AnalysedArgs, TableArgs};
-use crate::commands::Severity;
+use crate::commands::{Command, Question, Severity};
 use crate::tables::severity::crossings::USUAL_PERCENT;
 use crate::tables::severity::{USUAL, metrics};
 
@@ -61,15 +61,16 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
-impl From<SeverityArgs> for Severity {
+impl From<SeverityArgs> for Command {
     fn from(typed: SeverityArgs) -> Self {
-        Self {
+        let output = typed.output.into_output();
+        let question = Question::Severity(Severity {
             selection: typed.runs.into(),
             metrics: if typed.metrics.is_empty() { USUAL.to_vec() } else { typed.metrics },
             is_crossings: typed.crossings,
             thresholds: (typed.begins, typed.certain),
             wide: typed.wide,
-            output: typed.output.into_output(),
-        }
+        });
+        Self::Table { question, output }
     }
 }

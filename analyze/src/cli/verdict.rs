@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::recovery::RuleArgs;
 use super::{AnalysedArgs, TableArgs};
-use crate::commands::{Verdict, VerdictBy};
+use crate::commands::{Command, Question, Verdict, VerdictBy};
 
 pub(super) const HELP: &str = "\
 x6.0 [4.8, 7.1]: ratio and its 95 % interval over repeats; intervals from a single run, which do not contain what runs \
@@ -35,9 +35,10 @@ enum ByArg {
     Sweep,
 }
 
-impl From<VerdictArgs> for Verdict {
+impl From<VerdictArgs> for Command {
     fn from(typed: VerdictArgs) -> Self {
-        Self {
+        let output = typed.output.into_output();
+        let question = Question::Verdict(Verdict {
             selection: typed.runs.into(),
             by: match typed.by {
                 ByArg::Run => VerdictBy::Run,
@@ -45,7 +46,7 @@ impl From<VerdictArgs> for Verdict {
                 ByArg::Sweep => VerdictBy::Sweep,
             },
             rule: typed.rule.into(),
-            output: typed.output.into_output(),
-        }
+        });
+        Self::Table { question, output }
     }
 }

@@ -23,6 +23,8 @@ pub enum Bundle {
         to: PathBuf,
         /// Whether a file of that name is replaced.
         replace: bool,
+        /// Whether the report goes in.
+        with_report: bool,
     },
     /// Checks one, and keeps nothing of it.
     Verify(PathBuf),
@@ -44,8 +46,8 @@ pub(super) fn bundle(asked: &Bundle, report: &mut Report) -> Result<()> {
                 contents.tool_version
             )
         }
-        Bundle::Write { selection, names, to, replace } => {
-            let parts = parts(selection, names, report)?;
+        Bundle::Write { selection, names, to, replace, with_report } => {
+            let parts = parts(selection, names, *with_report, report)?;
             let written = bundle::write(parts, to, *replace)?;
             report.left_out.extend(written.contents.left_out.iter().map(|what| format!("left out {what}")));
             let compared = written.contents.runs.iter().filter(|run| run.reason == Reason::Compared).count();
@@ -66,7 +68,7 @@ fn runs(count: usize) -> String {
 }
 
 /// The runs that were asked for and those that they are compared with, and the report on them.
-fn parts(selection: &Selection, names: &[String], report: &mut Report) -> Result<Parts> {
+fn parts(selection: &Selection, names: &[String], with_report: bool, report: &mut Report) -> Result<Parts> {
     let dir = &selection.dir;
     if dir.is_file() {
         return Err(Error::Usage(format!(
@@ -98,9 +100,10 @@ fn parts(selection: &Selection, names: &[String], report: &mut Report) -> Result
     }
     let companions = load::companions(selection, &opened.runs)?;
     report.unreadable.extend(companions.unreadable);
-    let page = page(selection, &opened.runs, report)?;
+    let page = if with_report { page(selection, &opened.runs, report)? } else { None };
     if page.is_none() {
-        left_out.push("report.html: none of the runs is one to report on".to_owned());
+        let why = if with_report { "none of the runs is one to report on" } else { "asked for without" };
+        left_out.push(format!("report.html: {why}"));
     }
     let selected = opened.runs.iter().map(|run| (run.folder.clone(), Reason::Selected));
     let mut runs: Vec<(RunFolder, Reason)> = selected.collect();

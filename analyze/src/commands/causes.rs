@@ -3,11 +3,11 @@
 use polars::prelude::*;
 
 use super::gather::{as_if_faulted, map, opened};
-use super::{Report, TableOutput};
+use super::{Answer, Report};
+use crate::Result;
 use crate::load::{self, Capacity, Run, Selection};
 use crate::tables::causes::{self, Scene};
 use crate::tables::{Facts, reigns, replication, standings};
-use crate::{Result, output};
 
 /// What `analyze causes` shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,16 +16,14 @@ pub struct Causes {
     pub selection: Selection,
     /// Whether people see all rows and columns.
     pub wide: bool,
-    /// How and where to write.
-    pub output: TableOutput,
 }
 
-/// Writes the table.
-pub(super) fn causes(asked: &Causes, report: &mut Report) -> Result<()> {
+/// Makes the table.
+pub(super) fn causes(asked: &Causes, report: &mut Report) -> Result<Answer> {
     let runs = opened(load::find(&asked.selection)?, &asked.selection, Capacity::LeaveOut, report)?;
-    let mut frame = judged(&asked.selection, &runs, report)?;
+    let frame = judged(&asked.selection, &runs, report)?;
     let text = causes::text(&frame, asked.wide)?;
-    output::write(&mut frame, &text, asked.output.format, &asked.output.to)
+    Ok(Answer::new(frame, text))
 }
 
 /// What the samples of the runs show, judged beside those of the runs that they are compared with:

@@ -1,11 +1,10 @@
 //! `analyze check`: whether what was recorded can be right, run by run.
 
 use super::gather::{all, map, opened_on};
-use super::{Report, TableOutput};
+use super::{Answer, Report};
 use crate::check::recording::{Intake, Known};
 use crate::check::{self, Finding, Verdict};
 use crate::load::{self, Capacity, Run, Selection, Terms};
-use crate::output;
 use crate::{Result, tables};
 
 /// What `analyze check` judges.
@@ -15,8 +14,6 @@ pub struct Check {
     pub selection: Selection,
     /// Whether people see all columns.
     pub wide: bool,
-    /// How and where to write.
-    pub output: TableOutput,
 }
 
 /// Exit code when a guarantee is violated.
@@ -25,7 +22,7 @@ const VIOLATED: u8 = 4;
 const CANNOT_TELL: u8 = 5;
 
 /// Checks the runs.
-pub(super) fn check(asked: &Check, report: &mut Report) -> Result<()> {
+pub(super) fn check(asked: &Check, report: &mut Report) -> Result<Answer> {
     // Rows that are missing or too many are a finding here.
     let include_failed = asked.selection.include_failed;
     let terms = Terms { include_failed, capacity: Capacity::Keep, must_be_whole: false };
@@ -40,9 +37,9 @@ pub(super) fn check(asked: &Check, report: &mut Report) -> Result<()> {
         mut some if some.clone().any(|code| code == VIOLATED) => some.find(|code| *code == VIOLATED),
         mut some => some.next(),
     };
-    let mut frame = all(frames)?;
+    let frame = all(frames)?;
     let text = tables::check::text(&frame, asked.wide)?;
-    output::write(&mut frame, &text, asked.output.format, &asked.output.to)
+    Ok(Answer::new(frame, text))
 }
 
 fn verdict(findings: &[Finding]) -> Option<u8> {

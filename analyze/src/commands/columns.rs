@@ -1,5 +1,6 @@
 //! `analyze columns`: what the columns of tables mean.
 
+use super::Answer;
 use crate::output::{self, Destination, Format};
 use crate::tables::columns::{self, DocumentedTable, TABLES};
 use crate::{Error, Result};
@@ -25,13 +26,22 @@ pub enum ColumnsFormat {
 }
 
 pub(super) fn columns(asked: &Columns) -> Result<()> {
-    let tables = named(asked.table.as_deref())?;
     match asked.format {
-        ColumnsFormat::Markdown => output::write_bytes(columns::markdown(&tables).as_bytes(), &asked.to),
+        ColumnsFormat::Markdown => {
+            let tables = named(asked.table.as_deref())?;
+            output::write_bytes(columns::markdown(&tables).as_bytes(), &asked.to)
+        }
         ColumnsFormat::Table(format) => {
-            output::write(&mut columns::table(&tables)?, &columns::text(&tables)?, format, &asked.to)
+            let Answer { mut frame, text, .. } = answer(asked.table.as_deref())?;
+            output::write(&mut frame, &text, format, &asked.to)
         }
     }
+}
+
+/// What the columns of a table mean, or those of all.
+pub(super) fn answer(table: Option<&str>) -> Result<Answer> {
+    let tables = named(table)?;
+    Ok(Answer::new(columns::table(&tables)?, columns::text(&tables)?))
 }
 
 fn named(table: Option<&str>) -> Result<Vec<&'static DocumentedTable>> {

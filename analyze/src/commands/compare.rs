@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use run_folder::RunFolder;
 
 use super::gather::{map, measure, measured, one};
-use super::{Report, TableOutput};
+use super::{Answer, Report};
 use crate::load::{self, Run, Selection};
-use crate::output::{self, Destination, Format};
+use crate::output::{self, Destination};
 use crate::plots;
 use crate::tables::compare::sets::{self, Set};
-use crate::tables::compare::{self, Side, differences};
+use crate::tables::compare::{self, differences};
 use crate::tables::delta;
 use crate::tables::runs::Listed;
 use crate::{Error, Result};
@@ -20,13 +20,27 @@ mod side;
 
 use side::Asked;
 
+/// One side of a comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Side {
+    /// A run, results folder, sweep or pattern of labels, as typed, see [`Asked`].
+    Typed(String),
+    /// Runs that were chosen already; a single one is a run and no set.
+    Chosen {
+        /// What they are called.
+        name: String,
+        /// Which they are.
+        selection: Selection,
+    },
+}
+
 /// What is compared, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// A run, results folder, sweep or pattern of labels, see [`Asked`].
-    pub a: String,
+    /// What to compare with.
+    pub a: Side,
     /// The other one; absent when `a` is a run that repeats one.
-    pub b: Option<String>,
+    pub b: Option<Side>,
     /// The results folder.
     pub dir: PathBuf,
     /// Largest ratio of two effects that counts as the same.
@@ -40,7 +54,7 @@ pub struct Comparison {
 }
 
 /// Compares the two, the original first.
-pub(super) fn compare(comparison: &Comparison, output: &TableOutput, report: &mut Report) -> Result<()> {
+pub(super) fn compare(comparison: &Comparison, report: &mut Report) -> Result<Answer> {
     let first = side::resolve("A", &comparison.a, &comparison.dir, report)?;
     let (a, b) = match &comparison.b {
         Some(b) => (first, side::resolve("B", b, &comparison.dir, report)?),
@@ -54,40 +68,33 @@ pub(super) fn compare(comparison: &Comparison, output: &TableOutput, report: &mu
         },
     };
     match (a, b) {
-        (Asked::Run(a), Asked::Run(b)) => two_runs(comparison, (a, b), output, report),
-        (a, b) => two_sets(comparison, (a, b), output, report),
+        (Asked::Run(a), Asked::Run(b)) => two_runs(comparison, (a, b), report),
+        (a, b) => two_sets(comparison, (a, b), report),
     }
 }
 
-fn two_runs(
-    comparison: &Comparison,
-    (a, b): (RunFolder, RunFolder),
-    output: &TableOutput,
-    report: &mut Report,
-) -> Result<()> {
+fn two_runs(comparison: &Comparison, (a, b): (RunFolder, RunFolder), report: &mut Report) -> Result<Answer> {
     let (a, b) = (one(a, comparison.include_failed)?, one(b, comparison.include_failed)?);
     let side = |run: &Run| {
         let operations = run.operations(&compare::READS)?;
-        Ok::<_, Error>(Side::new(&operations, &run.facts(&operations)?)?)
+        Ok::<_, Error>(compare::Side::new(&operations, &run.facts(&operations)?)?)
     };
     let floors = floors(&a, &b, report)?;
-    let mut frame = compare::table(&side(&a)?, &side(&b)?, comparison.margin, |kind, compared, metric| {
+    let frame = compare::table(&side(&a)?, &side(&b)?, comparison.margin, |kind, compared, metric| {
         floors.iter().find(|floor| floor.is_of(kind, compared, metric)).map(|floor| floor.factor)
     })?;
     let text = compare::text(&frame, &differences::table(&a.listed, &b.listed)?)?;
-    if output.format != Format::Table {
-        // In the other formats the rows have verdicts; the one over all is said beside them.
-        report.left_out.push(compare::overall(&frame)?);
-    }
     if let Some(path) = &comparison.plot {
         let names = (a.listed.run.clone(), b.listed.run.clone());
         let curves = (overlay::curves(&[a], report)?, overlay::curves(&[b], report)?);
         write_plot(&frame, (&names.0, &names.1), &curves, path)?;
     }
-    output::write(&mut frame, &text, output.format, &output.to)
+    // The rows have verdicts; the one over all is said beside them.
+    let beside = vec![compare::overall(&frame)?];
+    Ok(Answer { frame, text, beside })
 }
 
-fn two_sets(comparison: &Comparison, (a, b): (Asked, Asked), output: &TableOutput, report: &mut Report) -> Result<()> {
+fn two_sets(comparison: &Comparison, (a, b): (Asked, Asked), report: &mut Report) -> Result<Answer> {
     let mut taken = |side: &str, asked: Asked| -> Result<(Set, Vec<Run>)> {
         let (name, selection) = asked.into_selection(comparison.include_failed);
         let (measured, runs) = measured(&selection, report).map_err(|error| match error {
@@ -98,7 +105,7 @@ fn two_sets(comparison: &Comparison, (a, b): (Asked, Asked), output: &TableOutpu
     };
     let ((a, runs_a), (b, runs_b)) = (taken("A", a)?, taken("B", b)?);
     let metrics = if comparison.metrics.is_empty() { &sets::USUAL[..] } else { &comparison.metrics };
-    let mut compared = sets::table(&a, &b, metrics, comparison.margin)?;
+    let compared = sets::table(&a, &b, metrics, comparison.margin)?;
     if compared.frame.height() == 0 {
         return Err(Error::Nothing(nothing_in_common((&a, &runs_a), (&b, &runs_b))));
     }
@@ -124,10 +131,8 @@ fn two_sets(comparison: &Comparison, (a, b): (Asked, Asked), output: &TableOutpu
         &differences::of_sets(&listed_a, &listed_b)?,
         &differences::varying(&listed_a, &listed_b),
     )?;
-    if output.format != Format::Table {
-        report.left_out.push(compare::overall(&compared.frame)?);
-        report.left_out.extend(sets::notes(&compared));
-    }
+    let mut beside = vec![compare::overall(&compared.frame)?];
+    beside.extend(sets::notes(&compared));
     if let Some(path) = &comparison.plot {
         let has_one = |runs: &[Run]| runs.iter().all(|run| run.listed.label == runs[0].listed.label);
         let curves = match has_one(&runs_a) && has_one(&runs_b) {
@@ -136,7 +141,7 @@ fn two_sets(comparison: &Comparison, (a, b): (Asked, Asked), output: &TableOutpu
         };
         write_plot(&compared.frame, (&a.name, &b.name), &curves, path)?;
     }
-    output::write(&mut compared.frame, &text, output.format, &output.to)
+    Ok(Answer { frame: compared.frame, text, beside })
 }
 
 /// Draws the comparison; the tables are already there.
@@ -175,7 +180,7 @@ fn nothing_in_common((a, runs_a): (&Set, &[Run]), (b, runs_b): (&Set, &[Run])) -
 /// The noise floors of the first run's cohort; none where there are no runs that tell.
 fn floors(a: &Run, b: &Run, report: &mut Report) -> Result<Vec<delta::Floor>> {
     let dir = a.folder.dir().parent().unwrap_or(Path::new(".")).to_path_buf();
-    let selection = Selection { dir, patterns: Vec::new(), sweep: None, include_failed: false };
+    let selection = Selection::of(dir);
     let pair = [a.clone(), b.clone()];
     let companions = load::companions(&selection, &pair)?;
     report.unreadable.extend(companions.unreadable);

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use polars::prelude::*;
 
-use super::Report;
 use super::gather::{measured, unmeasured};
 use super::recovery::recoveries;
+use super::{Answer, Report};
 use crate::gate::evaluate::{self, Judged, Verdict};
 use crate::gate::rule::{Rule, Source};
 use crate::gate::{file, report};
@@ -17,15 +17,22 @@ use crate::tables::delta::Measured;
 use crate::tables::recovery;
 use crate::{Error, Result};
 
+/// Which rules are held against which runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// A rules file.
+    pub file: Option<PathBuf>,
+    /// Rules beside it.
+    pub more: Vec<Rule>,
+    /// Which runs.
+    pub selection: Selection,
+}
+
 /// Which rules are held against which runs, and what is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gate {
-    /// A rules file.
-    pub rules: Option<PathBuf>,
-    /// Rules beside it.
-    pub more_rules: Vec<Rule>,
-    /// Which runs.
-    pub selection: Selection,
+    /// What is asked.
+    pub rules: Rules,
     /// How to write the verdicts.
     pub format: GateFormat,
     /// Where.
@@ -52,10 +59,20 @@ const FAIL: u8 = 4;
 /// Exit code when every rule holds as far as that can be told.
 const CANNOT_TELL: u8 = 5;
 
-/// Judges the runs. Rules are read first: a mistake in them shows at once, however long the runs take to read.
+/// Judges the runs and writes that.
 pub(super) fn gate(asked: &Gate, report: &mut Report) -> Result<()> {
-    let mut rules = asked.rules.as_deref().map(file::read).transpose()?.unwrap_or_default();
-    rules.extend(asked.more_rules.iter().cloned());
+    judged(&asked.rules, report, |judged| write(asked, judged))
+}
+
+/// Judges the runs.
+pub(super) fn answer(asked: &Rules, report: &mut Report) -> Result<Answer> {
+    judged(asked, report, |judged| Ok(Answer::new(report::table(judged)?, report::text(judged)?)))
+}
+
+/// Judges the runs. Rules are read first: a mistake in them shows at once, however long the runs take to read.
+fn judged<T>(asked: &Rules, report: &mut Report, then: impl FnOnce(&[Judged<'_>]) -> Result<T>) -> Result<T> {
+    let mut rules = asked.file.as_deref().map(file::read).transpose()?.unwrap_or_default();
+    rules.extend(asked.more.iter().cloned());
     if rules.is_empty() {
         return Err(Error::Usage(
             "no rules; name a rules file (RULES.toml), or give rules with --rule, as in --rule 'p99 <= 50ms'"
@@ -74,7 +91,7 @@ pub(super) fn gate(asked: &Gate, report: &mut Report) -> Result<()> {
         Verdict::Fail => Some(FAIL),
         Verdict::CannotTell => Some(CANNOT_TELL),
     };
-    write(asked, &judged)
+    then(&judged)
 }
 
 /// The recovery of each run that could be measured; the others are in the report already.

@@ -14,7 +14,7 @@ use crate::phases::Phases;
 use crate::tables::delta::{self, Measured};
 use crate::tables::factors::Factors;
 use crate::tables::{self, Facts, imported, summary};
-use crate::{Error, Result, bundle};
+use crate::{Error, Result, bundle, interruption};
 
 /// Makes a table of every run that can be analysed.
 pub(super) fn tables_of_runs(
@@ -43,6 +43,7 @@ pub(super) fn opened(
 pub(super) fn opened_on(folders: Vec<RunFolder>, terms: Terms, report: &mut Report) -> Result<Vec<Run>> {
     let found = folders.len();
     let Opened { runs, left_out, unreadable } = load::open(folders, terms);
+    interruption::check()?;
     report.left_out.extend(left_out);
     report.unreadable.extend(unreadable);
     report.left_out.extend(imported::note(runs.iter().map(|run| &run.listed)));
@@ -60,6 +61,7 @@ pub(super) fn map<T: Send>(
     for result in load::each(runs, work) {
         match result {
             Ok(value) => done.push(value),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => report.unreadable.push(error),
         }
     }

@@ -99,22 +99,23 @@ pub enum PlotOutput {
 }
 
 /// A picture and the tables that it draws.
-struct Drawn {
+pub struct Drawn {
     /// The SVG text.
-    svg: String,
+    pub svg: String,
     /// The run, where a kind draws a picture of each: its file is named after it.
-    run: Option<String>,
+    pub run: Option<String>,
     /// The tables; the first is what `--format csv` and the like give.
-    tables: Vec<Data>,
+    pub tables: Vec<Data>,
     /// What is to be said beside the picture.
-    notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// A table that a picture draws.
-struct Data {
+pub struct Data {
     /// What is in it, as part of a file name.
-    name: &'static str,
-    frame: DataFrame,
+    pub name: &'static str,
+    /// Its rows.
+    pub frame: DataFrame,
     /// The table for people.
     text: fn(&DataFrame) -> PolarsResult<TextTable>,
 }
@@ -123,6 +124,14 @@ impl Data {
     /// A table that people see with every column, a heading for each run where there is a column `run`.
     fn new(name: &'static str, frame: DataFrame) -> Self {
         Self { name, frame, text: every_column }
+    }
+
+    /// The table for people.
+    ///
+    /// # Errors
+    /// [`Error::Table`] never in practice.
+    pub fn text(&self) -> Result<TextTable> {
+        Ok((self.text)(&self.frame)?)
     }
 }
 
@@ -133,31 +142,37 @@ fn every_column(frame: &DataFrame) -> PolarsResult<TextTable> {
 
 /// Draws what was asked for.
 pub(super) fn plot(asked: &Plot, report: &mut Report) -> Result<()> {
-    if asked.scale.is_some() && asked.kind != PlotKind::Cdf {
-        return Err(Error::Usage(format!(
-            "--scale: belongs to --kind cdf; leave it out of --kind {}",
-            asked.kind.as_str()
-        )));
-    }
     if asked.with_data && matches!(asked.picture, Picture::Table(_)) {
         return Err(Error::Usage(
             "--with-data: puts tables beside a picture; leave it out where --format asks for the table itself"
                 .to_owned(),
         ));
     }
-    let drawn = match asked.kind {
-        PlotKind::Throughput => over_runs::throughput(&asked.selection, report),
-        PlotKind::Latency => over_runs::latency(&asked.selection, report),
-        PlotKind::Cdf => over_runs::cdf(&asked.selection, asked.scale.unwrap_or_default(), report),
-        PlotKind::Delta => effects::delta(&asked.selection, report),
-        PlotKind::Phases => phases::phases(&asked.selection, report),
-        PlotKind::Members => members::members(&asked.selection, report),
-        PlotKind::Recovery => recovery::recovery(&asked.selection, report),
-        PlotKind::Severity => effects::severity(&asked.selection, report),
-    }?;
+    let drawn = draw(&asked.selection, asked.kind, asked.scale, report)?;
     match &asked.picture {
         Picture::Table(output) => write_table(drawn, output),
         Picture::Svg(to) => write_pictures(drawn, to, asked, report),
+    }
+}
+
+/// Draws a kind of plot of some runs: one picture, or one of each run. Runs that are left out, or cannot be read, are put into the
+/// report.
+///
+/// # Errors
+/// [`Error::Nothing`] where no run can be used, [`Error::Usage`] for what cannot be drawn, and what keeps a table from being made.
+pub fn draw(selection: &Selection, kind: PlotKind, scale: Option<Scale>, report: &mut Report) -> Result<Vec<Drawn>> {
+    if scale.is_some() && kind != PlotKind::Cdf {
+        return Err(Error::Usage(format!("--scale: belongs to --kind cdf; leave it out of --kind {}", kind.as_str())));
+    }
+    match kind {
+        PlotKind::Throughput => over_runs::throughput(selection, report),
+        PlotKind::Latency => over_runs::latency(selection, report),
+        PlotKind::Cdf => over_runs::cdf(selection, scale.unwrap_or_default(), report),
+        PlotKind::Delta => effects::delta(selection, report),
+        PlotKind::Phases => phases::phases(selection, report),
+        PlotKind::Members => members::members(selection, report),
+        PlotKind::Recovery => recovery::recovery(selection, report),
+        PlotKind::Severity => effects::severity(selection, report),
     }
 }
 
@@ -188,7 +203,7 @@ fn write_pictures(drawn: Vec<Drawn>, to: &PlotOutput, asked: &Plot, report: &mut
         print_path(&path)?;
         for (at, mut data) in drawn.tables.into_iter().enumerate().filter(|_| asked.with_data) {
             let path = data_path(&path, (at > 0).then_some(data.name));
-            let text = (data.text)(&data.frame)?;
+            let text = data.text()?;
             output::write(&mut data.frame, &text, Format::Csv, &Destination::File(path.clone()))?;
             print_path(&path)?;
         }
@@ -302,7 +317,7 @@ mod tests {
             (&["delay1?0_mid", "baseline"], "delay1_0_mid_baseline"),
         ] {
             let patterns = patterns.iter().map(|text| text.parse().expect("a pattern")).collect();
-            let selection = Selection { dir: PathBuf::new(), patterns, sweep: None, include_failed: false };
+            let selection = Selection { patterns, ..Selection::of(PathBuf::new()) };
             assert_eq!(file_name(&selection), expected);
         }
     }

@@ -4,12 +4,12 @@ use polars::prelude::*;
 use run_folder::spec::Pacing;
 
 use super::gather::{all, as_if_faulted, map, opened};
-use super::{DeltaBy, Report, TableOutput, note_saturation};
+use super::{Answer, DeltaBy, Report, note_saturation};
+use crate::Result;
 use crate::load::{self, Capacity, Run, Selection};
 use crate::tables::Facts;
 use crate::tables::factors::Factors;
 use crate::tables::recovery::{self, Context, Rule};
-use crate::{Result, output};
 
 /// What `analyze recovery` shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,15 +22,13 @@ pub struct Recovery {
     pub rule: Rule,
     /// Whether people see all columns.
     pub wide: bool,
-    /// How and where to write.
-    pub output: TableOutput,
 }
 
-/// Writes the table.
-pub(super) fn recovery(asked: &Recovery, report: &mut Report) -> Result<()> {
+/// Makes the table.
+pub(super) fn recovery(asked: &Recovery, report: &mut Report) -> Result<Answer> {
     let runs = opened(load::find(&asked.selection)?, &asked.selection, Capacity::LeaveOut, report)?;
     let recovered = recoveries(&runs, &asked.rule, report)?;
-    let (mut frame, mut text) = match asked.by {
+    let (frame, mut text) = match asked.by {
         DeltaBy::Run => {
             let frame = by_run(&recovered)?;
             let text = recovery::text_by_run(&frame, asked.wide, &asked.rule)?;
@@ -43,7 +41,7 @@ pub(super) fn recovery(asked: &Recovery, report: &mut Report) -> Result<()> {
         }
     };
     note_saturation(&mut text, runs.iter().map(|run| &run.listed));
-    output::write(&mut frame, &text, asked.output.format, &asked.output.to)
+    Ok(Answer::new(frame, text))
 }
 
 /// The recovery of a run, and the run's place among others.

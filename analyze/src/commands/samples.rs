@@ -1,9 +1,8 @@
 //! `analyze samples`: what the members' samples tell, second by second.
 
 use super::gather::{all, tables_of_runs};
-use super::{Report, TableOutput};
+use super::{Answer, Report};
 use crate::load::{Capacity, Selection};
-use crate::output;
 use crate::tables::{members, reigns, standings};
 use crate::{Error, Result};
 
@@ -14,11 +13,9 @@ pub struct Samples {
     pub selection: Selection,
     /// The metrics, by the names of [`members::METRICS`]; none takes them all.
     pub metrics: Vec<String>,
-    /// How and where to write.
-    pub output: TableOutput,
 }
 
-pub(super) fn samples(asked: &Samples, report: &mut Report) -> Result<()> {
+pub(super) fn samples(asked: &Samples, report: &mut Report) -> Result<Answer> {
     for metric in &asked.metrics {
         if !members::METRICS.iter().any(|(name, _)| name == metric) {
             let known: Vec<&str> = members::METRICS.iter().map(|(name, _)| *name).collect();
@@ -33,7 +30,7 @@ pub(super) fn samples(asked: &Samples, report: &mut Report) -> Result<()> {
         let table = members::table(&run.samples(&members::READS)?, &views, &course, &facts)?;
         Ok(members::only(&table, &asked.metrics)?)
     })?;
-    let mut frame = all(frames)?;
+    let frame = all(frames)?;
     let text = members::text(&frame)?;
-    output::write(&mut frame, &text, asked.output.format, &asked.output.to)
+    Ok(Answer::new(frame, text))
 }

@@ -1,9 +1,8 @@
 //! `analyze severity`: what is lost at each value of a fault, and from which value on it is too much.
 
 use super::gather::measured;
-use super::{Report, TableOutput, note_saturation};
+use super::{Answer, Report, note_saturation};
 use crate::load::{Run, Selection};
-use crate::output;
 use crate::tables::delta;
 use crate::tables::severity::{self, Aim, crossings};
 use crate::{Error, Result};
@@ -21,19 +20,17 @@ pub struct Severity {
     pub thresholds: (f64, f64),
     /// Whether people see all columns.
     pub wide: bool,
-    /// How and where to write.
-    pub output: TableOutput,
 }
 
 /// Tells it.
-pub(super) fn severity(asked: &Severity, report: &mut Report) -> Result<()> {
+pub(super) fn severity(asked: &Severity, report: &mut Report) -> Result<Answer> {
     let (begins, certain) = asked.thresholds;
     if begins >= certain {
         return Err(Error::Usage(format!("--begins {begins} is not below --certain {certain}")));
     }
     let (measured, runs) = measured(&asked.selection, report)?;
     let aims = aims(&runs);
-    let (mut frame, mut text) = if asked.is_crossings {
+    let (frame, mut text) = if asked.is_crossings {
         let frame = crossings::table(&measured, &aims, &asked.metrics, asked.thresholds)?;
         let text = crossings::text(&frame, asked.wide)?;
         (frame, text)
@@ -47,7 +44,7 @@ pub(super) fn severity(asked: &Severity, report: &mut Report) -> Result<()> {
     }
     delta::notes(&measured)?.iter().for_each(|note| text.note(note));
     note_saturation(&mut text, runs.iter().map(|run| &run.listed));
-    output::write(&mut frame, &text, asked.output.format, &asked.output.to)
+    Ok(Answer::new(frame, text))
 }
 
 /// What is said where no run has a value.

@@ -3,13 +3,13 @@
 use polars::prelude::*;
 
 use super::recovery::recoveries;
-use super::{Report, TableOutput, causes, gather, recovery};
+use super::{Answer, Report, causes, gather, recovery};
+use crate::Result;
 use crate::load::{Run, Selection};
 use crate::tables::delta;
 use crate::tables::factors::Factors;
 use crate::tables::recovery::Rule;
 use crate::tables::verdict::{self, Story, Tables};
-use crate::{Result, output};
 
 /// What `analyze verdict` says.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +20,6 @@ pub struct Verdict {
     pub by: VerdictBy,
     /// What counts as recovered.
     pub rule: Rule,
-    /// How and where to write.
-    pub output: TableOutput,
 }
 
 /// What a sentence is about.
@@ -35,16 +33,16 @@ pub enum VerdictBy {
     Sweep,
 }
 
-/// Writes the sentences.
-pub(super) fn verdict(asked: &Verdict, report: &mut Report) -> Result<()> {
-    let mut frame = verdicts(&asked.selection, asked.by, &asked.rule, report)?;
+/// Makes the sentences.
+pub(super) fn verdict(asked: &Verdict, report: &mut Report) -> Result<Answer> {
+    let frame = verdicts(&asked.selection, asked.by, &asked.rule, report)?;
     let name = match asked.by {
         VerdictBy::Run => "run",
         VerdictBy::Label => "label",
         VerdictBy::Sweep => "sweep",
     };
     let text = verdict::text(&frame, name)?;
-    output::write(&mut frame, &text, asked.output.format, &asked.output.to)
+    Ok(Answer::new(frame, text))
 }
 
 /// The sentences with their numbers: [`verdict::by_run`], [`verdict::by_label`] or [`verdict::by_sweep`].

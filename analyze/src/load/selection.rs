@@ -50,12 +50,21 @@ impl FromStr for Pattern {
 pub struct Selection {
     /// The results folder, one run folder, or a bundle.
     pub dir: PathBuf,
+    /// Names of run folders; none takes every run.
+    pub names: BTreeSet<String>,
     /// Globs over labels, any of which may match; none takes every run.
     pub patterns: Vec<Pattern>,
     /// The sweep that runs must belong to; none takes every run.
     pub sweep: Option<SweepChoice>,
     /// Whether failed runs count, provided that their files are whole.
     pub include_failed: bool,
+}
+
+impl Selection {
+    /// All runs of a results folder or a bundle, or the one run of a run folder; no failed ones.
+    pub fn of(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), names: BTreeSet::new(), patterns: Vec::new(), sweep: None, include_failed: false }
+    }
 }
 
 /// Which sweep of a results folder.
@@ -104,7 +113,8 @@ pub fn find(selection: &Selection) -> Result<Vec<RunFolder>> {
         }
     }
     let is_wanted = |run: &RunFolder| {
-        selection.patterns.is_empty() || selection.patterns.iter().any(|pattern| pattern.matches(run.label()))
+        (selection.names.is_empty() || selection.names.contains(&run.name()))
+            && (selection.patterns.is_empty() || selection.patterns.iter().any(|pattern| pattern.matches(run.label())))
     };
     let wanted = all.into_iter().filter(is_wanted).collect();
     match &selection.sweep {

@@ -54,6 +54,19 @@ pub fn table(table: &TextTable, id: &str, caption: &Markup) -> Markup {
     }
 }
 
+/// A table by itself, as a notebook shows it: with its style, and without anything to refer to.
+pub fn standalone(table: &TextTable) -> String {
+    let rows = self::table(table, "", &Markup::default());
+    html! { div .laggard { style { (maud::PreEscaped(STYLE)) } (rows) } }.into_string()
+}
+
+/// No colours of its own, since notebooks are light or dark.
+const STYLE: &str = ".laggard .caption{display:none}.laggard .scroll{overflow-x:auto}.laggard table{border-collapse:collapse;\
+    font-variant-numeric:tabular-nums}.laggard th,.laggard td{padding:.15em .6em;text-align:left;white-space:nowrap;border:0}\
+    .laggard .num{text-align:right}.laggard thead th{border-bottom:1px solid}.laggard .group th{padding-top:.8em}\
+    .laggard td{font-weight:normal}.laggard tbody th{font-weight:normal}.laggard .group th{font-weight:bold}\
+    .laggard .notes{opacity:.75;font-size:.9em}";
+
 /// Neighbouring rows of one group.
 fn groups(rows: &[(Option<String>, Vec<String>)]) -> impl Iterator<Item = &[(Option<String>, Vec<String>)]> {
     rows.chunk_by(|a, b| a.0 == b.0)

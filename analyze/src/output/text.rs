@@ -101,6 +101,17 @@ impl TextTable {
         Self { leads: Vec::new(), notes: Vec::new(), hints: Vec::new(), ..self }
     }
 
+    /// The table without its hints, and of its rows the first ones: for where it stands beside other things.
+    pub fn excerpt(mut self, rows_max: usize) -> Self {
+        self.hints.clear();
+        let count = self.rows.len();
+        if count > rows_max {
+            self.rows.truncate(rows_max);
+            self.notes.insert(0, format!("the first {rows_max} of {count} rows"));
+        }
+        self
+    }
+
     fn widths(&self) -> Vec<usize> {
         let width = |text: &String| text.chars().count();
         let mut widths: Vec<usize> = self.headings.iter().map(width).collect();

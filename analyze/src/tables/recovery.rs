@@ -52,6 +52,26 @@ pub struct Rule {
     pub share_percent: f64,
 }
 
+impl Rule {
+    /// A time that somebody wants a level to be held for, in seconds.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn hold_s(hold_s: f64) -> std::result::Result<f64, &'static str> {
+        let is_one = hold_s > 0.0 && hold_s <= 86_400.0;
+        if is_one { Ok(hold_s) } else { Err("is no number of seconds above 0, as in 2 or 0.5") }
+    }
+
+    /// A share of the throughput before that somebody calls enough, in percent.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn share_percent(percent: f64) -> std::result::Result<f64, &'static str> {
+        let is_one = (50.0..=100.0).contains(&percent);
+        if is_one { Ok(percent) } else { Err("is no percentage from 50 to 100, as in 95") }
+    }
+}
+
 impl Default for Rule {
     fn default() -> Self {
         Self { hold_s: HOLD_S, share_percent: SHARE_PERCENT }

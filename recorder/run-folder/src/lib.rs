@@ -28,6 +28,7 @@ pub mod recover;
 pub mod reserve;
 pub mod sample;
 pub mod spec;
+pub mod stream;
 pub mod sweep;
 #[cfg(any(test, feature = "synthetic"))]
 pub mod synthetic;

@@ -142,7 +142,7 @@ fn missing_column<'a>(found: &Schema, wanted: &'a Schema) -> Option<&'a str> {
 }
 
 /// A table that is not whole, with the next step.
-fn damaged(folder: &RunFolder, path: &Path, problem: String) -> Error {
+pub(crate) fn damaged(folder: &RunFolder, path: &Path, problem: String) -> Error {
     let next_step = if folder.operations_journal().exists() {
         format!("run `recorder recover {}`", folder.dir().display())
     } else {

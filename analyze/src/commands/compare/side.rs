@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use run_folder::{RunFolder, SweepManifest};
 
+use super::Side;
 use crate::commands::Report;
 use crate::commands::gather::named;
 use crate::load::{self, Pattern, Selection, SweepChoice};
@@ -24,9 +25,7 @@ pub(super) enum Asked {
     Set {
         /// What was typed, and what it is.
         name: String,
-        dir: PathBuf,
-        sweep: Option<SweepChoice>,
-        patterns: Vec<Pattern>,
+        selection: Selection,
     },
 }
 
@@ -35,17 +34,27 @@ impl Asked {
     pub(super) fn into_selection(self, include_failed: bool) -> (String, Selection) {
         match self {
             Self::Run(run) => {
-                let selection =
-                    Selection { dir: run.dir().to_path_buf(), patterns: Vec::new(), sweep: None, include_failed };
+                let selection = Selection { include_failed, ..Selection::of(run.dir()) };
                 (format!("run {}", run.name()), selection)
             }
-            Self::Set { name, dir, sweep, patterns } => (name, Selection { dir, patterns, sweep, include_failed }),
+            Self::Set { name, selection } => (name, Selection { include_failed, ..selection }),
         }
     }
 }
 
 /// Finds out what was meant; where a label is called the same, the report says how to name that.
-pub(super) fn resolve(side: &str, asked: &str, dir: &Path, report: &mut Report) -> Result<Asked> {
+pub(super) fn resolve(side: &str, asked: &Side, dir: &Path, report: &mut Report) -> Result<Asked> {
+    match asked {
+        Side::Typed(typed) => meant(side, typed, dir, report),
+        Side::Chosen { name, selection } => Ok(match <[RunFolder; 1]>::try_from(load::find(selection)?) {
+            Ok([run]) => Asked::Run(run),
+            Err(_) => Asked::Set { name: name.clone(), selection: selection.clone() },
+        }),
+    }
+}
+
+/// What a person meant.
+fn meant(side: &str, asked: &str, dir: &Path, report: &mut Report) -> Result<Asked> {
     let pattern: Option<Pattern> = asked.parse().ok();
     let results = if dir.exists() { bundle::results(dir)? } else { dir.to_path_buf() };
     let dir = results.as_path();
@@ -58,8 +67,8 @@ pub(super) fn resolve(side: &str, asked: &str, dir: &Path, report: &mut Report) 
         if labelled() == 0 {
             return Err(nothing(side, asked, dir));
         }
-        let patterns = pattern.into_iter().collect();
-        return Ok(Asked::Set { name: format!("labels {asked}"), dir: dir.to_path_buf(), sweep: None, patterns });
+        let selection = Selection { patterns: pattern.into_iter().collect(), ..Selection::of(dir) };
+        return Ok(Asked::Set { name: format!("labels {asked}"), selection });
     };
     let count = labelled();
     if count > 0 && !asked.contains(['*', '?']) {
@@ -77,9 +86,7 @@ pub(super) fn resolve(side: &str, asked: &str, dir: &Path, report: &mut Report) 
 fn without_labels(asked: &str, dir: &Path) -> Result<Option<(Asked, String)>> {
     let set = |name: String, dir: &Path, sweep: Option<SweepChoice>| Asked::Set {
         name,
-        dir: dir.to_path_buf(),
-        sweep,
-        patterns: Vec::new(),
+        selection: Selection { sweep, ..Selection::of(dir) },
     };
     for path in [PathBuf::from(asked), dir.join(asked)] {
         if path.is_dir() {
@@ -148,8 +155,7 @@ fn nothing(side: &str, asked: &str, dir: &Path) -> Error {
     };
     let labels = match asked.parse::<Pattern>() {
         Ok(pattern) => {
-            let selection =
-                Selection { dir: dir.to_path_buf(), patterns: vec![pattern], sweep: None, include_failed: true };
+            let selection = Selection { patterns: vec![pattern], include_failed: true, ..Selection::of(dir) };
             load::find(&selection).err().map_or(String::new(), |error| format!("; as a pattern of labels: {error}"))
         }
         Err(problem) => format!("; as a pattern of labels: {problem}"),

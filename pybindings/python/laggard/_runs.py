@@ -1,0 +1,469 @@
+"""Runs: which there are, and everything that can be asked of them."""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from html import escape
+from pathlib import Path
+from typing import Any, overload
+
+from laggard import _core, errors
+from laggard._plot import Plot
+from laggard._table import Table
+from laggard.errors import AmbiguousLabelError, ArgumentError, FolderNotFoundError, LaggardWarning, NoRunsError, UnknownFieldError
+
+__all__ = ["Run", "Runs", "open"]
+
+_StrPath = str | os.PathLike[str]
+
+
+def open(  # noqa: A001
+    path: _StrPath = "etcd_bench_results",
+    pattern: str | Iterable[str] | None = None,
+    *,
+    sweep: str | None = None,
+    include_failed: bool = False,
+) -> Runs:
+    """Opens recorded runs.
+
+    Args:
+        path: A results folder, one run folder, or a bundle of ``analyze bundle``.
+        pattern: Globs over labels, as ``"loss*_mid"``; a run is taken when one of them matches. None takes every run.
+        sweep: The id of a sweep, or ``"latest"``.
+        include_failed: Whether failed runs are taken, where their files are whole.
+
+    Returns:
+        The runs, oldest first. Those that are left out are in ``left_out``, and warned of.
+
+    Raises:
+        FolderNotFoundError: There is no such folder or file.
+        PatternError: No label can match the pattern.
+        NoRunsError: Nothing matches; the message has the nearest labels.
+        UnfinishedRunError, FailedRunError, NewerFormatError, UnreadableRunError: No run can be used, the first one for this reason.
+        BundleError: The file is no bundle, or not whole.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise FolderNotFoundError(
+            f"{place}: no such folder; name the folder that `recorder` wrote to, a run folder, or a bundle"
+        )
+    patterns = [] if pattern is None else [pattern] if isinstance(pattern, str) else list(pattern)
+    selection = _core.Selection(place, set(), patterns, sweep, include_failed)
+    found, left_out = selection.find()
+    if not found:
+        if left_out:
+            kind, message = left_out[0]
+            raise getattr(errors, kind)(message)
+        raise NoRunsError(f"{place}: no run matches")
+    for _, message in left_out:
+        warnings.warn(message, LaggardWarning, stacklevel=2)
+    asked = _Asked(place, tuple(patterns), sweep, include_failed)
+    return Runs(asked, [Run(run, include_failed) for run in found], selection, [message for _, message in left_out])
+
+
+class _Asked:
+    """What :func:`open` was asked for."""
+
+    __slots__ = ("include_failed", "path", "patterns", "sweep")
+
+    def __init__(self, path: Path, patterns: tuple[str, ...], sweep: str | None, include_failed: bool) -> None:
+        self.path = path
+        self.patterns = patterns
+        self.sweep = sweep
+        self.include_failed = include_failed
+
+
+def _table(name: str, answer: _core.Answer) -> Table:
+    """A table, with a warning for each run that it had to leave out."""
+    for message in answer.unreadable:
+        warnings.warn(message, LaggardWarning, stacklevel=3)
+    return Table(name, answer)
+
+
+def _metrics(metric: str | Iterable[str] | None) -> list[str]:
+    return [] if metric is None else [metric] if isinstance(metric, str) else list(metric)
+
+
+class _Tables:
+    """Every table of `analyze`, of one run or of several: the same names, columns and numbers.
+
+    What the columns mean, and in which unit they are: :func:`laggard.columns`. Baselines and null faults beside the runs are used
+    for what runs are compared with, as on the command line.
+    """
+
+    __slots__ = ()
+
+    def _selected(self) -> _core.Selection:
+        raise NotImplementedError
+
+    def _name(self) -> str:
+        raise NotImplementedError
+
+    def list(self) -> Table:
+        """One row for each run: fault, whom it hit, its measured window, role, and what to keep in mind."""
+        return _table("list", _core.list_runs(self._selected()))
+
+    def summary(self) -> Table:
+        """Counts, throughput and exact percentiles, one row for each run, kind of operation and phase.
+
+        ``service_*_ms`` is end - start and ``response_*_ms`` end - intended start, of acknowledged operations;
+        ``response_due_*_ms`` is over all operations that were due. Percentiles are nearest-rank.
+        """
+        return _table("summary", _core.summary(self._selected()))
+
+    def throughput(self, by: str = "run") -> Table:
+        """Operations in each second after time 0; with ``by="member"`` one row for each second and member asked."""
+        return _table("throughput", _core.throughput(self._selected(), by))
+
+    def cdf(self) -> Table:
+        """Distributions of service and response time (ms) by run, kind and phase."""
+        return _table("cdf", _core.cdf(self._selected()))
+
+    def delta(self, by: str = "label") -> Table:
+        """Effects of faults: differences and ratios to before, or to baselines, with 95 % intervals.
+
+        Args:
+            by: ``"label"`` pools repeats (t intervals between runs); ``"run"`` has each run by itself (block bootstrap within it, from
+                which nothing is called significant).
+        """
+        return _table("delta_by_run" if by == "run" else "delta", _core.delta(self._selected(), by))
+
+    def recovery(self, by: str = "label", *, hold_s: float = 2.0, share: float = 95.0) -> Table:
+        """How runs came back after their faults; what was not seen to recover is censored and no number.
+
+        Args:
+            by: ``"label"`` or ``"run"``.
+            hold_s: Seconds for which the level before must be held.
+            share: Percent of the throughput before that is enough.
+        """
+        return _table("recovery", _core.recovery(self._selected(), by, hold_s, share))
+
+    def severity(
+        self,
+        metric: str | Iterable[str] | None = None,
+        *,
+        crossings: bool = False,
+        begins: float = 10.0,
+        certain: float = 50.0,
+    ) -> Table:
+        """What is lost at each value of a fault; with ``crossings`` the danger zone, from which value on how much is lost.
+
+        Args:
+            metric: Columns of :meth:`delta`; None takes throughput, p50 and p99 of response time.
+            crossings: Whether crossings are told in place of points.
+            begins, certain: Percent lost where the danger zone begins, and where it is certain.
+        """
+        name = "severity_crossings" if crossings else "severity"
+        return _table(name, _core.severity(self._selected(), _metrics(metric), crossings, begins, certain))
+
+    def causes(self) -> Table:
+        """What the members' samples show under a fault (fsync, peers, replication), and whether it is raised."""
+        return _table("causes", _core.causes(self._selected()))
+
+    def verdict(self, by: str = "label", *, hold_s: float = 2.0, share: float = 95.0) -> Table:
+        """What the faults did, in a sentence a ``"run"``, ``"label"`` or ``"sweep"``, with its numbers."""
+        return _table("verdict", _core.verdict(self._selected(), by, hold_s, share))
+
+    def member_samples(self, metric: str | Iterable[str] | None = None) -> Table:
+        """What the members tell of each second, as `analyze samples`: one row a second, member and metric."""
+        return _table("samples", _core.samples(self._selected(), _metrics(metric)))
+
+    def check(self) -> Table:
+        """Whether what the cluster answered can be right, and whether recordings are whole; see ``Table.verdict``."""
+        return _table("check", _core.check(self._selected()))
+
+    def gate(self, rules: str | Iterable[str] = (), *, file: _StrPath | None = None) -> Table:
+        """Holds rules against the runs, as ``"during.put.p99 <= 3 * before"``; see ``Table.verdict``.
+
+        Args:
+            rules: Rules as typed.
+            file: A rules file beside them.
+        """
+        return _table("gate", _core.gate(self._selected(), _metrics(rules), file))
+
+    def compare(self, other: Run | Runs, *, metric: str | Iterable[str] | None = None, margin: float = 1.25) -> Table:
+        """Whether other runs (B) show what these (A) do: effects in relation, with 95 % intervals and verdicts.
+
+        Args:
+            other: Runs of any folder.
+            metric: Columns of :meth:`delta`, for sets of runs; None takes throughput, p50, p99 and what was not acknowledged.
+            margin: The largest ratio that counts as the same.
+        """
+        a, b = (self._name(), self._selected()), (other._name(), other._selected())
+        return _table("compare", _core.compare(a, b, _metrics(metric), margin))
+
+    def plot(self, kind: str = "throughput", *, scale: str | None = None) -> Plot:
+        """Draws a picture.
+
+        Args:
+            kind: ``throughput``, ``latency``, ``cdf``, ``delta``, ``phases``, ``recovery``, ``severity``, or ``members``, which is of one
+                run.
+            scale: Of a ``cdf``: ``"nines"`` or ``"linear"``.
+
+        Raises:
+            ArgumentError: No such kind, or a kind of one run for several.
+        """
+        pictures, notes, unreadable = _core.draw(self._selected(), kind, scale)
+        for message in [*notes, *unreadable]:
+            warnings.warn(message, LaggardWarning, stacklevel=2)
+        if len(pictures) != 1:
+            raise ArgumentError(
+                f"plot({kind!r}) draws one picture a run, and these are {len(pictures)} runs; choose one, as in "
+                f"runs[0].plot({kind!r})"
+            )
+        return Plot(kind, pictures[0])
+
+
+class Run(_Tables):
+    """One recorded run.
+
+    Attributes:
+        name: Name of its folder, which is its identity.
+        label: Its label, as ``loss20_mid``; repeats share it.
+        path: Its folder.
+    """
+
+    __slots__ = ("_found", "_include_failed", "_manifest", "label", "name", "path")
+
+    def __init__(self, found: _core.FoundRun, include_failed: bool) -> None:
+        self._found = found
+        self._include_failed = include_failed
+        self._manifest: dict[str, Any] | None = None
+        self.name: str = found.name
+        self.label: str = found.label
+        self.path: Path = Path(found.path)
+
+    def _selected(self) -> _core.Selection:
+        return _core.Selection(self.path, set(), [], None, self._include_failed)
+
+    def _name(self) -> str:
+        return f"run {self.name}"
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the run is and where it was made: `manifest.json`."""
+        if self._manifest is None:
+            self._manifest = json.loads(self._found.manifest)
+        return self._manifest
+
+    @property
+    def faults(self) -> Table:
+        """One row for each fault: asked and measured edges (ns after time 0), parameters, evidence."""
+        return Table("faults", _core.Rows(self.path, "faults", [], 0, None))
+
+    def operations(self, columns: Iterable[str] | None = None, *, rows: slice | None = None) -> Table:
+        """One row for each operation that was due, also failed and unsent ones, in the order in which they ended.
+
+        Times are nanoseconds after time 0, the end of the warm-up.
+
+        Args:
+            columns: Which columns; None takes all of them.
+            rows: Which rows, as ``slice(0, 1_000_000)``; no others are decoded.
+
+        Raises:
+            UnreadableRunError: The file is damaged, or lacks a column.
+        """
+        return self._recorded("operations", columns, rows)
+
+    def samples(self, columns: Iterable[str] | None = None, *, rows: slice | None = None) -> Table:
+        """One row for each sampled value: ``time_ns``, ``member`` (index), ``metric``, ``label``, ``value``."""
+        return self._recorded("samples", columns, rows)
+
+    def final_state(self) -> Table:
+        """One row for each key that was there at the end of the run; older recordings have none.
+
+        Raises:
+            UnreadableRunError: There is none.
+        """
+        return self._recorded("final_state", None, None)
+
+    def _recorded(self, table: str, columns: Iterable[str] | None, rows: slice | None) -> Table:
+        start, stop = _bounds(rows)
+        return Table(table, _core.Rows(self.path, table, _metrics(columns), start, stop))
+
+    def __repr__(self) -> str:
+        return f"<laggard.Run {self.name}>"
+
+    def _repr_html_(self) -> str:
+        return self.list()._repr_html_()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+
+def _bounds(rows: slice | None) -> tuple[int, int | None]:
+    """The first row, and the one after the last."""
+    if rows is None:
+        return 0, None
+    start, stop = rows.start or 0, rows.stop
+    if rows.step not in (None, 1) or start < 0 or (stop is not None and stop < start):
+        raise ArgumentError(f"rows={rows}: takes a slice of rows from the front, without a step, as slice(0, 1_000_000)")
+    return int(start), None if stop is None else int(stop)
+
+
+class Runs(_Tables, Sequence["Run"]):
+    """Recorded runs, oldest first.
+
+    ``runs[0]`` is a run, ``runs[:3]`` are runs, ``runs["loss20_mid"]`` is the run with this label or name. ``left_out`` says what
+    was left out when they were opened, and why.
+    """
+
+    __slots__ = ("_asked", "_chosen", "_runs", "_selection", "left_out")
+
+    def __init__(
+        self,
+        asked: _Asked,
+        runs: Sequence[Run],
+        selection: _core.Selection,
+        left_out: Sequence[str] = (),
+        chosen: bool = False,
+    ) -> None:
+        self._asked = asked
+        self._runs = tuple(runs)
+        # It keeps a bundle unpacked.
+        self._selection = selection
+        self._chosen = chosen
+        self.left_out: tuple[str, ...] = tuple(left_out)
+
+    def _selected(self) -> _core.Selection:
+        return self._selection
+
+    def _name(self) -> str:
+        if self._chosen:
+            return f"{len(self)} runs of {self._asked.path}"
+        return f"labels {', '.join(self._asked.patterns)}" if self._asked.patterns else str(self._asked.path)
+
+    def _of(self, runs: Sequence[Run]) -> Runs:
+        """Some of these runs."""
+        if not runs:
+            raise NoRunsError(f"none of the {len(self)} runs; their labels are {', '.join(self.labels)}")
+        asked = self._asked
+        names = {run.name for run in runs}
+        selection = _core.Selection(asked.path, names, list(asked.patterns), asked.sweep, asked.include_failed)
+        return Runs(asked, runs, selection, chosen=True)
+
+    @property
+    def folder(self) -> Path:
+        """The results folder; of a bundle, where it is unpacked as long as these runs are there."""
+        return Path(self._selection.results())
+
+    @property
+    def labels(self) -> builtins.list[str]:
+        """The labels, each once, in alphabetical order."""
+        return sorted({run.label for run in self._runs})
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._runs)
+
+    @overload
+    def __getitem__(self, index: int | str) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> Runs: ...
+    def __getitem__(self, index: int | str | slice) -> Run | Runs:
+        """The run at a place, or with a label or name; or the runs of a slice.
+
+        Raises:
+            IndexError: There are not so many runs.
+            NoRunsError: No run has this label; the message has the nearest ones.
+            AmbiguousLabelError: Several have it, as repeats do.
+        """
+        if isinstance(index, slice):
+            return self._of(self._runs[index])
+        if not isinstance(index, str):
+            return self._runs[index]
+        found = [run for run in self._runs if index in (run.label, run.name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise AmbiguousLabelError(
+                f"{len(found)} runs have the label {index}; take all with runs.filter(label={index!r}), or one by its name, as "
+                f"runs[{found[0].name!r}]"
+            )
+        near = difflib.get_close_matches(index, self.labels, n=3, cutoff=0.3) or self.labels[:3]
+        raise NoRunsError(f"no run has the label or the name {index!r}; the nearest labels are {', '.join(near)}")
+
+    def filter(
+        self,
+        condition: Callable[[Run], object] | Mapping[str, object] | None = None,
+        /,
+        **fields: object,
+    ) -> Runs:
+        """The runs for which something holds.
+
+        Args:
+            condition: A function of a run, or fields of the manifest with what they must be, as
+                ``{"spec.fault.target": "leader"}``. What a field must be is a value, several of them in a list, tuple or set, or a
+                function of it.
+            fields: The same with ``__`` for the dots, as ``spec__fault__target="leader"``; ``label`` takes a glob.
+
+        Raises:
+            UnknownFieldError: No run has such a field; the message has the nearest ones.
+            NoRunsError: It holds for no run.
+        """
+        wanted: dict[str, object] = {name.replace("__", "."): value for name, value in fields.items()}
+        if isinstance(condition, Mapping):
+            wanted.update(condition)
+        elif condition is not None:
+            return self._of([run for run in self._runs if condition(run)]).filter(**fields) if fields else self._of(
+                [run for run in self._runs if condition(run)]
+            )
+        known = {field for run in self._runs for field in _fields(run.manifest)}
+        for field in wanted:
+            if field not in ("label", "name") and field not in known:
+                near = difflib.get_close_matches(field, sorted(known), n=4, cutoff=0.4)
+                raise UnknownFieldError(
+                    f"no manifest has a field {field}" + (f"; the nearest are {', '.join(near)}" if near else "")
+                )
+        return self._of([run for run in self._runs if all(_holds(run, field, value) for field, value in wanted.items())])
+
+    def report(self, path: _StrPath) -> Path:
+        """Writes everything about these runs into one HTML file; see :func:`laggard.report`."""
+        from laggard import report
+
+        return report(self, path)
+
+    def __repr__(self) -> str:
+        runs = "1 run" if len(self) == 1 else f"{len(self)} runs"
+        return f"<laggard.Runs: {runs} of {self._asked.path}, labels {', '.join(self.labels)}>"
+
+    def _repr_html_(self) -> str:
+        left_out = "".join(f"<li>{escape(message)}</li>" for message in self.left_out)
+        return self.list()._repr_html_() + (f"<p>Left out:</p><ul>{left_out}</ul>" if left_out else "")
+
+
+def _fields(manifest: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """The dotted names of a manifest's fields, also of those that hold others."""
+    for name, value in manifest.items():
+        yield f"{before}{name}"
+        if isinstance(value, Mapping):
+            yield from _fields(value, f"{before}{name}.")
+
+
+def _holds(run: Run, field: str, wanted: object) -> bool:
+    """Whether a field of a run is as wanted; one that the run does not have is None."""
+    value: Any
+    if field in ("label", "name"):
+        value = getattr(run, field)
+        if isinstance(wanted, str):
+            return fnmatchcase(value, wanted)
+    else:
+        value = run.manifest
+        for part in field.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+    if callable(wanted):
+        return bool(wanted(value))
+    if isinstance(wanted, (list, tuple, set, frozenset)):
+        return value in wanted
+    return bool(value == wanted)
