@@ -28,7 +28,7 @@ VM_NEEDS := qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs depmod=kmod s
 PROFILE ?= dev
 NEWEST_WHEEL = $$(ls -t $(WHEELS)/laggard-*.whl | head -1)
 
-.PHONY: help demo test test-python wheel notebooks needs-python test-netem lint build images needs-demo needs-test needs-images needs-bench-analyze bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures
+.PHONY: help demo test test-python wheel notebooks needs-python test-netem lint build images needs-demo needs-test needs-images needs-bench-analyze bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures bench-python
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -122,3 +122,10 @@ bench-analyze: needs-bench-analyze ## Time and memory of analyze beside DuckDB, 
 
 needs-bench-analyze:
 	@python3 -m venv $(BENCH_PYTHON) && $(BENCH_PYTHON)/bin/pip install --quiet --disable-pip-version-check --requirement tests/speed/requirements.txt
+
+bench-python: needs-bench-analyze ## Time and memory of `import laggard` beside pyarrow and analyze (PARTS='--only open': a part of it)
+	cargo build --release --workspace --bins
+	cargo build --release --package run-folder --features synthetic --example generate-runs
+	$(MAKE) wheel PROFILE=release WHEELS=$(WHEELS)/release
+	$(BENCH_PYTHON)/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $$(ls -t $(WHEELS)/release/*.whl | head -1)
+	$(BENCH_PYTHON)/bin/python tests/speed/bindings --programs $(TARGET)/release $(PARTS)

@@ -42,6 +42,11 @@ fn the_analysis_never_touches_a_cluster() {
 }
 
 #[test]
+fn the_bindings_record_nothing() {
+    check("pybindings", &["recorder", "etcd-client", "bollard", "tonic", "nix"]);
+}
+
+#[test]
 fn the_format_needs_little() {
     check("run-folder", &["recorder", "analyze", "polars", "plotters", "tokio", "nix"]);
 }

@@ -242,8 +242,7 @@ fn several_sweeps(runs: &[Run]) -> Option<String> {
 
 /// Which runs a picture shows, in words.
 fn subject(selection: &Selection) -> String {
-    let patterns: Vec<&str> = selection.patterns.iter().map(load::Pattern::as_str).collect();
-    let labels = if patterns.is_empty() { "all labels".to_owned() } else { format!("labels {}", patterns.join(", ")) };
+    let labels = selection.labels().unwrap_or_else(|| "all labels".to_owned());
     match &selection.sweep {
         Some(SweepChoice::Latest) => format!("{labels} of the latest sweep"),
         Some(SweepChoice::Id(id)) => format!("{labels} of sweep {id}"),

@@ -227,8 +227,7 @@ fn reference(run: &Reported, runs: &[Reported], others: &[&Companion]) -> Result
 /// Which runs the page shows, in words.
 fn subject(selection: &Selection, parts: &[Part]) -> String {
     let sweeps: Vec<&str> = parts.iter().filter_map(|part| part.sweep.as_deref()).collect();
-    let labels: Vec<&str> = selection.patterns.iter().map(load::Pattern::as_str).collect();
-    let labels = if labels.is_empty() { String::new() } else { format!(", labels {}", labels.join(", ")) };
+    let labels = selection.labels().map_or(String::new(), |labels| format!(", {labels}"));
     match (sweeps.as_slice(), parts.len() > sweeps.len()) {
         ([], _) => format!("runs outside of sweeps{labels}"),
         ([sweep], false) => format!("sweep {sweep}{labels}"),
@@ -239,6 +238,10 @@ fn subject(selection: &Selection, parts: &[Part]) -> String {
 
 /// The command that makes the page again, as it can be pasted into a shell.
 fn command(selection: &Selection) -> String {
+    if !selection.names.is_empty() {
+        let names = selection.names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+        return format!("laggard.report(laggard.open(DIR).filter(name=[{names}]))");
+    }
     let mut words = vec!["analyze report".to_owned()];
     words.extend(match &selection.sweep {
         Some(SweepChoice::Latest) => Some("--sweep latest".to_owned()),

@@ -65,6 +65,21 @@ impl Selection {
     pub fn of(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into(), names: BTreeSet::new(), patterns: Vec::new(), sweep: None, include_failed: false }
     }
+
+    /// The labels that were asked for, in words; `None` when all were.
+    pub fn labels(&self) -> Option<String> {
+        const NAMED_MAX: usize = 6;
+        if self.names.is_empty() {
+            let patterns: Vec<&str> = self.patterns.iter().map(Pattern::as_str).collect();
+            return (!patterns.is_empty()).then(|| format!("labels {}", patterns.join(", ")));
+        }
+        // A name is the run's stamp, of a date and a time, and its label.
+        let labels: BTreeSet<&str> = self.names.iter().filter_map(|name| name.splitn(3, '_').nth(2)).collect();
+        Some(match labels.len() {
+            ..=NAMED_MAX => format!("labels {}", labels.into_iter().collect::<Vec<_>>().join(", ")),
+            count => format!("{} runs of {count} labels", self.names.len()),
+        })
+    }
 }
 
 /// Which sweep of a results folder.
