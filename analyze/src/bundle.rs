@@ -25,7 +25,7 @@ mod write;
 
 pub use contents::{BUNDLE_VERSION, BundledFile, BundledRun, Contents, Reason};
 pub use read::{Verified, verify};
-pub use unpacked::{Session, results};
+pub use unpacked::{Session, Unpacked, results};
 pub use write::{Parts, Written, write};
 
 use std::fmt::Write;

@@ -4,12 +4,53 @@
 use std::any::Any;
 
 use analyze::Error;
+use analyze::commands::Report;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
+/// A failure: the name of its class in `laggard.errors`, and its message.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) class: &'static str,
+    pub(crate) message: String,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { class: class_of(&error), message: in_python(&error.to_string()) }
+    }
+}
+
+impl From<run_folder::Error> for Failure {
+    fn from(error: run_folder::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl Failure {
+    /// A question that found nothing to answer it from: for the reason that its report has, if it has any.
+    pub(crate) fn of(error: Error, report: &Report) -> Self {
+        let failure = Self::from(error);
+        if failure.class != "NoRunsError" {
+            return failure;
+        }
+        let unreadable = report.unreadable.iter().map(ToString::to_string);
+        let reasons: Vec<String> =
+            unreadable.chain(report.left_out.iter().map(|why| in_python(why))).take(REASONS_MAX).collect();
+        if reasons.is_empty() {
+            return failure;
+        }
+        let class = report.unreadable.first().map_or(failure.class, class_of);
+        Self { class, message: format!("{}: {}", failure.message, reasons.join("; ")) }
+    }
+}
+
+/// Reasons that one message names.
+const REASONS_MAX: usize = 3;
+
 /// The exception of a failure.
-pub(crate) fn of(py: Python<'_>, error: &Error) -> PyErr {
-    named(py, class_of(error), in_python(&error.to_string()))
+pub(crate) fn raised(py: Python<'_>, failure: Failure) -> PyErr {
+    named(py, failure.class, failure.message)
 }
 
 /// The name of a failure's class in `laggard.errors`.
@@ -43,11 +84,15 @@ pub(crate) fn internal(py: Python<'_>, panic: &(dyn Any + Send)) -> PyErr {
     named(py, "InternalError", format!("a bug in laggard: {said}; please report it with the traceback"))
 }
 
-/// What messages call an option of the command line, and what it is in Python.
-const OPTIONS: [(&str, &str); 13] = [
-    ("--format json or csv", "to_pandas()"),
-    ("--include-failed", "include_failed=True"),
+/// What messages say of the command line, and what that is in Python. Longer ones come first.
+const OPTIONS: [(&str, &str); 14] = [
+    (
+        "name a rules file (RULES.toml), or give rules with --rule, as in --rule 'p99 <= 50ms'",
+        "give some, as in gate('p99 <= 50ms')",
+    ),
     ("take it in with --include-failed", "open with include_failed=True"),
+    ("take in with --pattern and their label", "open them by pattern and their label"),
+    ("--include-failed", "include_failed=True"),
     ("--pattern", "pattern"),
     ("--sweep", "sweep"),
     ("--dir", "path"),
@@ -57,7 +102,7 @@ const OPTIONS: [(&str, &str); 13] = [
     ("--certain", "certain"),
     ("--scale", "scale"),
     ("--kind", "kind"),
-    ("--rule", "a rule"),
+    ("--output", "another path"),
 ];
 
 /// A message with options as they are called in Python.

@@ -26,9 +26,15 @@ mod _core {
     #[pymodule_export]
     use crate::recorded::Rows;
     #[pymodule_export]
-    use crate::selection::{FoundRun, Selection};
+    use crate::selection::{FoundRun, Place, Selection, matching};
     #[pymodule_export]
     use crate::tables::Answer;
+
+    #[pymodule_init]
+    fn init(_module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::work::begin();
+        Ok(())
+    }
 
     /// The version of the tool, as in manifests.
     #[pymodule_export]

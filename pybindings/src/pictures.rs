@@ -4,7 +4,7 @@ use analyze::commands::{self, PlotKind};
 use analyze::plots::cdf::Scale;
 use pyo3::prelude::*;
 
-use crate::errors::{self, in_python};
+use crate::errors::{self, Failure, in_python};
 use crate::selection::Selection;
 use crate::tables::Answer;
 use crate::work::apart;
@@ -71,7 +71,7 @@ pub(crate) fn draw(
     let asked = runs.asked.clone();
     let (drawn, notes, unreadable) = apart(py, move || {
         let mut report = commands::Report::default();
-        let drawn = commands::draw(&asked, kind, scale, &mut report)?;
+        let drawn = commands::draw(&asked, kind, scale, &mut report).map_err(|error| Failure::of(error, &report))?;
         let mut notes: Vec<String> = report.left_out.iter().map(|note| in_python(note)).collect();
         let mut pictures: Vec<Drawn> = Vec::with_capacity(drawn.len());
         for picture in drawn {
@@ -80,7 +80,7 @@ pub(crate) fn draw(
             notes.extend(picture.notes.iter().map(|note| in_python(note)));
             pictures.push((picture.svg, picture.run, tables));
         }
-        Ok((pictures, notes, report.unreadable.iter().map(ToString::to_string).collect()))
+        Ok::<_, Failure>((pictures, notes, report.unreadable.iter().map(ToString::to_string).collect()))
     })?;
     let pictures = drawn.into_iter().map(|(svg, run, tables)| {
         let tables = tables.into_iter().map(|(name, table)| Ok((name, Py::new(py, table)?)));
@@ -95,8 +95,8 @@ pub(crate) fn report(py: Python<'_>, runs: &Selection) -> PyResult<(String, Vec<
     let asked = runs.asked.clone();
     apart(py, move || {
         let mut report = commands::Report::default();
-        let page = commands::page(&asked, &mut report)?;
+        let page = commands::page(&asked, &mut report).map_err(|error| Failure::of(error, &report))?;
         let notes = report.left_out.iter().map(|note| in_python(note)).collect();
-        Ok((page, notes, report.unreadable.iter().map(ToString::to_string).collect()))
+        Ok::<_, Failure>((page, notes, report.unreadable.iter().map(ToString::to_string).collect()))
     })
 }

@@ -11,7 +11,7 @@ use analyze::tables::recovery::Rule;
 use analyze::tables::throughput::By;
 use pyo3::prelude::*;
 
-use crate::errors;
+use crate::errors::{self, Failure};
 use crate::selection::Selection;
 use crate::tables::Answer;
 use crate::work::apart;
@@ -19,8 +19,10 @@ use crate::work::apart;
 fn ask(py: Python<'_>, question: Question) -> PyResult<Answer> {
     apart(py, move || {
         let mut report = commands::Report::default();
-        let answer = commands::answer(&question, &mut report)?;
-        Ok(Answer::of(answer, report))
+        match commands::answer(&question, &mut report) {
+            Ok(answer) => Ok(Answer::of(answer, report)),
+            Err(error) => Err(Failure::of(error, &report)),
+        }
     })
 }
 
@@ -102,7 +104,7 @@ pub(crate) fn compare(
         dir: a.1.asked.dir.clone(),
         margin,
         metrics: metrics(py, &metric, &METRICS)?,
-        include_failed: a.1.asked.include_failed || b.1.asked.include_failed,
+        include_failed: false,
         plot: None,
     };
     ask(py, Question::Compare(comparison))

@@ -1,28 +1,54 @@
 //! Recorded tables, row by row as they are in the files.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use analyze::bundle::Unpacked;
 use arrow::array::RecordBatchReader;
+use arrow::datatypes::SchemaRef;
 use arrow::ffi_stream::FFI_ArrowArrayStream;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use run_folder::RunFolder;
-use run_folder::stream::{RecordedTable, Source};
+use run_folder::stream::{RecordedTable, Source, Stream};
 
-use crate::errors;
+use crate::errors::{self, Failure};
+use crate::selection::Place;
 use crate::tables::STREAM;
-use crate::work::apart;
+use crate::work::{apart, not_forked};
 
-/// Rows of a recorded table. They are decoded when somebody takes them, and anew each time: nothing is kept.
+/// Rows of a recorded table. They are decoded when somebody takes them, and anew each time: nothing is kept. What keeps a bundle
+/// unpacked stays with them.
 #[pyclass(frozen, module = "laggard._core")]
-pub(crate) struct Rows(Source);
+pub(crate) struct Rows(Source, Option<Arc<Unpacked>>);
+
+/// A stream that keeps a bundle unpacked, since its files are opened while it is taken.
+struct Kept {
+    stream: Stream,
+    _unpacked: Option<Arc<Unpacked>>,
+}
+
+impl Iterator for Kept {
+    type Item = <Stream as Iterator>::Item;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.stream.next()
+    }
+}
+
+impl RecordBatchReader for Kept {
+    fn schema(&self) -> SchemaRef {
+        self.stream.schema()
+    }
+}
 
 #[pymethods]
 impl Rows {
     #[new]
-    #[pyo3(signature = (path, table, columns, start, stop))]
+    #[pyo3(signature = (place, path, table, columns, start, stop))]
     fn new(
         py: Python<'_>,
+        place: &Place,
         path: PathBuf,
         table: String,
         columns: Vec<String>,
@@ -42,10 +68,17 @@ impl Rows {
                 ));
             }
         };
-        apart(py, move || {
+        let source = apart(py, move || {
             let folder = RunFolder::open(&path)?;
-            Ok(Self(Source::open(&folder, table, &columns, start..stop.unwrap_or(u64::MAX))?))
-        })
+            let whole = Source::open(&folder, table, &[], 0..0)?;
+            let there: Vec<String> = whole.schema().fields().iter().map(|field| field.name().clone()).collect();
+            if let Some(unknown) = columns.iter().find(|column| !there.contains(column)) {
+                let message = format!("column {unknown:?}: is not in the table; there are {}", there.join(", "));
+                return Err(Failure { class: "ArgumentError", message });
+            }
+            Ok(Source::open(&folder, table, &columns, start..stop.unwrap_or(u64::MAX))?)
+        })?;
+        Ok(Self(source, place.unpacked.clone()))
     }
 
     /// Number of rows.
@@ -67,7 +100,9 @@ impl Rows {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         drop(requested_schema);
-        let reader: Box<dyn RecordBatchReader + Send> = Box::new(self.0.stream());
+        not_forked(py)?;
+        let kept = Kept { stream: self.0.stream(), _unpacked: self.1.clone() };
+        let reader: Box<dyn RecordBatchReader + Send> = Box::new(kept);
         PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), STREAM)
     }
 }

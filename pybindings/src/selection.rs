@@ -2,21 +2,44 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use analyze::bundle::{self, Session};
+use analyze::bundle::Unpacked;
 use analyze::load::{self, Capacity, Pattern, SweepChoice, Terms};
 use pyo3::prelude::*;
 use run_folder::Status;
 
-use crate::errors;
+use crate::errors::{self, Failure};
 use crate::work::apart;
 
-/// Which runs of a results folder, a run folder or a bundle. A bundle stays unpacked as long as this is there.
+/// A results folder, a run folder, or a bundle, which stays unpacked as long as this is there.
+#[pyclass(frozen, module = "laggard._core")]
+pub(crate) struct Place {
+    /// The folder; of a bundle, the results folder inside.
+    #[pyo3(get)]
+    path: PathBuf,
+    /// Removes the temporary folder when the last one goes.
+    pub(crate) unpacked: Option<Arc<Unpacked>>,
+}
+
+#[pymethods]
+impl Place {
+    #[new]
+    fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        if path.is_dir() {
+            return Ok(Self { path, unpacked: None });
+        }
+        apart(py, move || {
+            let unpacked = Unpacked::new(&path)?;
+            Ok::<_, analyze::Error>(Self { path: unpacked.results(), unpacked: Some(Arc::new(unpacked)) })
+        })
+    }
+}
+
+/// Which runs of a folder.
 #[pyclass(frozen, module = "laggard._core")]
 pub(crate) struct Selection {
     pub(crate) asked: load::Selection,
-    /// What keeps a bundle unpacked.
-    _session: Session,
 }
 
 /// A run folder that was found.
@@ -48,34 +71,31 @@ impl Selection {
         sweep: Option<String>,
         include_failed: bool,
     ) -> PyResult<Self> {
-        let parsed = |text: &String| {
-            let wrong = |problem: String| errors::named(py, "PatternError", format!("pattern {text:?}: {problem}"));
-            text.parse::<Pattern>().map_err(wrong)
-        };
-        let patterns = patterns.iter().map(parsed).collect::<PyResult<Vec<_>>>()?;
+        let patterns = patterns.iter().map(|text| parsed(py, text)).collect::<PyResult<Vec<_>>>()?;
         let sweep = sweep.map(|sweep| if sweep == "latest" { SweepChoice::Latest } else { SweepChoice::Id(sweep) });
         let asked = load::Selection { names, patterns, sweep, include_failed, ..load::Selection::of(path) };
-        Ok(Self { asked, _session: Session::new() })
+        Ok(Self { asked })
     }
 
-    /// Finds the runs.
+    /// Finds the runs. One that has another number of rows than its manifest says is there too: to be checked.
     fn find(&self, py: Python<'_>) -> PyResult<Found> {
         let asked = self.asked.clone();
         apart(py, move || {
             let folders = load::find(&asked)?;
-            let terms = Terms { include_failed: asked.include_failed, capacity: Capacity::Keep, must_be_whole: true };
+            let terms = Terms { include_failed: asked.include_failed, capacity: Capacity::Keep, must_be_whole: false };
             let opened = load::open(folders.clone(), terms);
             let mut left_out: Vec<(&'static str, String)> = Vec::new();
             for error in &opened.unreadable {
                 left_out.push((errors::class_of(error), error.to_string()));
             }
-            let usable: BTreeSet<String> = opened.runs.iter().map(|run| run.folder.name()).collect();
-            let others = folders.iter().filter(|folder| !usable.contains(&folder.name()));
-            let statuses = others.filter_map(|folder| Some((folder.name(), folder.manifest().ok()?.status)));
-            for ((_, status), message) in
-                statuses.filter(|(_, status)| *status != Status::Finished).zip(&opened.left_out)
-            {
-                let class = if status == Status::Running { "UnfinishedRunError" } else { "FailedRunError" };
+            // Each message begins with the name of its run.
+            for message in &opened.left_out {
+                let folder = folders.iter().find(|folder| message.starts_with(&format!("{}:", folder.name())));
+                let class = match folder.and_then(|folder| folder.manifest().ok()).map(|manifest| manifest.status) {
+                    Some(Status::Running) => "UnfinishedRunError",
+                    Some(Status::Failed { .. }) => "FailedRunError",
+                    _ => "NoRunsError",
+                };
                 left_out.push((class, errors::in_python(message)));
             }
             let mut runs = Vec::with_capacity(opened.runs.len());
@@ -89,13 +109,23 @@ impl Selection {
                     manifest,
                 });
             }
-            Ok((runs, left_out))
+            Ok::<_, Failure>((runs, left_out))
         })
     }
+}
 
-    /// The folder with the run folders: of a bundle, where it is unpacked.
-    fn results(&self, py: Python<'_>) -> PyResult<PathBuf> {
-        let path = self.asked.dir.clone();
-        apart(py, move || bundle::results(&path))
-    }
+fn parsed(py: Python<'_>, text: &str) -> PyResult<Pattern> {
+    let wrong = |problem: String| errors::named(py, "PatternError", format!("pattern {text:?}: {problem}"));
+    text.parse::<Pattern>().map_err(wrong)
+}
+
+/// Which labels a glob matches, as everywhere else.
+///
+/// # Errors
+/// `laggard.errors.PatternError` when it is one that no label can match.
+#[pyfunction]
+pub(crate) fn matching(py: Python<'_>, pattern: &str, labels: Vec<String>) -> PyResult<Vec<String>> {
+    let pattern = parsed(py, pattern)?;
+    let matches = |label: &String| run_folder::Label::new(label).is_ok_and(|label| pattern.matches(&label));
+    Ok(labels.into_iter().filter(matches).collect())
 }

@@ -1,17 +1,18 @@
 //! Tables as Python takes them.
 
 use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use analyze::commands;
-use analyze::output::arrow::{ArrowArrayStream, Frame, stream};
+use analyze::output::arrow::{Frame, stream};
 use analyze::output::html;
 use analyze::output::text::TextTable;
 use analyze::{Error, Result};
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
-use crate::errors::in_python;
+use crate::errors::{in_python, internal};
+use crate::work::not_forked;
 
 /// The name that the Arrow PyCapsule interface has for streams.
 pub(crate) const STREAM: &CStr = c"arrow_array_stream";
@@ -23,7 +24,7 @@ const ROWS_SHOWN: usize = 60;
 #[pyclass(frozen, module = "laggard._core")]
 pub(crate) struct Answer {
     frame: Frame,
-    /// As the command line prints it.
+    /// As the command line prints it, or the beginning of that.
     text: TextTable,
     /// Runs that were left out, and what the table does not say itself.
     #[pyo3(get)]
@@ -35,12 +36,6 @@ pub(crate) struct Answer {
     #[pyo3(get)]
     verdict: Option<u8>,
 }
-
-/// A stream that moves between threads with the capsule that holds it.
-struct Exported(#[expect(dead_code, reason = "consumers read it through the capsule's pointer")] ArrowArrayStream);
-
-// SAFETY: what it holds are arrays that are shared and never changed.
-unsafe impl Send for Exported {}
 
 impl Answer {
     /// Of an answer, with what its report says.
@@ -59,7 +54,7 @@ impl Answer {
     }
 
     fn new(frame: Frame, text: TextTable) -> Self {
-        Self { frame, text, notes: Vec::new(), unreadable: Vec::new(), verdict: None }
+        Self { frame, text: text.excerpt(ROWS_SHOWN), notes: Vec::new(), unreadable: Vec::new(), verdict: None }
     }
 }
 
@@ -73,13 +68,13 @@ impl Answer {
     /// As the command line prints it, or the beginning of that.
     #[getter]
     fn text(&self) -> String {
-        in_python(&self.text.clone().excerpt(ROWS_SHOWN).to_string())
+        in_python(&self.text.to_string())
     }
 
     /// The same as HTML.
     #[getter]
     fn html(&self) -> String {
-        in_python(&html::standalone(&self.text.clone().excerpt(ROWS_SHOWN)))
+        in_python(&html::standalone(&self.text))
     }
 
     /// Names of the columns.
@@ -97,7 +92,9 @@ impl Answer {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         drop(requested_schema);
-        PyCapsule::new_with_value(py, Exported(stream(&self.frame)), STREAM)
-            .map_err(|error| PyRuntimeError::new_err(error.to_string()))
+        not_forked(py)?;
+        // Text is copied, which takes its time.
+        let made = py.detach(|| catch_unwind(AssertUnwindSafe(|| stream(&self.frame))));
+        PyCapsule::new_with_value(py, made.map_err(|panic| internal(py, &*panic))?, STREAM)
     }
 }

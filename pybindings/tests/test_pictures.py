@@ -30,7 +30,7 @@ def test_plots_are_pictures_with_their_numbers(runs: laggard.Runs, kind: str, tm
 
 def test_pictures_of_one_run(runs: laggard.Runs) -> None:
     few = runs.filter(label="delay20_mid")
-    with pytest.raises(errors.ArgumentError, match=r"these are 3 runs; choose one, as in runs\[0\]"):
+    with pytest.raises(errors.ArgumentError, match=r"these are 3; choose one, as in runs\[0\]"):
         few.plot("members")
     assert "members" in few[0].plot("members").data
     with pytest.raises(errors.ArgumentError, match="kind='latencies': takes one of"):

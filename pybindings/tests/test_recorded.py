@@ -40,10 +40,12 @@ def test_columns_and_rows_can_be_chosen(generated) -> None:
     assert whole.equals(there.select(["op_id"]))
     for rows, count in [(slice(0, 0), 0), (slice(599_999, None), 1), (slice(10**9, None), 0), (slice(None, 5), 5)]:
         assert len(run.operations(rows=rows)) == run.operations(["op_id"], rows=rows).to_arrow().num_rows == count
-    for rows in [slice(-5, None), slice(0, 10, 2), slice(5, 1)]:
+    assert len(run.operations(rows=slice(0, 2**70))) == 600_000
+    assert [batch.num_rows for batch in run.operations(["op_id"], rows=slice(0, 300_000)).batches()] == [262_144, 37_856]
+    for rows in [slice(-5, None), slice(0, 10, 2), slice(5, 1), slice(0, 1.5), (0, 10)]:
         with pytest.raises(errors.ArgumentError, match="takes a slice of rows from the front"):
             run.operations(rows=rows)
-    with pytest.raises(errors.UnreadableRunError, match="has no column latency; there are op_id"):
+    with pytest.raises(errors.ArgumentError, match="column \"latency\": is not in the table; there are op_id"):
         run.operations(["latency"])
 
 
@@ -56,11 +58,21 @@ def test_a_damaged_file_is_an_error_and_no_crash(tmp_path: Path, runs: laggard.R
     content = bytearray(path.read_bytes())
     content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
     path.write_bytes(content)
-    # What is found while rows are decoded is the reader's error.
-    with pytest.raises((OSError, pyarrow.ArrowException), match="damaged"):
-        opened.operations().to_arrow()
-    with pytest.raises((errors.UnreadableRunError, errors.NoRunsError)):
+    for take in ("to_arrow", "to_pandas", "to_polars"):
+        with pytest.raises(errors.UnreadableRunError, match="damaged"):
+            getattr(opened.operations(), take)()
+    with pytest.raises(errors.UnreadableRunError, match=r"operations\.parquet"):
         opened.summary()
     (place / "operations.parquet").unlink()
     with pytest.raises(errors.UnreadableRunError):
         opened.operations()
+
+
+def test_a_name_of_a_column_is_text_and_no_page(tmp_path: Path, runs: laggard.Runs) -> None:
+    place = tmp_path / runs[0].name
+    shutil.copytree(runs[0].path, place)
+    path = place / "operations.parquet"
+    there = pyarrow.parquet.read_table(path)
+    pyarrow.parquet.write_table(there.append_column("<img src=x>", pyarrow.array([1] * there.num_rows)), path)
+    page = laggard.open(place)[0].operations()._repr_html_()
+    assert "&lt;img src=x&gt;" in page and "<img" not in page

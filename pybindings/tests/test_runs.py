@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import multiprocessing
+import os
+import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import laggard
 from laggard import errors
+
+RECORDED = Path(__file__).resolve().parents[2] / "notebooks" / "data" / "recorded.tar.zst"
 
 
 def copied(run: laggard.Run, results: Path) -> Path:
@@ -61,6 +69,23 @@ def test_filters(runs: laggard.Runs) -> None:
     assert isinstance(wrong.value, KeyError)
     with pytest.raises(errors.NoRunsError, match="their labels are"):
         runs.filter(spec__fault__target="nobody")
+    assert set(runs.filter(label=["delay1*_mid", "null_mid"]).labels) == {"delay10_mid", "delay100_mid", "null_mid"}
+    with pytest.raises(errors.PatternError, match="no label holds"):
+        runs.filter(label="delay[12]0_mid")
+    manifest = runs[0].manifest
+    manifest.clear()
+    assert runs[0].manifest, "what one gets is a copy"
+
+
+def test_no_runs_are_no_table(runs: laggard.Runs) -> None:
+    assert len(runs[5:5]) == 0 and list(runs[1000:]) == [] and runs[:2] == runs[:2] != runs[1:3]
+    with pytest.raises(errors.NoRunsError, match="there are no runs"):
+        runs[5:5].delta()
+    for empty in ([], ()):
+        with pytest.raises(errors.ArgumentError, match="give None, to take everything"):
+            laggard.open(runs.folder, pattern=empty)
+    with pytest.raises(errors.ArgumentError, match="columns="):
+        runs[0].operations(columns=[])
 
 
 def test_patterns_and_sweeps(runs: laggard.Runs) -> None:
@@ -71,6 +96,78 @@ def test_patterns_and_sweeps(runs: laggard.Runs) -> None:
     assert {run.manifest["sweep"]["sweep"] for run in latest} == {latest[0].manifest["sweep"]["sweep"]}
     one = laggard.open(runs[0].path)
     assert [run.name for run in one] == [runs[0].name]
+
+
+OF_A_BUNDLE = """
+import gc, sys
+from pathlib import Path
+import laggard, pyarrow
+
+run = laggard.open(sys.argv[1])[0]
+folder = run.path.parents[1]
+gc.collect()
+table = run.operations(["op_id"])
+rows = len(table)
+del run
+gc.collect()
+reader = pyarrow.RecordBatchReader.from_stream(table)
+del table
+gc.collect()
+assert folder.exists()
+assert reader.read_all().num_rows == rows > 0
+del reader
+gc.collect()
+assert not folder.exists(), "nothing of it is left"
+runs = laggard.open(sys.argv[1])
+print(runs.folder.parent)
+"""
+
+
+def test_a_bundle_stays_open_as_long_as_anything_of_it_is_there() -> None:
+    ran = subprocess.run([sys.executable, "-c", OF_A_BUNDLE, str(RECORDED)], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    assert not Path(ran.stdout.strip()).exists(), "nor after the end of the program"
+
+
+def test_a_bundle_that_was_replaced_is_read_anew(tmp_path: Path, runs: laggard.Runs) -> None:
+    bundle = tmp_path / "bundle.tar.zst"
+    shutil.copy(RECORDED, bundle)
+    first = laggard.open(bundle)
+    bundle.write_bytes(b"no bundle any more")
+    with pytest.raises(errors.BundleError):
+        laggard.open(bundle)
+    assert len(first[0].operations()) > 0
+
+
+def test_runs_go_to_other_processes(runs: laggard.Runs) -> None:
+    few = runs[:3]
+    again = pickle.loads(pickle.dumps(few))
+    assert [run.name for run in again] == [run.name for run in few]
+    assert again[1].summary().to_arrow().equals(few[1].summary().to_arrow())
+    assert copy.deepcopy(few[0]).manifest == few[0].manifest
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(len, (few,)) == 3
+
+
+def in_a_fork(runs: laggard.Runs) -> str:
+    try:
+        runs.summary()
+    except errors.ForkedProcessError as refused:
+        return str(refused)
+    return "it worked"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_is_refused_and_takes_nothing_away(runs: laggard.Runs) -> None:
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, in_a_fork(runs).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert 'multiprocessing.get_context("spawn")' in os.read(read, 10_000).decode()
+    assert runs.folder.exists() and len(runs[:1].summary()) > 0
 
 
 def test_what_runs_look_like(runs: laggard.Runs) -> None:
@@ -117,4 +214,26 @@ def test_runs_that_cannot_be_used(tmp_path: Path, runs: laggard.Runs) -> None:
     (other / "operations.parquet").write_bytes(b"PAR1")
     with pytest.raises(errors.UnreadableRunError, match=r"operations\.parquet"):
         laggard.open(other)
+
+
+def test_a_run_with_the_wrong_number_of_rows_can_be_checked(tmp_path: Path, runs: laggard.Runs) -> None:
+    folder = copied(runs[0], tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["rows"]["operations"] += 1
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    opened = laggard.open(folder)
+    assert opened.check().verdict == "fail"
+    with pytest.raises(errors.UnreadableRunError, match="rows where the manifest says"):
+        opened.summary()
+
+
+def test_paths_hold_after_the_folder_was_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runs: laggard.Runs) -> None:
+    folder = copied(runs[0], tmp_path)
+    monkeypatch.chdir(tmp_path)
+    of_folder, of_run = laggard.open("."), laggard.open(folder.name)
+    monkeypatch.chdir("/")
+    assert len(of_folder[0].summary()) > 0 and of_folder[0] == of_run[0]
+
+
+def test_every_exception_is_one_of_ours() -> None:
     assert all(issubclass(getattr(errors, name), (errors.LaggardError, UserWarning)) for name in errors.__all__)

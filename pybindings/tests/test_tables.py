@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 
 import duckdb
 import pandas
@@ -31,8 +32,18 @@ QUESTIONS = [
     ("causes", {}, ["causes"]),
     ("verdict", {}, ["verdict"]),
     ("verdict", {"by": "sweep"}, ["verdict", "--by", "sweep"]),
+    ("verdict", {"by": "run"}, ["verdict", "--by", "run"]),
     ("member_samples", {"metric": "raft_lag_max_entries"}, ["samples", "--metric", "raft_lag_max_entries"]),
+    ("check", {}, ["check"]),
+    ("gate", {"rules": "during.put.p50 <= 1.1 * before"}, ["gate", "--rule", "during.put.p50 <= 1.1 * before"]),
 ]
+
+SINGLE = [("summary", {}), ("delta", {"by": "run"}), ("recovery", {"by": "run"}), ("verdict", {"by": "run"}), ("check", {}), ("member_samples", {})]
+
+
+def rows_of(analyze, *typed: object) -> list[dict[str, object]]:
+    """The rows that the command line gives; it says by its exit code what a gate or a check found."""
+    return json.loads(analyze(*typed, "--format", "json"))
 
 
 def same(python: object, typed: object) -> bool:
@@ -47,7 +58,10 @@ def test_numbers_are_those_of_the_command_line(runs: laggard.Runs, analyze, meth
     chosen = laggard.open(runs.folder, pattern=["delay*_mid", "loss20_mid"])
     table = getattr(chosen, method)(**arguments)
     patterns = ["--pattern", "delay*_mid", "--pattern", "loss20_mid"]
-    rows = json.loads(analyze(*typed, "--dir", runs.folder, *patterns, "--format", "json"))
+    agree(table, rows_of(analyze, *typed, "--dir", runs.folder, *patterns))
+
+
+def agree(table: laggard.Table, rows: list[dict[str, object]]) -> None:
     python = table.to_arrow().to_pylist()
     assert len(python) == len(rows) == len(table) > 0
     for mine, theirs in zip(python, rows, strict=True):
@@ -55,11 +69,29 @@ def test_numbers_are_those_of_the_command_line(runs: laggard.Runs, analyze, meth
         assert all(same(mine[name], theirs[name]) for name in mine), (mine, theirs)
 
 
+@pytest.mark.parametrize(("method", "arguments"), SINGLE, ids=lambda value: value if isinstance(value, str) else "")
+def test_one_run_has_the_same_tables(runs: laggard.Runs, analyze, method: str, arguments: dict[str, str]) -> None:
+    run = runs.filter(label="delay20_mid")[0]
+    typed = ["samples" if method == "member_samples" else method, *(word for name in arguments for word in ("--by", arguments[name]))]
+    agree(getattr(run, method)(**arguments), rows_of(analyze, *typed, "--dir", run.path))
+
+
+def test_comparisons_are_those_of_the_command_line(runs: laggard.Runs, analyze) -> None:
+    follower, leader = (laggard.open(runs.folder, pattern=labels) for labels in ("delay*_mid", "slowleader_mid*"))
+    metrics = ["--metric", "response_p50_ms", "--metric", "not_ok_share"]
+    rows = rows_of(analyze, "compare", "delay*_mid", "slowleader_mid*", "--dir", runs.folder, *metrics)
+    agree(follower.compare(leader, metric=["response_p50_ms", "not_ok_share"]), rows)
+
+
 def test_every_column_is_documented(runs: laggard.Runs) -> None:
-    documented = {row["table"] for row in laggard.columns().to_arrow().to_pylist()}
-    assert {"summary", "delta", "severity", "recovery"} <= documented
-    names = {row["column"] for row in laggard.columns("summary").to_arrow().to_pylist()}
-    assert set(runs[:1].summary().columns) <= names | {name for name in runs[:1].summary().columns if "_p" in name or "mean" in name or "max" in name}
+    rows = laggard.columns().to_arrow().to_pylist()
+    few = runs.filter(label="delay20_mid")
+    tables = [few.summary(), few.delta(), few.recovery(), few.severity(), few.verdict(), few.throughput(), few.cdf(), few.check()]
+    for table in tables:
+        known = [re.sub(r"\\{[a-z_]+\\}", "[a-z0-9_]+", re.escape(row["column"])) for row in rows if row["table"] == table.name]
+        assert known, table.name
+        unknown = [name for name in table.columns if not any(re.fullmatch(column, name) for column in known)]
+        assert not unknown, (table.name, unknown)
     with pytest.raises(errors.ArgumentError, match="the tables are"):
         laggard.columns("sumary")
 
@@ -143,9 +175,14 @@ def test_what_cannot_be_asked(runs: laggard.Runs) -> None:
 
 
 def test_what_a_table_looks_like(runs: laggard.Runs) -> None:
-    delta = runs.filter(label="delay20_mid").delta()
-    text = repr(delta)
-    assert text.startswith("<laggard.Table delta: 2 rows,") and "delay#_mid" in text
+    few = runs.filter(label=["delay20_mid", "delay50_mid", "delay20_full"])
+    delta = few.delta()
+    assert repr(delta).startswith("<laggard.Table delta: ") and "delay#_mid" in repr(delta)
     page = delta._repr_html_()
-    assert "<table" in page and "delay 20ms" in page and "--wide" not in page
-    assert list(csv.reader(io.StringIO(",".join(delta.columns))))[0][0] == "label"
+    assert "<table" in page and "delay20_mid" in page
+    # What is said of the command line is not said here.
+    tables = [few.list(), few.summary(), few.throughput(), few.cdf(), delta, few.delta("run"), few.recovery(), few.severity(), few.severity(crossings=True), few.causes(), few.verdict(), few.member_samples(), few.check(), few.gate("put.p99 <= 1s"), few[:3].compare(few[3:])]
+    for table in tables:
+        assert "--" not in repr(table).replace("---", "") and "--" not in table._repr_html_(), table.name
+        assert len(repr(table).splitlines()) < 120, table.name
+    assert len(list(csv.reader(io.StringIO(",".join(delta.columns))))[0]) == len(delta.columns)

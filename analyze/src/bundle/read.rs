@@ -15,7 +15,7 @@ use tar::{Archive, EntryType};
 use super::contents::{BundledFile, Contents, Place, place, refused};
 use super::interrupt::is_interrupted;
 use super::{BUFFER_BYTES, BUNDLE_JSON, MAGIC, SHA256SUMS, TOP, hex};
-use crate::{Error, Result};
+use crate::{Error, Result, interruption};
 
 /// A bundle of 10,000 runs has a `bundle.json` of some 15 MB.
 const JSON_BYTES_MAX: u64 = 64 << 20;
@@ -97,6 +97,7 @@ pub(super) fn read(
             if is_interrupted() {
                 return Err(Error::bundle(bundle, "interrupted"));
             }
+            interruption::check()?;
             digest.update(&buffer[..count]);
             if let Some(to) = &mut to {
                 to.write_all(&buffer[..count]).map_err(cannot_unpack(bundle))?;

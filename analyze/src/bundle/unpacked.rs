@@ -21,17 +21,40 @@ const LOCK: &str = ".lock";
 /// A folder is this old before it can be left over: its lock is taken a moment after it is made.
 const YOUNG: Duration = Duration::from_secs(60);
 
-/// A bundle in a temporary folder.
+/// A bundle in a temporary folder, which goes with this.
 #[derive(Debug)]
-struct Unpacked {
-    dir: TempDir,
+pub struct Unpacked {
+    /// Absent at the end only.
+    dir: Option<TempDir>,
     lock: Option<File>,
+    /// The process that it is of: one that was forked from it must not remove it.
+    process: u32,
+}
+
+impl Unpacked {
+    /// Verifies and unpacks a bundle, for who keeps it longer than a command takes.
+    ///
+    /// # Errors
+    /// [`Error::Bundle`] when it is none, or not as it should be; [`Error::Interrupted`].
+    pub fn new(bundle: &Path) -> Result<Self> {
+        unpack(bundle)
+    }
+
+    /// The results folder inside.
+    pub fn results(&self) -> PathBuf {
+        self.dir.as_ref().map_or_else(PathBuf::new, |dir| dir.path().join(DEFAULT_RESULTS_DIR))
+    }
 }
 
 impl Drop for Unpacked {
     fn drop(&mut self) {
         // Some systems remove no file that is open.
         self.lock = None;
+        if let Some(dir) = self.dir.take()
+            && self.process != std::process::id()
+        {
+            let _ = dir.keep();
+        }
     }
 }
 
@@ -86,21 +109,21 @@ pub fn results(path: &Path) -> Result<PathBuf> {
     // Several threads may ask for the same one; the lock has the others wait.
     let mut open = open();
     if let Some(unpacked) = open.bundles.get(&known) {
-        return Ok(unpacked.dir.path().join(DEFAULT_RESULTS_DIR));
+        return Ok(unpacked.results());
     }
+    interrupt::watch(|| {
+        let mut open = self::open();
+        open.bundles.clear();
+        // Whoever asks for a bundle now waits for the end.
+        std::mem::forget(open);
+    });
     let unpacked = unpack(path)?;
-    let results = unpacked.dir.path().join(DEFAULT_RESULTS_DIR);
+    let results = unpacked.results();
     open.bundles.insert(known, unpacked);
     Ok(results)
 }
 
 fn unpack(bundle: &Path) -> Result<Unpacked> {
-    interrupt::watch(|| {
-        let mut open = open();
-        open.bundles.clear();
-        // Whoever asks for a bundle now waits for the end.
-        std::mem::forget(open);
-    });
     let parent = std::env::temp_dir();
     remove_left_over(&parent);
     let cannot_make = |error: std::io::Error| {
@@ -110,9 +133,9 @@ fn unpack(bundle: &Path) -> Result<Unpacked> {
     let lock = File::create_new(dir.path().join(LOCK)).map_err(cannot_make)?;
     // Where there are no locks, nobody can take it for left over either.
     let _ = lock.lock();
-    let unpacked = Unpacked { dir, lock: Some(lock) };
-    let root = unpacked.dir.path();
-    fs::create_dir(root.join(DEFAULT_RESULTS_DIR)).map_err(cannot_make)?;
+    let root = dir.path().to_path_buf();
+    let unpacked = Unpacked { dir: Some(dir), lock: Some(lock), process: std::process::id() };
+    fs::create_dir(unpacked.results()).map_err(cannot_make)?;
     read::read(bundle, |file, place| match place {
         Place::Recorded => read::create(bundle, &root.join(&file.path)).map(Some),
         Place::Text => Ok(None),

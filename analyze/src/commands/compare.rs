@@ -67,14 +67,25 @@ pub(super) fn compare(comparison: &Comparison, report: &mut Report) -> Result<An
             }
         },
     };
+    // What was chosen already says for itself whether failed runs count.
+    let takes_failed = |side: Option<&Side>| match side {
+        Some(Side::Chosen { selection, .. }) => selection.include_failed,
+        _ => comparison.include_failed,
+    };
+    let failed = (takes_failed(Some(&comparison.a)), takes_failed(comparison.b.as_ref()));
     match (a, b) {
-        (Asked::Run(a), Asked::Run(b)) => two_runs(comparison, (a, b), report),
-        (a, b) => two_sets(comparison, (a, b), report),
+        (Asked::Run(a), Asked::Run(b)) => two_runs(comparison, (a, b), failed, report),
+        (a, b) => two_sets(comparison, (a, b), failed, report),
     }
 }
 
-fn two_runs(comparison: &Comparison, (a, b): (RunFolder, RunFolder), report: &mut Report) -> Result<Answer> {
-    let (a, b) = (one(a, comparison.include_failed)?, one(b, comparison.include_failed)?);
+fn two_runs(
+    comparison: &Comparison,
+    (a, b): (RunFolder, RunFolder),
+    failed: (bool, bool),
+    report: &mut Report,
+) -> Result<Answer> {
+    let (a, b) = (one(a, failed.0)?, one(b, failed.1)?);
     let side = |run: &Run| {
         let operations = run.operations(&compare::READS)?;
         Ok::<_, Error>(compare::Side::new(&operations, &run.facts(&operations)?)?)
@@ -94,16 +105,21 @@ fn two_runs(comparison: &Comparison, (a, b): (RunFolder, RunFolder), report: &mu
     Ok(Answer { frame, text, beside })
 }
 
-fn two_sets(comparison: &Comparison, (a, b): (Asked, Asked), report: &mut Report) -> Result<Answer> {
-    let mut taken = |side: &str, asked: Asked| -> Result<(Set, Vec<Run>)> {
-        let (name, selection) = asked.into_selection(comparison.include_failed);
+fn two_sets(
+    comparison: &Comparison,
+    (a, b): (Asked, Asked),
+    failed: (bool, bool),
+    report: &mut Report,
+) -> Result<Answer> {
+    let mut taken = |side: &str, asked: Asked, include_failed: bool| -> Result<(Set, Vec<Run>)> {
+        let (name, selection) = asked.into_selection(include_failed);
         let (measured, runs) = measured(&selection, report).map_err(|error| match error {
             Error::Nothing(problem) => Error::Nothing(format!("{side}, {name}: {problem}")),
             other => other,
         })?;
         Ok((Set { name, measured }, runs))
     };
-    let ((a, runs_a), (b, runs_b)) = (taken("A", a)?, taken("B", b)?);
+    let ((a, runs_a), (b, runs_b)) = (taken("A", a, failed.0)?, taken("B", b, failed.1)?);
     let metrics = if comparison.metrics.is_empty() { &sets::USUAL[..] } else { &comparison.metrics };
     let compared = sets::table(&a, &b, metrics, comparison.margin)?;
     if compared.frame.height() == 0 {

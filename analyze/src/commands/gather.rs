@@ -34,8 +34,16 @@ pub(super) fn opened(
     capacity: Capacity,
     report: &mut Report,
 ) -> Result<Vec<Run>> {
-    // Who names a label wants it, whatever it is for.
-    let capacity = if selection.patterns.is_empty() { capacity } else { Capacity::Keep };
+    // Who names a label wants it, whatever it is for; and so does who chooses nothing else.
+    let is_all_capacity = || {
+        let is_one = |folder: &RunFolder| {
+            let sweep = folder.manifest().ok().and_then(|manifest| manifest.sweep);
+            sweep.is_some_and(|place| place.role == Role::Capacity)
+        };
+        folders.iter().all(is_one)
+    };
+    let is_wanted = !selection.patterns.is_empty() || (capacity == Capacity::LeaveOut && is_all_capacity());
+    let capacity = if is_wanted { Capacity::Keep } else { capacity };
     opened_on(folders, Terms { include_failed: selection.include_failed, capacity, must_be_whole: true }, report)
 }
 

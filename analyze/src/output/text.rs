@@ -101,9 +101,11 @@ impl TextTable {
         Self { leads: Vec::new(), notes: Vec::new(), hints: Vec::new(), ..self }
     }
 
-    /// The table without its hints, and of its rows the first ones: for where it stands beside other things.
+    /// The table without what is about the command line, and of its rows the first ones: for where it stands beside other
+    /// things.
     pub fn excerpt(mut self, rows_max: usize) -> Self {
         self.hints.clear();
+        self.notes.retain(|note| !note.contains("--"));
         let count = self.rows.len();
         if count > rows_max {
             self.rows.truncate(rows_max);

@@ -13,17 +13,18 @@ and can be interrupted.
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 from laggard import _core
 from laggard import errors as errors
-from laggard._plot import Plot, write_text
-from laggard._runs import Run, Runs, open
+from laggard._plot import Plot
+from laggard._runs import Run, Runs, write_report
+from laggard._runs import open as open
 from laggard._table import Table
 from laggard.errors import LaggardError, LaggardWarning
 
-__all__ = ["LaggardError", "LaggardWarning", "Plot", "Run", "Runs", "Table", "columns", "errors", "open", "report"]
+# Not `open`: `from laggard import *` is not to take the place of the builtin.
+__all__ = ["LaggardError", "LaggardWarning", "Plot", "Run", "Runs", "Table", "columns", "errors", "report"]
 
 __version__: str = _core.VERSION
 
@@ -41,9 +42,7 @@ def report(runs: Runs | Run, path: str | os.PathLike[str] = "report.html") -> Pa
     """Writes everything about some runs into one HTML file that needs nothing else, and returns its path.
 
     Raises:
+        NoRunsError: No run can be reported on.
         OutputError: The file cannot be written.
     """
-    page, notes, unreadable = _core.report(runs._selected())
-    for message in [*notes, *unreadable]:
-        warnings.warn(message, LaggardWarning, stacklevel=2)
-    return write_text(path, page)
+    return write_report(runs, path)

@@ -3,7 +3,40 @@
 import os
 from typing import final
 
+__all__ = [
+    "Answer",
+    "FoundRun",
+    "Picture",
+    "Place",
+    "Rows",
+    "Selection",
+    "VERSION",
+    "causes",
+    "cdf",
+    "check",
+    "columns",
+    "compare",
+    "delta",
+    "draw",
+    "gate",
+    "list_runs",
+    "matching",
+    "recovery",
+    "report",
+    "samples",
+    "severity",
+    "summary",
+    "throughput",
+    "verdict",
+]
+
 VERSION: str
+
+@final
+class Place:
+    def __new__(cls, path: str | os.PathLike[str]) -> Place: ...
+    @property
+    def path(self) -> os.PathLike[str]: ...
 
 @final
 class Selection:
@@ -16,7 +49,6 @@ class Selection:
         include_failed: bool,
     ) -> Selection: ...
     def find(self) -> tuple[list[FoundRun], list[tuple[str, str]]]: ...
-    def results(self) -> os.PathLike[str]: ...
 
 @final
 class FoundRun:
@@ -50,6 +82,7 @@ class Answer:
 class Rows:
     def __new__(
         cls,
+        place: Place,
         path: str | os.PathLike[str],
         table: str,
         columns: list[str],
@@ -70,6 +103,7 @@ class Picture:
     @property
     def tables(self) -> list[tuple[str, Answer]]: ...
 
+def matching(pattern: str, labels: list[str]) -> list[str]: ...
 def list_runs(runs: Selection) -> Answer: ...
 def summary(runs: Selection) -> Answer: ...
 def throughput(runs: Selection, by: str) -> Answer: ...

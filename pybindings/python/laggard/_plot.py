@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from laggard import _core
@@ -16,13 +17,14 @@ class Plot:
     """A picture, shown by Jupyter as it is.
 
     ``svg`` is the picture's text; its ``<desc>`` has the numbers. ``data`` has the tables that it draws, by name; the first is the
-    main one.
+    main one. ``notes`` says what is to be kept in mind, such as runs in which the clients were the limit.
     """
 
-    __slots__ = ("data", "kind", "svg")
+    __slots__ = ("data", "kind", "notes", "svg")
 
-    def __init__(self, kind: str, picture: _core.Picture) -> None:
+    def __init__(self, kind: str, picture: _core.Picture, notes: list[str]) -> None:
         self.kind = kind
+        self.notes = notes
         self.svg: str = picture.svg
         self.data: dict[str, Table] = {name: Table(name, rows) for name, rows in picture.tables}
 
@@ -38,17 +40,28 @@ class Plot:
         return self.svg
 
     def __repr__(self) -> str:
-        return f"<laggard.Plot {self.kind}: {len(self.svg)} characters of SVG; save it with .save('{self.kind}.svg')>"
+        head = f"<laggard.Plot {self.kind}: {len(self.svg)} characters of SVG; save it with .save('{self.kind}.svg')>"
+        return "\n".join([head, *self.notes])
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
     """Writes a file whole or not at all."""
     place = Path(path)
-    new = place.with_name(f"{place.name}.{os.getpid()}.new")
+    new: Path | None = None
     try:
-        new.write_text(text, encoding="utf-8")
+        with tempfile.NamedTemporaryFile(
+            "w", dir=place.parent, prefix=".", suffix=".new", delete=False, encoding="utf-8", newline=""
+        ) as file:
+            new = Path(file.name)
+            file.write(text)
+        # As any other file that is made: temporary ones are for their owner alone.
+        umask = os.umask(0)
+        os.umask(umask)
+        new.chmod(0o666 & ~umask)
         new.replace(place)
-    except OSError as problem:
-        new.unlink(missing_ok=True)
+    except (OSError, ValueError) as problem:
         raise OutputError(f"{place}: cannot be written: {problem}; choose another place") from problem
+    finally:
+        if new is not None:
+            new.unlink(missing_ok=True)
     return place

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import builtins
 import difflib
+import errno
 import json
+import operator
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from html import escape
 from pathlib import Path
 from typing import Any, overload
 
 from laggard import _core, errors
-from laggard._plot import Plot
+from laggard._plot import Plot, write_text
 from laggard._table import Table
 from laggard.errors import AmbiguousLabelError, ArgumentError, FolderNotFoundError, LaggardWarning, NoRunsError, UnknownFieldError
 
@@ -48,35 +49,50 @@ def open(  # noqa: A001
         UnfinishedRunError, FailedRunError, NewerFormatError, UnreadableRunError: No run can be used, the first one for this reason.
         BundleError: The file is no bundle, or not whole.
     """
-    place = Path(path)
-    if not place.exists():
-        raise FolderNotFoundError(
-            f"{place}: no such folder; name the folder that `recorder` wrote to, a run folder, or a bundle"
-        )
-    patterns = [] if pattern is None else [pattern] if isinstance(pattern, str) else list(pattern)
-    selection = _core.Selection(place, set(), patterns, sweep, include_failed)
-    found, left_out = selection.find()
+    if not Path(path).exists():
+        raise _not_found(path)
+    patterns = [] if pattern is None else _several("pattern", pattern)
+    place = _core.Place(Path(path).resolve())
+    folder = Path(place.path)
+    found, left_out = _core.Selection(folder, set(), patterns, sweep, include_failed).find()
     if not found:
         if left_out:
             kind, message = left_out[0]
             raise getattr(errors, kind)(message)
-        raise NoRunsError(f"{place}: no run matches")
+        raise NoRunsError(f"{path}: no run matches")
     for _, message in left_out:
         warnings.warn(message, LaggardWarning, stacklevel=2)
-    asked = _Asked(place, tuple(patterns), sweep, include_failed)
-    return Runs(asked, [Run(run, include_failed) for run in found], selection, [message for _, message in left_out])
+    asked = _Asked(path, place, folder, include_failed)
+    return Runs(asked, [Run(run, asked) for run in found], patterns, [message for _, message in left_out])
+
+
+def _not_found(path: _StrPath) -> FolderNotFoundError:
+    missing = FolderNotFoundError(
+        f"{path}: no such folder; name the folder that `recorder` wrote to, a run folder, or a bundle"
+    )
+    missing.errno, missing.filename = errno.ENOENT, str(path)
+    return missing
 
 
 class _Asked:
-    """What :func:`open` was asked for."""
+    """What :func:`open` was asked for, and what keeps a bundle unpacked."""
 
-    __slots__ = ("include_failed", "path", "patterns", "sweep")
+    __slots__ = ("folder", "include_failed", "path", "place")
 
-    def __init__(self, path: Path, patterns: tuple[str, ...], sweep: str | None, include_failed: bool) -> None:
+    def __init__(self, path: _StrPath, place: _core.Place, folder: Path, include_failed: bool) -> None:
         self.path = path
-        self.patterns = patterns
-        self.sweep = sweep
+        self.place = place
+        self.folder = folder
         self.include_failed = include_failed
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return _asked_again, (os.path.abspath(self.path), self.include_failed)
+
+
+def _asked_again(path: str, include_failed: bool) -> _Asked:
+    """The same in another process."""
+    place = _core.Place(Path(path).resolve())
+    return _Asked(path, place, Path(place.path), include_failed)
 
 
 def _table(name: str, answer: _core.Answer) -> Table:
@@ -86,8 +102,16 @@ def _table(name: str, answer: _core.Answer) -> Table:
     return Table(name, answer)
 
 
-def _metrics(metric: str | Iterable[str] | None) -> list[str]:
-    return [] if metric is None else [metric] if isinstance(metric, str) else list(metric)
+def _several(name: str, given: str | Iterable[str]) -> list[str]:
+    """One or several words; that there is none would mean all of them, which nobody writes so."""
+    words = [given] if isinstance(given, str) else list(given)
+    if not words:
+        raise ArgumentError(f"{name}=[]: has nothing in it; leave it out, or give None, to take everything")
+    return words
+
+
+def _chosen(name: str, given: str | Iterable[str] | None) -> list[str]:
+    return [] if given is None else _several(name, given)
 
 
 class _Tables:
@@ -160,7 +184,7 @@ class _Tables:
             begins, certain: Percent lost where the danger zone begins, and where it is certain.
         """
         name = "severity_crossings" if crossings else "severity"
-        return _table(name, _core.severity(self._selected(), _metrics(metric), crossings, begins, certain))
+        return _table(name, _core.severity(self._selected(), _chosen("metric", metric), crossings, begins, certain))
 
     def causes(self) -> Table:
         """What the members' samples show under a fault (fsync, peers, replication), and whether it is raised."""
@@ -172,7 +196,7 @@ class _Tables:
 
     def member_samples(self, metric: str | Iterable[str] | None = None) -> Table:
         """What the members tell of each second, as `analyze samples`: one row a second, member and metric."""
-        return _table("samples", _core.samples(self._selected(), _metrics(metric)))
+        return _table("member_samples", _core.samples(self._selected(), _chosen("metric", metric)))
 
     def check(self) -> Table:
         """Whether what the cluster answered can be right, and whether recordings are whole; see ``Table.verdict``."""
@@ -185,7 +209,7 @@ class _Tables:
             rules: Rules as typed.
             file: A rules file beside them.
         """
-        return _table("gate", _core.gate(self._selected(), _metrics(rules), file))
+        return _table("gate", _core.gate(self._selected(), [rules] if isinstance(rules, str) else list(rules), file))
 
     def compare(self, other: Run | Runs, *, metric: str | Iterable[str] | None = None, margin: float = 1.25) -> Table:
         """Whether other runs (B) show what these (A) do: effects in relation, with 95 % intervals and verdicts.
@@ -196,7 +220,7 @@ class _Tables:
             margin: The largest ratio that counts as the same.
         """
         a, b = (self._name(), self._selected()), (other._name(), other._selected())
-        return _table("compare", _core.compare(a, b, _metrics(metric), margin))
+        return _table("compare", _core.compare(a, b, _chosen("metric", metric), margin))
 
     def plot(self, kind: str = "throughput", *, scale: str | None = None) -> Plot:
         """Draws a picture.
@@ -208,16 +232,16 @@ class _Tables:
 
         Raises:
             ArgumentError: No such kind, or a kind of one run for several.
+            NoRunsError: No run has what is drawn.
         """
-        pictures, notes, unreadable = _core.draw(self._selected(), kind, scale)
-        for message in [*notes, *unreadable]:
-            warnings.warn(message, LaggardWarning, stacklevel=2)
-        if len(pictures) != 1:
+        if kind == "members" and isinstance(self, Runs) and len(self) != 1:
             raise ArgumentError(
-                f"plot({kind!r}) draws one picture a run, and these are {len(pictures)} runs; choose one, as in "
-                f"runs[0].plot({kind!r})"
+                f"plot('members') draws one run, and these are {len(self)}; choose one, as in runs[0].plot('members')"
             )
-        return Plot(kind, pictures[0])
+        pictures, notes, unreadable = _core.draw(self._selected(), kind, scale)
+        for message in unreadable:
+            warnings.warn(message, LaggardWarning, stacklevel=2)
+        return Plot(kind, pictures[0], notes)
 
 
 class Run(_Tables):
@@ -229,33 +253,45 @@ class Run(_Tables):
         path: Its folder.
     """
 
-    __slots__ = ("_found", "_include_failed", "_manifest", "label", "name", "path")
+    __slots__ = ("_asked", "_manifest", "_text", "label", "name", "path")
 
-    def __init__(self, found: _core.FoundRun, include_failed: bool) -> None:
-        self._found = found
-        self._include_failed = include_failed
+    def __init__(self, found: _core.FoundRun, asked: _Asked) -> None:
+        self._asked = asked
+        self._text: str = found.manifest
         self._manifest: dict[str, Any] | None = None
         self.name: str = found.name
         self.label: str = found.label
         self.path: Path = Path(found.path)
 
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return _run_again, (self._asked, self.name)
+
     def _selected(self) -> _core.Selection:
-        return _core.Selection(self.path, set(), [], None, self._include_failed)
+        return _core.Selection(self.path, set(), [], None, self._asked.include_failed)
 
     def _name(self) -> str:
         return f"run {self.name}"
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What the run is and where it was made: `manifest.json`."""
+        """What the run is and where it was made: `manifest.json`, a copy of it."""
+        manifest: dict[str, Any] = json.loads(self._text)
+        return manifest
+
+    def _fields(self) -> dict[str, Any]:
+        """The manifest, for who only looks."""
         if self._manifest is None:
-            self._manifest = json.loads(self._found.manifest)
+            self._manifest = self.manifest
         return self._manifest
 
     @property
     def faults(self) -> Table:
-        """One row for each fault: asked and measured edges (ns after time 0), parameters, evidence."""
-        return Table("faults", _core.Rows(self.path, "faults", [], 0, None))
+        """One row for each fault: asked and measured edges (ns after time 0), parameters, evidence.
+
+        Raises:
+            UnreadableRunError: The file is damaged or gone.
+        """
+        return self._recorded("faults", None, None)
 
     def operations(self, columns: Iterable[str] | None = None, *, rows: slice | None = None) -> Table:
         """One row for each operation that was due, also failed and unsent ones, in the order in which they ended.
@@ -263,16 +299,24 @@ class Run(_Tables):
         Times are nanoseconds after time 0, the end of the warm-up.
 
         Args:
-            columns: Which columns; None takes all of them.
+            columns: Which columns; None takes all of them. They come in the order of the file.
             rows: Which rows, as ``slice(0, 1_000_000)``; no others are decoded.
 
         Raises:
-            UnreadableRunError: The file is damaged, or lacks a column.
+            ArgumentError: There is no such column, or no such rows.
+            UnreadableRunError: The file is damaged or gone.
         """
         return self._recorded("operations", columns, rows)
 
     def samples(self, columns: Iterable[str] | None = None, *, rows: slice | None = None) -> Table:
-        """One row for each sampled value: ``time_ns``, ``member`` (index), ``metric``, ``label``, ``value``."""
+        """One row for each sampled value: ``time_ns`` (after time 0), ``member`` (index), ``metric``, ``label``, ``value`` in the metric's unit.
+
+        Second by second, as `analyze samples` has them: :meth:`member_samples`.
+
+        Raises:
+            ArgumentError: There is no such column, or no such rows.
+            UnreadableRunError: The file is damaged or gone.
+        """
         return self._recorded("samples", columns, rows)
 
     def final_state(self) -> Table:
@@ -285,7 +329,8 @@ class Run(_Tables):
 
     def _recorded(self, table: str, columns: Iterable[str] | None, rows: slice | None) -> Table:
         start, stop = _bounds(rows)
-        return Table(table, _core.Rows(self.path, table, _metrics(columns), start, stop))
+        rows_of = _core.Rows(self._asked.place, self.path, table, _chosen("columns", columns), start, stop)
+        return Table(table, rows_of)
 
     def __repr__(self) -> str:
         return f"<laggard.Run {self.name}>"
@@ -300,14 +345,30 @@ class Run(_Tables):
         return hash(self.path)
 
 
+def _run_again(asked: _Asked, name: str) -> Run:
+    """The same run in another process."""
+    found, _ = _core.Selection(asked.folder, {name}, [], None, asked.include_failed).find()
+    if not found:
+        raise NoRunsError(f"{asked.path}: the run {name} is not there any more")
+    return Run(found[0], asked)
+
+
 def _bounds(rows: slice | None) -> tuple[int, int | None]:
     """The first row, and the one after the last."""
+    most = 2**63
+    wrong = ArgumentError(f"rows={rows!r}: takes a slice of rows from the front, without a step, as slice(0, 1_000_000)")
     if rows is None:
         return 0, None
-    start, stop = rows.start or 0, rows.stop
-    if rows.step not in (None, 1) or start < 0 or (stop is not None and stop < start):
-        raise ArgumentError(f"rows={rows}: takes a slice of rows from the front, without a step, as slice(0, 1_000_000)")
-    return int(start), None if stop is None else int(stop)
+    if not isinstance(rows, slice) or rows.step not in (None, 1):
+        raise wrong
+    try:
+        start = 0 if rows.start is None else operator.index(rows.start)
+        stop = None if rows.stop is None else operator.index(rows.stop)
+    except TypeError as no_number:
+        raise wrong from no_number
+    if start < 0 or (stop is not None and stop < start):
+        raise wrong
+    return min(start, most), None if stop is None else min(stop, most)
 
 
 class Runs(_Tables, Sequence["Run"]):
@@ -317,44 +378,36 @@ class Runs(_Tables, Sequence["Run"]):
     was left out when they were opened, and why.
     """
 
-    __slots__ = ("_asked", "_chosen", "_runs", "_selection", "left_out")
+    __slots__ = ("_asked", "_patterns", "_runs", "left_out")
 
     def __init__(
-        self,
-        asked: _Asked,
-        runs: Sequence[Run],
-        selection: _core.Selection,
-        left_out: Sequence[str] = (),
-        chosen: bool = False,
+        self, asked: _Asked, runs: Sequence[Run], patterns: Iterable[str] = (), left_out: Iterable[str] = ()
     ) -> None:
         self._asked = asked
         self._runs = tuple(runs)
-        # It keeps a bundle unpacked.
-        self._selection = selection
-        self._chosen = chosen
+        # They say which these are, as long as they are all that match.
+        self._patterns = tuple(patterns)
         self.left_out: tuple[str, ...] = tuple(left_out)
 
     def _selected(self) -> _core.Selection:
-        return self._selection
+        if not self._runs:
+            raise NoRunsError("there are no runs among these to make a table of")
+        asked = self._asked
+        return _core.Selection(asked.folder, {run.name for run in self}, list(self._patterns), None, asked.include_failed)
 
     def _name(self) -> str:
-        if self._chosen:
-            return f"{len(self)} runs of {self._asked.path}"
-        return f"labels {', '.join(self._asked.patterns)}" if self._asked.patterns else str(self._asked.path)
+        if self._patterns:
+            return f"labels {', '.join(self._patterns)}"
+        return f"{len(self)} runs of {self._asked.path}"
 
     def _of(self, runs: Sequence[Run]) -> Runs:
         """Some of these runs."""
-        if not runs:
-            raise NoRunsError(f"none of the {len(self)} runs; their labels are {', '.join(self.labels)}")
-        asked = self._asked
-        names = {run.name for run in runs}
-        selection = _core.Selection(asked.path, names, list(asked.patterns), asked.sweep, asked.include_failed)
-        return Runs(asked, runs, selection, chosen=True)
+        return Runs(self._asked, runs)
 
     @property
     def folder(self) -> Path:
         """The results folder; of a bundle, where it is unpacked as long as these runs are there."""
-        return Path(self._selection.results())
+        return self._asked.folder
 
     @property
     def labels(self) -> builtins.list[str]:
@@ -391,8 +444,14 @@ class Runs(_Tables, Sequence["Run"]):
                 f"{len(found)} runs have the label {index}; take all with runs.filter(label={index!r}), or one by its name, as "
                 f"runs[{found[0].name!r}]"
             )
-        near = difflib.get_close_matches(index, self.labels, n=3, cutoff=0.3) or self.labels[:3]
+        near = difflib.get_close_matches(index, self.labels, n=3, cutoff=0.3) or self.labels[:3] or ["none"]
         raise NoRunsError(f"no run has the label or the name {index!r}; the nearest labels are {', '.join(near)}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Runs) and self._runs == other._runs
+
+    def __hash__(self) -> int:
+        return hash(self._runs)
 
     def filter(
         self,
@@ -406,33 +465,47 @@ class Runs(_Tables, Sequence["Run"]):
             condition: A function of a run, or fields of the manifest with what they must be, as
                 ``{"spec.fault.target": "leader"}``. What a field must be is a value, several of them in a list, tuple or set, or a
                 function of it.
-            fields: The same with ``__`` for the dots, as ``spec__fault__target="leader"``; ``label`` takes a glob.
+            fields: The same with ``__`` for the dots, as ``spec__fault__target="leader"``; ``label`` takes globs, as :func:`open` does.
 
         Raises:
             UnknownFieldError: No run has such a field; the message has the nearest ones.
+            PatternError: No label can match.
             NoRunsError: It holds for no run.
         """
         wanted: dict[str, object] = {name.replace("__", "."): value for name, value in fields.items()}
+        chosen: Sequence[Run] = self._runs
         if isinstance(condition, Mapping):
             wanted.update(condition)
         elif condition is not None:
-            return self._of([run for run in self._runs if condition(run)]).filter(**fields) if fields else self._of(
-                [run for run in self._runs if condition(run)]
-            )
-        known = {field for run in self._runs for field in _fields(run.manifest)}
+            chosen = [run for run in chosen if condition(run)]
+        known = {field for run in self._runs for field in _fields(run._fields())}
         for field in wanted:
             if field not in ("label", "name") and field not in known:
                 near = difflib.get_close_matches(field, sorted(known), n=4, cutoff=0.4)
                 raise UnknownFieldError(
                     f"no manifest has a field {field}" + (f"; the nearest are {', '.join(near)}" if near else "")
                 )
-        return self._of([run for run in self._runs if all(_holds(run, field, value) for field, value in wanted.items())])
+        conditions = {field: self._condition(field, value) for field, value in wanted.items()}
+        found = [run for run in chosen if all(holds(_field(run, field)) for field, holds in conditions.items())]
+        if not found:
+            raise NoRunsError(f"that holds for none of the {len(self)} runs; their labels are {', '.join(self.labels)}")
+        return self._of(found)
+
+    def _condition(self, field: str, wanted: object) -> Callable[[object], bool]:
+        """What a field must be, as a function of it."""
+        if callable(wanted):
+            return lambda value: bool(wanted(value))
+        if isinstance(wanted, (list, tuple, set, frozenset)):
+            any_of = [self._condition(field, one) for one in wanted]
+            return lambda value: any(holds(value) for holds in any_of)
+        if field == "label" and isinstance(wanted, str):
+            matching = set(_core.matching(wanted, self.labels))
+            return lambda value: value in matching
+        return lambda value: bool(value == wanted)
 
     def report(self, path: _StrPath) -> Path:
         """Writes everything about these runs into one HTML file; see :func:`laggard.report`."""
-        from laggard import report
-
-        return report(self, path)
+        return write_report(self, path)
 
     def __repr__(self) -> str:
         runs = "1 run" if len(self) == 1 else f"{len(self)} runs"
@@ -451,19 +524,21 @@ def _fields(manifest: Mapping[str, Any], before: str = "") -> Iterator[str]:
             yield from _fields(value, f"{before}{name}.")
 
 
-def _holds(run: Run, field: str, wanted: object) -> bool:
-    """Whether a field of a run is as wanted; one that the run does not have is None."""
-    value: Any
-    if field in ("label", "name"):
-        value = getattr(run, field)
-        if isinstance(wanted, str):
-            return fnmatchcase(value, wanted)
-    else:
-        value = run.manifest
-        for part in field.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-    if callable(wanted):
-        return bool(wanted(value))
-    if isinstance(wanted, (list, tuple, set, frozenset)):
-        return value in wanted
-    return bool(value == wanted)
+def _field(run: Run, field: str) -> Any:
+    """A field of a run; one that it does not have is None."""
+    if field == "label":
+        return run.label
+    if field == "name":
+        return run.name
+    value: Any = run._fields()
+    for part in field.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def write_report(runs: Run | Runs, path: _StrPath) -> Path:
+    """Writes a report; a warning of it is about the line that called who calls this."""
+    page, _, unreadable = _core.report(runs._selected())
+    for message in unreadable:
+        warnings.warn(message, LaggardWarning, stacklevel=3)
+    return write_text(path, page)

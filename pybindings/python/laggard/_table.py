@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from html import escape
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from laggard import _core
-from laggard.errors import MissingDependencyError
+from laggard.errors import MissingDependencyError, UnreadableRunError
 
 if TYPE_CHECKING:
     import pandas
@@ -58,7 +60,9 @@ class Table:
         """Of :meth:`Runs.gate` and :meth:`Runs.check`: ``pass``, ``fail`` or ``cannot tell``; None of other tables."""
         if self.name not in ("gate", "check") or not isinstance(self._rows, _core.Answer):
             return None
-        return {None: "pass", 4: "fail", 5: "cannot tell"}[self._rows.verdict]
+        said = {None: "pass", 4: "fail", 5: "cannot tell"}[self._rows.verdict]
+        # What could not be read may be what does not pass.
+        return "cannot tell" if said == "pass" and self._rows.unreadable else said
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow C stream in a PyCapsule."""
@@ -69,29 +73,50 @@ class Table:
 
         Raises:
             MissingDependencyError: pyarrow is not installed.
+            UnreadableRunError: Recorded rows are damaged.
         """
-        table: pyarrow.Table = _needed("pyarrow", "to_arrow").table(self)
+        arrow = _needed("pyarrow", "to_arrow")
+        reader = self._reader(arrow)
+        table: pyarrow.Table = arrow.Table.from_batches(list(_read(arrow, reader)), schema=reader.schema)
         return table
 
-    def to_pandas(self) -> pandas.DataFrame:
+    def batches(self) -> Iterator[pyarrow.RecordBatch]:
+        """The rows in parts, as ``pyarrow.RecordBatch``es: of recorded tables some 260,000 rows at a time, which is all that is held.
+
+        Raises:
+            MissingDependencyError: pyarrow is not installed.
+            UnreadableRunError: Recorded rows are damaged.
+        """
+        arrow = _needed("pyarrow", "batches")
+        return _read(arrow, self._reader(arrow))
+
+    def to_pandas(self, **options: Any) -> pandas.DataFrame:
         """The rows as a ``pandas.DataFrame``, with pandas 2 and 3.
 
-        Whole numbers that may be missing are floats with NaN, as pandas has them; ``to_arrow().to_pandas(...)`` takes options.
+        Whole numbers that may be missing are floats with NaN, as pandas has them.
+
+        Args:
+            options: Those of ``pyarrow.Table.to_pandas``; ``split_blocks=True, self_destruct=True`` needs no second copy.
 
         Raises:
             MissingDependencyError: pandas or pyarrow is not installed.
+            UnreadableRunError: Recorded rows are damaged.
         """
         _needed("pandas", "to_pandas")
-        frame: pandas.DataFrame = self.to_arrow().to_pandas()
+        frame: pandas.DataFrame = self.to_arrow().to_pandas(**options)
         return frame
+
+    def _reader(self, arrow: Any) -> Any:
+        return arrow.RecordBatchReader.from_stream(self)
 
     def to_polars(self) -> polars.DataFrame:
         """The rows as a ``polars.DataFrame``.
 
         Raises:
-            MissingDependencyError: polars is not installed.
+            MissingDependencyError: polars or pyarrow is not installed; without pyarrow there is ``polars.DataFrame(table)``.
+            UnreadableRunError: Recorded rows are damaged.
         """
-        frame: polars.DataFrame = _needed("polars", "to_polars").DataFrame(self)
+        frame: polars.DataFrame = _needed("polars", "to_polars").from_arrow(self.to_arrow())
         return frame
 
     def __repr__(self) -> str:
@@ -105,11 +130,20 @@ class Table:
         if isinstance(self._rows, _core.Answer):
             return self._rows.html
         rows, _ = self.shape
-        names = "".join(f"<li><code>{name}</code></li>" for name in self.columns)
+        names = "".join(f"<li><code>{escape(name)}</code></li>" for name in self.columns)
         return f"<p><b>{self.name}</b>: {rows} rows</p><ul>{names}</ul>"
 
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), "name"})
+
+def _read(arrow: Any, reader: Any) -> Iterator[pyarrow.RecordBatch]:
+    """The batches, one by one: in between, Ctrl-C is heard."""
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (arrow.ArrowException, OSError) as problem:
+            raise UnreadableRunError(str(problem)) from problem
+        yield batch
 
 
 def _needed(package: str, method: str) -> Any:

@@ -8,6 +8,7 @@ __all__ = [
     "BundleError",
     "FailedRunError",
     "FolderNotFoundError",
+    "ForkedProcessError",
     "InternalError",
     "LaggardError",
     "LaggardWarning",
@@ -28,6 +29,10 @@ class LaggardError(Exception):
 
 class FolderNotFoundError(LaggardError, FileNotFoundError):
     """There is no such results folder, run folder or bundle."""
+
+
+class ForkedProcessError(LaggardError, RuntimeError):
+    """The process was forked from one that had imported laggard, as multiprocessing does by default on some systems."""
 
 
 class NoRunsError(LaggardError, LookupError):

@@ -1,8 +1,8 @@
 //! Tables of a run as a stream of Arrow batches, decoded by several threads: for who wants all rows of a long run, in
 //! columns.
 //!
-//! Each thread decodes every so-manieth row group and is one group ahead of who takes them; so memory is that of a few
-//! groups, however many rows there are, and groups come in their order.
+//! Each thread decodes every so-manieth row group and holds one of them; so memory is that of as many groups, however many
+//! rows there are, and groups come in their order.
 
 use std::fs::File;
 use std::num::NonZero;
@@ -111,21 +111,27 @@ impl Source {
         self.rows.end - self.rows.start
     }
 
-    /// Begins to decode.
+    /// A stream of the rows. Decoding begins when the first batch is asked for.
     pub fn stream(&self) -> Stream {
+        Stream { source: self.clone(), left: self.pieces().len(), parts: Vec::new(), next: 0 }
+    }
+
+    /// Threads that decode, each a share of the row groups.
+    fn decode_apart(&self) -> std::io::Result<Vec<Receiver<Decoded>>> {
         let pieces = self.pieces();
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX).min(pieces.len());
-        let parts = (0..threads).map(|first| {
+        let part = |first: usize| {
             let own: Vec<Piece> = pieces.iter().skip(first).step_by(threads).cloned().collect();
-            let (decoded, part) = mpsc::sync_channel(1);
+            // A thread waits with what it has decoded until that is taken.
+            let (decoded, part) = mpsc::sync_channel(0);
             let source = self.clone();
-            std::thread::spawn(move || {
+            std::thread::Builder::new().spawn(move || {
                 // Nobody waits for the rest where the stream was dropped.
                 own.iter().map(|piece| source.decode(piece)).try_for_each(|batch| decoded.send(batch).map_err(|_| ()))
-            });
-            part
-        });
-        Stream { schema: self.schema(), parts: parts.collect(), next: 0, left: pieces.len() }
+            })?;
+            Ok(part)
+        };
+        (0..threads).map(part).collect()
     }
 
     /// What is read of each row group.
@@ -144,7 +150,7 @@ impl Source {
         pieces
     }
 
-    fn decode(&self, piece: &Piece) -> std::result::Result<RecordBatch, ArrowError> {
+    fn decode(&self, piece: &Piece) -> Decoded {
         // Each thread has a file of its own: a shared one has one place that all of them would move.
         let file = File::open(&self.path)?;
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
@@ -165,6 +171,8 @@ impl Source {
     }
 }
 
+type Decoded = std::result::Result<RecordBatch, ArrowError>;
+
 /// Rows of one row group.
 #[derive(Debug, Clone)]
 struct Piece {
@@ -179,18 +187,28 @@ const THREADS_MAX: usize = 8;
 /// Batches in the order of rows, one for each row group.
 #[derive(Debug)]
 pub struct Stream {
-    schema: SchemaRef,
-    parts: Vec<Receiver<std::result::Result<RecordBatch, ArrowError>>>,
+    source: Source,
+    /// Empty before the first batch.
+    parts: Vec<Receiver<Decoded>>,
     next: usize,
     left: usize,
 }
 
 impl Iterator for Stream {
-    type Item = std::result::Result<RecordBatch, ArrowError>;
+    type Item = Decoded;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.left == 0 {
             return None;
+        }
+        if self.parts.is_empty() {
+            match self.source.decode_apart() {
+                Ok(parts) => self.parts = parts,
+                Err(error) => {
+                    self.left = 0;
+                    return Some(Err(error.into()));
+                }
+            }
         }
         let batch = self.parts[self.next].recv();
         self.next = (self.next + 1) % self.parts.len();
@@ -206,6 +224,6 @@ impl Iterator for Stream {
 
 impl RecordBatchReader for Stream {
     fn schema(&self) -> SchemaRef {
-        self.schema.clone()
+        self.source.schema()
     }
 }

@@ -42,6 +42,7 @@ pub fn text(verdicts: &DataFrame, name: &str) -> PolarsResult<TextTable> {
     if sentences.iter().flatten().any(|sentence| sentence.contains("no interval")) {
         text.note("no interval: too little was acknowledged, or the time is too short, to draw one from");
     }
-    text.note("x: ratio to before or to the baselines; [..]: 95 % interval. The numbers: --format json or csv");
+    text.note("x: ratio to before or to the baselines; [..]: 95 % interval");
+    text.hint("the numbers: --format json or csv");
     Ok(text)
 }
