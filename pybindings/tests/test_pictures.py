@@ -33,7 +33,7 @@ def test_pictures_of_one_run(runs: laggard.Runs) -> None:
     with pytest.raises(errors.ArgumentError, match=r"these are 3; choose one, as in runs\[0\]"):
         few.plot("members")
     assert "members" in few[0].plot("members").data
-    with pytest.raises(errors.ArgumentError, match="kind='latencies': takes one of"):
+    with pytest.raises(errors.ArgumentError, match='kind="latencies": takes one of'):
         few.plot("latencies")
     with pytest.raises(errors.ArgumentError, match="scale: belongs to kind cdf"):
         few.plot("latency", scale="nines")

@@ -31,6 +31,7 @@ def test_columns_and_rows_can_be_chosen(generated) -> None:
     # More than one row group, and rows from the middle of one to that of another.
     folder = generated(1, 600_000)
     run = laggard.open(folder)[0]
+    # Warm-up included, there are some more rows than asked for.
     there = pyarrow.parquet.read_table(run.path / "operations.parquet", columns=["op_id", "end_ns"])
     chosen = run.operations(["end_ns", "op_id"], rows=slice(200_000, 550_000))
     assert chosen.columns == ["op_id", "end_ns"] and len(chosen) == 350_000
@@ -38,9 +39,9 @@ def test_columns_and_rows_can_be_chosen(generated) -> None:
     assert chosen.to_arrow().equals(chosen.to_arrow()), "a table can be taken more than once"
     whole = run.operations(["op_id"]).to_arrow()
     assert whole.equals(there.select(["op_id"]))
-    for rows, count in [(slice(0, 0), 0), (slice(599_999, None), 1), (slice(10**9, None), 0), (slice(None, 5), 5)]:
+    for rows, count in [(slice(0, 0), 0), (slice(len(there) - 1, None), 1), (slice(10**9, None), 0), (slice(None, 5), 5)]:
         assert len(run.operations(rows=rows)) == run.operations(["op_id"], rows=rows).to_arrow().num_rows == count
-    assert len(run.operations(rows=slice(0, 2**70))) == 600_000
+    assert len(run.operations(rows=slice(0, 2**70))) == len(there)
     assert [batch.num_rows for batch in run.operations(["op_id"], rows=slice(0, 300_000)).batches()] == [262_144, 37_856]
     for rows in [slice(-5, None), slice(0, 10, 2), slice(5, 1), slice(0, 1.5), (0, 10)]:
         with pytest.raises(errors.ArgumentError, match="takes a slice of rows from the front"):

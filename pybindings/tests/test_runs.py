@@ -183,7 +183,7 @@ def test_what_is_not_there(tmp_path: Path, runs: laggard.Runs) -> None:
         laggard.open(tmp_path / "nowhere")
     with pytest.raises(errors.NoRunsError, match="holds no run"):
         laggard.open(tmp_path)
-    with pytest.raises(errors.PatternError, match=r"pattern 'a b': no label holds ' '") as wrong:
+    with pytest.raises(errors.PatternError, match=r"pattern .a b.: no label holds ' '") as wrong:
         laggard.open(runs.folder, pattern="a b")
     assert isinstance(wrong.value, ValueError)
     with pytest.raises(errors.NoRunsError, match="matches no label") as nothing:
@@ -197,17 +197,17 @@ def test_what_is_not_there(tmp_path: Path, runs: laggard.Runs) -> None:
 
 def test_runs_that_cannot_be_used(tmp_path: Path, runs: laggard.Runs) -> None:
     good, other = copied(runs[0], tmp_path), copied(runs[1], tmp_path)
-    edit(other, status="running")
+    edit(other, status={"state": "running"})
     with pytest.warns(laggard.LaggardWarning, match="unfinished"):
         left = laggard.open(tmp_path)
     assert [run.name for run in left] == [good.name] and "recorder recover" in left.left_out[0]
     with pytest.raises(errors.UnfinishedRunError, match="recorder recover"):
         laggard.open(other)
-    edit(other, status={"failed": {"reason": "fault not confirmed", "recovered": False}})
+    edit(other, status={"state": "failed", "reason": "fault not confirmed", "recovered": False})
     with pytest.raises(errors.FailedRunError, match=r"fault not confirmed; .*include_failed=True"):
         laggard.open(other)
     assert len(laggard.open(tmp_path, include_failed=True)) == 2
-    edit(other, status="finished", format_version=99)
+    edit(other, status={"state": "finished"}, format_version=99)
     with pytest.raises(errors.NewerFormatError, match="update Laggard"):
         laggard.open(other)
     edit(other, format_version=1)

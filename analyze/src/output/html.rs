@@ -60,12 +60,12 @@ pub fn standalone(table: &TextTable) -> String {
     html! { div .laggard { style { (maud::PreEscaped(STYLE)) } (rows) } }.into_string()
 }
 
-/// No colours of its own, since notebooks are light or dark.
-const STYLE: &str = ".laggard .caption{display:none}.laggard .scroll{overflow-x:auto}.laggard table{border-collapse:collapse;\
-    font-variant-numeric:tabular-nums}.laggard th,.laggard td{padding:.15em .6em;text-align:left;white-space:nowrap;border:0}\
-    .laggard .num{text-align:right}.laggard thead th{border-bottom:1px solid}.laggard .group th{padding-top:.8em}\
-    .laggard td{font-weight:normal}.laggard tbody th{font-weight:normal}.laggard .group th{font-weight:bold}\
-    .laggard .notes{opacity:.75;font-size:.9em}";
+/// No colours of its own, since notebooks are light or dark; the class is named twice to outrank theirs, which set all cells right.
+const STYLE: &str = "div.laggard.laggard .caption{display:none}div.laggard.laggard .scroll{overflow-x:auto}\
+    div.laggard.laggard table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
+    div.laggard.laggard table tr th,div.laggard.laggard table tr td{padding:.15em .6em;text-align:left;white-space:nowrap;border:0;font-weight:normal}\
+    div.laggard.laggard table tr .num{text-align:right}div.laggard.laggard table thead tr th{border-bottom:1px solid;font-weight:bold}\
+    div.laggard.laggard table tr.group th{padding-top:.8em;font-weight:bold}div.laggard.laggard .notes{opacity:.75;font-size:.9em}";
 
 /// Neighbouring rows of one group.
 fn groups(rows: &[(Option<String>, Vec<String>)]) -> impl Iterator<Item = &[(Option<String>, Vec<String>)]> {

@@ -30,6 +30,10 @@ class LaggardError(Exception):
 class FolderNotFoundError(LaggardError, FileNotFoundError):
     """There is no such results folder, run folder or bundle."""
 
+    def __str__(self) -> str:
+        # An OSError with a number shows that and not its message.
+        return str(self.args[0]) if self.args else ""
+
 
 class ForkedProcessError(LaggardError, RuntimeError):
     """The process was forked from one that had imported laggard, as multiprocessing does by default on some systems."""
