@@ -22,7 +22,7 @@ def test_plots_are_pictures_with_their_numbers(runs: laggard.Runs, kind: str, tm
     described = tree.find(f"{SVG}desc")
     assert described is not None and described.text
     assert len(next(iter(plot.data.values()))) > 0
-    assert "delay10_mid" in plot.svg
+    assert "delay5_mid" in plot.svg
     path = plot.save(tmp_path / "plot.svg")
     assert path.read_text(encoding="utf-8") == plot.svg
     assert [entry.name for entry in tmp_path.iterdir()] == ["plot.svg"]

@@ -150,7 +150,7 @@ def test_comparisons(runs: laggard.Runs) -> None:
 
 
 def test_gates_and_checks(runs: laggard.Runs) -> None:
-    some = runs.filter(label="delay100_mid")
+    some = runs.filter(label="delay50_mid")
     assert some.gate("put.p99 <= 100s").verdict == "pass"
     assert some.gate(["during.put.p50 <= 1.1 * before"]).verdict == "fail"
     assert some.summary().verdict is None

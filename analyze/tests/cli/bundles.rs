@@ -232,6 +232,19 @@ fn the_same_recordings_make_the_same_bytes() {
 }
 
 #[test]
+fn the_report_can_be_left_out() {
+    let place = Place::with_two_runs();
+    place.bundle(&[], "with.tar.zst");
+    let (_, err) = place.bundle(&["--no-report"], "without.tar.zst");
+    assert!(err.contains("report.html: asked for without"), "{err}");
+    let has_report = |file: &str| entries(&place.path(file)).iter().any(|(name, _)| name.ends_with("report.html"));
+    assert_eq!((has_report("with.tar.zst"), has_report("without.tar.zst")), (true, false));
+    let (code, out, _) = place.run(&["bundle", "--verify", "without.tar.zst"]);
+    assert_eq!(code, 0);
+    assert!(out.starts_with("without.tar.zst: whole: 2 runs, 20 files, "), "{out}");
+}
+
+#[test]
 fn it_can_be_opened_without_this_program() {
     let place = Place::with_two_runs();
     place.bundle(&[], "all.tar.zst");

@@ -130,7 +130,12 @@ class _Tables:
         raise NotImplementedError
 
     def list(self) -> Table:
-        """One row for each run: fault, whom it hit, its measured window, role, and what to keep in mind."""
+        """One row for each run: fault, whom it hit, its measured window (s after time 0), role, and what to keep in mind.
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
+        """
         return _table("list", _core.list_runs(self._selected()))
 
     def summary(self) -> Table:
@@ -138,15 +143,30 @@ class _Tables:
 
         ``service_*_ms`` is end - start and ``response_*_ms`` end - intended start, of acknowledged operations;
         ``response_due_*_ms`` is over all operations that were due. Percentiles are nearest-rank.
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
         """
         return _table("summary", _core.summary(self._selected()))
 
     def throughput(self, by: str = "run") -> Table:
-        """Operations in each second after time 0; with ``by="member"`` one row for each second and member asked."""
+        """Operations in each second after time 0, by outcome; with ``by="member"`` one row for each second and member asked.
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
+            ArgumentError: An argument that cannot be meant.
+        """
         return _table("throughput", _core.throughput(self._selected(), by))
 
     def cdf(self) -> Table:
-        """Distributions of service and response time (ms) by run, kind and phase."""
+        """Distributions of service and response time (ms) by run, kind and phase.
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
+        """
         return _table("cdf", _core.cdf(self._selected()))
 
     def delta(self, by: str = "label") -> Table:
@@ -155,6 +175,11 @@ class _Tables:
         Args:
             by: ``"label"`` pools repeats (t intervals between runs); ``"run"`` has each run by itself (block bootstrap within it, from
                 which nothing is called significant).
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
+            ArgumentError: An argument that cannot be meant.
         """
         return _table("delta_by_run" if by == "run" else "delta", _core.delta(self._selected(), by))
 
@@ -165,6 +190,11 @@ class _Tables:
             by: ``"label"`` or ``"run"``.
             hold_s: Seconds for which the level before must be held.
             share: Percent of the throughput before that is enough.
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
+            ArgumentError: An argument that cannot be meant.
         """
         return _table("recovery", _core.recovery(self._selected(), by, hold_s, share))
 
@@ -179,27 +209,54 @@ class _Tables:
         """What is lost at each value of a fault; with ``crossings`` the danger zone, from which value on how much is lost.
 
         Args:
-            metric: Columns of :meth:`delta`; None takes throughput, p50 and p99 of response time.
+            metric: ``ops_per_s``, or a time as ``response_p99_ms``; None takes throughput, p50 and p99 of response time.
             crossings: Whether crossings are told in place of points.
             begins, certain: Percent lost where the danger zone begins, and where it is certain.
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
+            ArgumentError: An argument that cannot be meant.
         """
         name = "severity_crossings" if crossings else "severity"
         return _table(name, _core.severity(self._selected(), _chosen("metric", metric), crossings, begins, certain))
 
     def causes(self) -> Table:
-        """What the members' samples show under a fault (fsync, peers, replication), and whether it is raised."""
+        """What the members' samples show under a fault (fsync, peers, replication), and whether it is raised.
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
+        """
         return _table("causes", _core.causes(self._selected()))
 
     def verdict(self, by: str = "label", *, hold_s: float = 2.0, share: float = 95.0) -> Table:
-        """What the faults did, in a sentence a ``"run"``, ``"label"`` or ``"sweep"``, with its numbers."""
+        """What the faults did, in a sentence a ``"run"``, ``"label"`` or ``"sweep"``, with its numbers.
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
+            ArgumentError: An argument that cannot be meant.
+        """
         return _table("verdict", _core.verdict(self._selected(), by, hold_s, share))
 
     def member_samples(self, metric: str | Iterable[str] | None = None) -> Table:
-        """What the members tell of each second, as `analyze samples`: one row a second, member and metric."""
+        """What the members tell of each second, as `analyze samples`: one row a second, member and metric.
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
+            ArgumentError: An argument that cannot be meant.
+        """
         return _table("member_samples", _core.samples(self._selected(), _chosen("metric", metric)))
 
     def check(self) -> Table:
-        """Whether what the cluster answered can be right, and whether recordings are whole; see ``Table.verdict``."""
+        """Whether what the cluster answered can be right, and whether recordings are whole; see ``Table.verdict``.
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
+        """
         return _table("check", _core.check(self._selected()))
 
     def gate(self, rules: str | Iterable[str] = (), *, file: _StrPath | None = None) -> Table:
@@ -216,8 +273,14 @@ class _Tables:
 
         Args:
             other: Runs of any folder.
-            metric: Columns of :meth:`delta`, for sets of runs; None takes throughput, p50, p99 and what was not acknowledged.
+            metric: For sets of runs: ``ops_per_s``, a time as ``response_p99_ms``, or ``not_ok_share``; None takes throughput, p50 and p99
+                of response time, and what was not acknowledged.
             margin: The largest ratio that counts as the same.
+
+        Raises:
+            NoRunsError: No run has what it takes; the message says why.
+            UnreadableRunError: What there is, is damaged.
+            ArgumentError: An argument that cannot be meant.
         """
         a, b = (self._name(), self._selected()), (other._name(), other._selected())
         return _table("compare", _core.compare(a, b, _chosen("metric", metric), margin))

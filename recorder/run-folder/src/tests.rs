@@ -7,6 +7,7 @@ mod kill;
 mod older_files;
 mod recovery;
 mod round_trip;
+mod streamed;
 mod torn_journals;
 
 use arrow::array::RecordBatch;
