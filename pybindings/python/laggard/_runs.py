@@ -265,6 +265,10 @@ class _Tables:
         Args:
             rules: Rules as typed.
             file: A rules file beside them.
+
+        Raises:
+            ArgumentError: A rule that cannot be meant, or none at all.
+            NoRunsError: No run can be judged.
         """
         return _table("gate", _core.gate(self._selected(), [rules] if isinstance(rules, str) else list(rules), file))
 
