@@ -254,7 +254,7 @@ impl Level {
         draw_mark(canvas, mark, (x, y), colour)?;
         if panel.right() - panel.left() >= NUMBERS_FROM {
             let font = Font { colour: INK, ..NOTE };
-            canvas.text((x + 8.0, y - 8.0), Anchor::Left, Font { size: 9.0, ..font }, &milliseconds(self.value))?;
+            canvas.text((x + 8.0, y - 8.0), Anchor::Left, Font { size: 10.5, ..font }, &milliseconds(self.value))?;
         }
         Ok(())
     }
