@@ -304,7 +304,10 @@ pub fn overall(compared: &DataFrame) -> PolarsResult<String> {
             (low, high) => format!("{} to {}", number(low), number(high)),
         };
         match is_share {
-            true => format!("{label}{metric} {part} {} points ({interval}; margin 1)", number(of(difference))),
+            true => {
+                let margin = margin.get(row).map_or("?".to_owned(), |margin| (margin * 100.0).to_string());
+                format!("{label}{metric} {part} {} points ({interval}; margin {margin})", number(of(difference)))
+            }
             false => format!(
                 "{label}{metric} {part} {} times ({interval}; margin {})",
                 shown(ratio.get(row)),

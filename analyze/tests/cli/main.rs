@@ -17,7 +17,8 @@ use std::process::{Command, Stdio};
 
 use planted::{MS, S, analyze, analyze_in, lost, plant, plant_faults, plant_leaders, put, slow_middle};
 use run_folder::operation::Outcome;
-use run_folder::{Manifest, RunFolder, Status};
+use run_folder::synthetic::{self, Shape};
+use run_folder::{Manifest, RunFolder, Status, operation, reader};
 
 fn same(_: &mut Manifest) {}
 
@@ -470,5 +471,30 @@ fn imported_runs_contradict_nothing_that_they_do_not_say() {
     for row in fields {
         assert_eq!(row["result"], "held", "{row}");
         assert!(row["detail"].as_str().is_some_and(|detail| detail.contains("it is not known: ")), "{row}");
+    }
+}
+
+#[test]
+fn runs_that_are_read_in_several_parts_have_all_their_rows() {
+    const OPERATIONS: u64 = 1_100_000;
+    let results = tempfile::tempdir().expect("a folder");
+    let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
+    let folder = synthetic::write_run(results.path(), &Shape::busy(OPERATIONS, 3), now).expect("a run");
+    let mut took_ns: Vec<i64> = Vec::new();
+    for batch in reader::operations(&folder, &[]).expect("operations") {
+        let rows = operation::from_batch(&batch.expect("a batch")).expect("rows");
+        let ok = rows.iter().filter(|row| row.intended_ns >= 0 && row.outcome == Outcome::Ok);
+        took_ns.extend(ok.map(|row| row.end_ns - row.intended_ns));
+    }
+    took_ns.sort_unstable();
+    let (code, out, err) = analyze_in(results.path(), &["summary", "--format", "json"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&out).expect("rows");
+    let row = rows.iter().find(|row| row["phase"] == "all" && row["kind"] == "all").expect("a row of all kinds");
+    assert_eq!(row["ok"].as_u64(), Some(took_ns.len() as u64));
+    let p99_ns = took_ns[(took_ns.len() as f64 * 0.99).ceil() as usize - 1];
+    for (name, expected_ns) in [("response_p99_ms", p99_ns), ("response_max_ms", took_ns[took_ns.len() - 1])] {
+        let found = row[name].as_f64().expect("a number");
+        assert!((found - expected_ns as f64 / 1e6).abs() < 1e-9, "{name}: {found} and not {expected_ns} ns");
     }
 }

@@ -122,6 +122,7 @@ fn shares_are_compared_by_differences() {
     assert_eq!((number(&compared, "ratio", 0), number(&compared, "margin", 0)), (None, Some(0.01)));
     let words = overall(&compared.frame).expect("words");
     assert!(words.contains("delay10_mid not_ok_share during/before +25 points ("), "{words}");
+    assert!(words.contains("; margin 1)"), "{words}");
 
     let (compared, verdict) = shares(&whole, &whole);
     assert_eq!((verdict.as_str(), number(&compared, "difference", 0)), ("agree", Some(0.0)));
