@@ -14,6 +14,10 @@ mod work;
 
 use pyo3::prelude::*;
 
+// As in the program `analyze`, and for the same reason.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[pymodule]
 mod _core {
     #[pymodule_export]
